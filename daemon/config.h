@@ -1,0 +1,97 @@
+/* config.h - from INI text to checked structs, through one table of keys.
+ *
+ * The table (name, type, range, default, help) drives the parser, the checks,
+ * `kcptund --help`, and the documentation.  A file is read whole into a fresh struct
+ * config, every fault is told, and only a config without faults is handed out. */
+#ifndef KT_CONFIG_H
+#define KT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "codec.h"
+#include "seal.h"
+
+enum conf_role { ROLE_CLIENT, ROLE_SERVER };
+
+/* host:port, [v6]:port, host:first-last, or (streams only) a path with a slash
+ * in it for a Unix socket.  An empty host means every local address. */
+struct conf_addr {
+	char *text;      /* as written */
+	char *host;      /* without brackets; "" for every local address; NULL for a path */
+	char *path;      /* of a Unix socket, or NULL */
+	uint16_t port, port_last; /* the same when it is no range */
+};
+
+/* A key: where a value came from is kept for messages. */
+struct conf_tunnel {
+	char *name;
+	enum conf_role role;
+	int line; /* of its section header */
+
+	struct conf_addr localaddr, remoteaddr; /* client */
+	struct conf_addr listen, target;        /* server */
+
+	uint8_t *key; /* secret: wiped by config_free() */
+	size_t key_len;
+	char *keyfile; /* where it was read from, or NULL */
+	const struct seal_method *crypt;
+
+	int mode; /* index of its name in conf_modes[], "manual" the last */
+	unsigned nodelay, interval_ms, resend, nc; /* as the mode says, or as given in manual */
+
+	unsigned conn;            /* client: sessions in use at once */
+	unsigned autoexpire_s;    /* 0: never */
+	int scavengettl_s;        /* -1: never */
+	unsigned mtu_bytes;
+	uint64_t ratelimit_bytes; /* per second and session, 0: none */
+	unsigned sndwnd_segs, rcvwnd_segs;
+	unsigned datashard, parityshard; /* both positive, or both 0: no FEC */
+	unsigned dscp;
+	enum codec_kind compression;
+	bool acknodelay;
+	unsigned sockbuf_bytes;
+	unsigned smuxver;         /* 1 or 2 */
+	unsigned smuxbuf_bytes, framesize_bytes, streambuf_bytes;
+	unsigned keepalive_s;
+	unsigned closewait_s;
+	bool quiet;               /* do not log each stream */
+	bool qpp;
+	unsigned qpp_count;
+	unsigned maxsessions, maxstreams; /* maxstreams: per session */
+};
+
+struct conf_daemon {
+	int loglevel; /* enum log_level of log.h */
+};
+
+struct config {
+	struct conf_daemon daemon;
+	struct conf_tunnel **tunnels; /* in the order of the file */
+	size_t tunnel_count;
+};
+
+/* Read and check a file.  NULL when there was a fault; every fault and every
+ * warning was then handed to `report`, one line each, `file:line: ...`, without newline.  Warnings
+ * (keys that have no effect in their place) come with a good config too. */
+enum conf_severity { CONF_ERROR, CONF_WARNING };
+typedef void conf_report_fn(void *user, enum conf_severity severity, const char *line);
+struct config *config_read(const char *path, conf_report_fn *report, void *user);
+void config_free(struct config *c); /* NULL is fine */
+
+/* What one key is: for help, manuals and tests. */
+struct conf_key_info {
+	const char *name;
+	const char *type;    /* "number", "yes or no", "address", ... with range */
+	const char *dflt;    /* default as text, "" for none */
+	const char *roles;   /* "client", "server", "both" or "daemon" */
+	const char *help;
+};
+size_t conf_key_count(void);
+void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t cap);
+/* The keys as an aligned table, for --help. */
+void config_print_help(FILE *out);
+
+#endif

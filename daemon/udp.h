@@ -1,0 +1,95 @@
+/* udp.h - one UDP socket: datagrams in and out, in batches.
+ *
+ * On Linux a receive is one recvmmsg with GRO and a send is GSO and sendmmsg;
+ * where the kernel or the build lacks them it falls back, down to one plain call per datagram
+ * (-Dudp_batch=plain builds only that).  Replies leave from the address that was asked. */
+#ifndef KT_UDP_H
+#define KT_UDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include "packet.h"
+
+/* An address of the peer, and ours that it talks to.  Compared byte for byte:
+ * built by udp.c only, unused bytes are zero. */
+struct udp_path {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} peer;
+	socklen_t peer_len;
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	} local; /* source address of replies; all zero: the kernel's choice */
+	uint32_t local_if; /* interface index for link-local addresses, else 0 */
+};
+
+/* "192.0.2.1:29900", "[2001:db8::1]:29900"; returns buf. */
+enum { UDP_ADDR_TEXT = 64 };
+const char *udp_path_text(const struct udp_path *p, char buf[UDP_ADDR_TEXT]);
+
+/* The memory that receives land in: one for all sockets of a process.  */
+struct udp_rx;
+struct udp_rx *udp_rx_new(void); /* NULL: out of memory */
+void udp_rx_free(struct udp_rx *rx);
+
+enum udp_feature { UDP_GSO = 1, UDP_GRO = 2, UDP_MMSG = 4 };
+
+struct udp_options {
+	unsigned sockbuf;   /* SO_RCVBUF and SO_SNDBUF, bytes; 0: leave */
+	unsigned dscp;      /* 0 .. 63 */
+	unsigned features;  /* of enum udp_feature to use if there; ~0u for all */
+};
+
+struct udp_stats {
+	uint64_t recv_errs, send_errs; /* errors other than "would block" */
+	uint64_t recv_calls, send_calls; /* system calls */
+	uint64_t in_pkts, in_bytes, out_pkts, out_bytes;
+	int last_errno; /* of the last error, 0: none so far */
+};
+
+struct udp {
+	int fd;
+	sa_family_t family;
+	bool connected;
+	unsigned features;   /* in use */
+	uint16_t port;       /* ours, host order */
+	unsigned rcvbuf, sndbuf; /* what the kernel gave, in the unit that was asked for */
+	struct udp_stats stats;
+	bool blocked;        /* the last send met a full socket */
+	struct batch *backlog; /* sealed packets that wait for it; private */
+};
+
+/* A non-blocking, close-on-exec socket bound to `addr` (server).  An IPv6 wildcard
+ * takes IPv4 as well where the system allows.  0 or -errno. */
+int udp_listen(struct udp *u, const struct sockaddr *addr, socklen_t len,
+	       const struct udp_options *opt);
+/* A socket connected to `addr` (client).  0 or -errno. */
+int udp_connect(struct udp *u, const struct sockaddr *addr, socklen_t len,
+		const struct udp_options *opt);
+void udp_close(struct udp *u); /* drops the backlog */
+
+/* Receive what is there, at most `max` packets: fills pkts[] with views into rx
+ * and paths[] with where each came from; pkts[i].path points to &paths[i].  Valid until the
+ * next udp_recv() with this rx.  Returns the number; 0 when nothing was there or only an error
+ * (counted; ECONNREFUSED and the like end nothing). *more tells that the socket may
+ * hold more. */
+enum { UDP_RECV_MAX = 1024 };
+size_t udp_recv(struct udp *u, struct udp_rx *rx, struct packet *pkts, struct udp_path *paths,
+		size_t max, bool *more);
+
+/* Send all packets of a batch, each to its `path` (a const struct udp_path *, NULL on a
+ * connected socket), in order per path, and clear the batch.  What the socket would not take now is kept and
+ * sets u->blocked: then send nothing more, wait until the fd is writable and call
+ * udp_send_backlog().  Other errors are counted and the datagrams they hit are lost. */
+void udp_send(struct udp *u, struct batch *b);
+/* Try the backlog again; true when it is gone. */
+bool udp_send_backlog(struct udp *u);
+
+#endif

@@ -1,0 +1,52 @@
+/* fifo.h - a queue of bytes in pooled chunks.
+ *
+ * An empty fifo holds no chunk, so thousands of idle streams cost nothing.
+ * The pool bounds the bytes of all fifos made from it: a write that would pass
+ * the bound is refused, and the refusal is the back-pressure. */
+#ifndef KT_FIFO_H
+#define KT_FIFO_H
+
+#include <stdbool.h>
+#include "wire.h"
+
+enum { FIFO_CHUNK = 16384 }; /* bytes of a chunk, its small header included */
+
+struct fifo_chunk;
+
+struct fifo_pool {
+	struct fifo_chunk *free;
+	size_t free_count, used_count; /* chunks */
+	size_t low_water;              /* least free_count since the last trim */
+	size_t max_count;              /* bound of used_count, SIZE_MAX: none */
+};
+
+void fifo_pool_init(struct fifo_pool *pool, size_t bytes_max); /* SIZE_MAX: no bound */
+void fifo_pool_dispose(struct fifo_pool *pool);                /* all chunks must be back */
+void fifo_pool_trim(struct fifo_pool *pool);                   /* give back what was not needed since the last call */
+
+struct fifo {
+	struct fifo_pool *pool; /* borrowed */
+	struct fifo_chunk *head, *tail;
+	size_t head_off;        /* bytes already consumed of the head chunk */
+	size_t len;             /* bytes held */
+};
+
+void fifo_init(struct fifo *f, struct fifo_pool *pool);
+void fifo_dispose(struct fifo *f);
+/* Append all of `bytes`, or nothing and false when the pool has no more. */
+bool fifo_write(struct fifo *f, struct view bytes);
+/* Contiguous room at the end, at least 1 byte, for a read(2) straight into the
+ * fifo; n = 0 when the pool has no more.  Valid until the next call on f. */
+struct span fifo_reserve(struct fifo *f);
+/* The first n bytes of the reserved room are now content; 0 gives the room back. */
+void fifo_commit(struct fifo *f, size_t n);
+/* The first bytes as up to `max` pieces, oldest first, at most `limit` bytes in all;
+ * returns the number of pieces.  The pieces may be changed in place; valid until the next
+ * call but fifo_peek(). */
+size_t fifo_peek(const struct fifo *f, struct span *pieces, size_t max, size_t limit);
+/* As fifo_peek() but from `offset` bytes behind the front. */
+size_t fifo_peek_at(const struct fifo *f, size_t offset, struct span *pieces, size_t max, size_t limit);
+/* Drop n <= f->len bytes from the front. */
+void fifo_consume(struct fifo *f, size_t n);
+
+#endif

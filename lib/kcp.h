@@ -1,0 +1,229 @@
+/* kcp.h - KCP: a reliable, ordered byte or message stream over datagrams.
+ *
+ * kcp.c and kcp.h are complete: they need the C library and nothing else.  No
+ * socket, clock, random number, log or global; time comes in as an argument,
+ * in microseconds of any monotonic clock, packets leave through a callback, and
+ * the same calls give the same packets.
+ *
+ * Wire (protocol section 3): a datagram holds one or more segments,
+ *
+ *     0       4     5     6      8     12    16     20    24
+ *     | conv  | cmd | frg | wnd  | ts  | sn  | una  | len | data ...
+ *
+ * How to use it:
+ *
+ *   1. kcp_new() with a config.
+ *   2. kcp_send() what is to be sent, kcp_input() every datagram that came.
+ *   3. After a burst of those, and when kcp_deadline() has come, kcp_flush():
+ *      it calls back with each datagram that shall leave now.
+ *   4. kcp_peek()/kcp_consume() (stream) or kcp_recv() (messages) what arrived.
+ *
+ * Cost: nothing in here takes time proportional to a window, per packet.  */
+#ifndef KCP_H
+#define KCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	KCP_OVERHEAD = 24,        /* bytes of a segment's header */
+	KCP_MTU_MIN = 50,         /* smallest datagram size that can be configured */
+	KCP_MTU_MAX = 65507,
+	KCP_WND_MAX = 65535,      /* the wire has 16 bits */
+	KCP_FRG_MAX = 255,        /* fragments of one message, less one */
+	KCP_RMT_WND_INITIAL = 32, /* segments the peer takes before it was heard */
+};
+
+#define KCP_NEVER UINT64_MAX
+
+enum kcp_cmd {
+	KCP_CMD_PUSH = 81, /* data */
+	KCP_CMD_ACK = 82,
+	KCP_CMD_WASK = 83, /* how large is your window? */
+	KCP_CMD_WINS = 84, /* this large */
+};
+
+enum kcp_err {
+	KCP_OK = 0,
+	KCP_EAGAIN = -1, /* nothing to read */
+	KCP_EPROTO = -2, /* malformed, or of another conversation */
+	KCP_ELIMIT = -3, /* message too long for fragments or for the buffer given */
+	KCP_ENOMEM = -4,
+	KCP_EINVAL = -6, /* config out of range */
+};
+
+/* ---- congestion control -------------------------------------------------
+ *
+ * A table of hooks.  `state` is cc->state_size bytes inside the kcp, zeroed
+ * before init().  Every hook but init, window and pacing_rate may be NULL.
+ * Windows are in segments, rates in bytes per second. */
+struct kcp_cc_event {
+	uint64_t now_us;
+	uint32_t inflight;  /* segments sent and neither acknowledged nor given up */
+	uint32_t segs;      /* segments the event is about */
+	uint32_t bytes;     /* their payload */
+	uint32_t srtt_us;   /* smoothed round trip; 0 before the first sample */
+	uint32_t rtt_us;    /* on_rtt: the sample */
+	uint32_t snd_wnd;   /* our send window, the peer's window */
+	uint32_t rmt_wnd;
+	uint32_t mss;       /* payload bytes of a full segment */
+};
+
+struct kcp_cc {
+	const char *name;
+	size_t state_size; /* at most KCP_CC_STATE_MAX */
+	void (*init)(void *state, const struct kcp_cc_event *ev);
+	void (*on_sent)(void *state, const struct kcp_cc_event *ev);
+	void (*on_acked)(void *state, const struct kcp_cc_event *ev);
+	void (*on_lost)(void *state, const struct kcp_cc_event *ev);    /* fast retransmit */
+	void (*on_timeout)(void *state, const struct kcp_cc_event *ev); /* once per flush */
+	void (*on_rtt)(void *state, const struct kcp_cc_event *ev);
+	/* Segments allowed in flight; UINT32_MAX for no opinion. */
+	uint32_t (*window)(const void *state, const struct kcp_cc_event *ev);
+	/* Bytes per second on the wire; 0 for no opinion. */
+	uint64_t (*pacing_rate)(const void *state, const struct kcp_cc_event *ev);
+};
+
+enum { KCP_CC_STATE_MAX = 256 };
+
+extern const struct kcp_cc kcp_cc_none; /* nc = 1: only the windows limit, spread over the round trip */
+extern const struct kcp_cc kcp_cc_reno; /* nc = 0: slow start from 1, congestion avoidance */
+
+/* ---- one conversation --------------------------------------------------- */
+
+struct kcp_config {
+	uint32_t conv;
+	uint32_t mtu;         /* largest datagram, KCP_MTU_MIN .. KCP_MTU_MAX */
+	uint32_t snd_wnd;     /* segments, 1 .. KCP_WND_MAX */
+	uint32_t rcv_wnd;
+	uint32_t nodelay;     /* 0: RTO >= 100 ms, backs off by rto; 1: >= 30 ms, by rto/2; 2: as 1, by rto/2 of the current rto */
+	uint32_t interval_ms; /* longest wait of an ACK; part of the RTO; 1 .. 5000 */
+	uint32_t resend;      /* later deliveries that make a segment lost; 0: timeouts only */
+	bool nc;              /* no congestion window: selects kcp_cc_none when cc is NULL */
+	bool stream;          /* bytes, not messages: sends are merged, frg is 0 */
+	bool ack_nodelay;     /* ACKs leave at the next flush instead of after interval_ms */
+	uint32_t dead_link;   /* transmissions of one segment that mark the link dead; 0: 20 */
+	uint64_t rate_limit;  /* bytes per second on the wire, 0: none */
+	const struct kcp_cc *cc; /* NULL: by nc.  Borrowed for the life of the kcp */
+
+	/* Output.  Neither may call back into the kcp; output may only queue.
+	 *
+	 * reserve: where to build the next datagram, `cap` bytes (the mtu); NULL
+	 * means no room now: the flush stops and what is left stays due.  A
+	 * reserved buffer is always followed by output() with it, len >= 24.
+	 * May be NULL: then datagrams are built in memory of the kcp. */
+	uint8_t *(*reserve)(void *user, size_t cap);
+	void (*output)(void *user, uint8_t *buf, size_t len);
+	void *user;
+};
+
+/* NULL when out of memory or the config is out of range (kcp_config_check()).
+ * The config is copied; `user` and `cc` are borrowed. */
+struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us);
+void kcp_free(struct kcp *k); /* NULL is fine */
+/* KCP_OK or KCP_EINVAL. */
+int kcp_config_check(const struct kcp_config *cfg);
+
+/* Change of parameters in use.  0 or KCP_EINVAL (nothing changed).  A smaller
+ * mtu counts for segments made from now on; older ones leave as they are, so
+ * with KCP_EINVAL it is refused while larger ones are held. */
+int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd);
+int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend);
+int kcp_set_mtu(struct kcp *k, uint32_t mtu);
+void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s);
+void kcp_set_ack_nodelay(struct kcp *k, bool on);
+void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, uint64_t now_us);
+
+/* Queue bytes (stream: merged into segments of mss bytes; message: one
+ * message of at most 256 fragments and at most the receive window).
+ * All or nothing: KCP_OK, KCP_ELIMIT, KCP_ENOMEM.  Nothing leaves before the next flush. */
+int kcp_send(struct kcp *k, const void *data, size_t len);
+
+/* A datagram's payload came.  `flags`: KCP_INPUT_RECOVERED says that it was
+ * rebuilt from parity and may be old: its wnd and round trips are not believed.
+ * KCP_OK, or KCP_EPROTO when the first segment was no good (then nothing
+ * changed); a bad segment further on ends the datagram, those before count. */
+enum { KCP_INPUT_RECOVERED = 1 };
+int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, unsigned flags);
+
+/* Stream reading without a copy: the next contiguous bytes, borrowed until the
+ * next call on k other than kcp_consume(); 0 when there are none. */
+size_t kcp_peek(const struct kcp *k, const uint8_t **data);
+/* Take `n` bytes (<= what kcp_peek() gave) off the front.  */
+void kcp_consume(struct kcp *k, size_t n);
+/* Next whole message into buf: its length (0 is possible), KCP_EAGAIN, or
+ * KCP_ELIMIT when cap is below kcp_peek_size() (nothing is lost). */
+int kcp_recv(struct kcp *k, void *buf, size_t cap);
+/* Length of the next whole message, or KCP_EAGAIN. */
+int kcp_peek_size(const struct kcp *k);
+
+/* Send everything that is due: acknowledgements, probes, lost segments, new
+ * segments as the windows, the pacer and reserve() allow.  True when it
+ * stopped because reserve() had no room: call again when there is. */
+bool kcp_flush(struct kcp *k, uint64_t now_us);
+/* When to call kcp_flush() if nothing else happens: absolute, in the past when
+ * something is due at once, KCP_NEVER when nothing is in flight or owed. */
+uint64_t kcp_deadline(const struct kcp *k);
+
+/* How many new segments could leave now (windows only, the pacer apart), less
+ * those already queued.  A caller that keeps its own queues hands over about
+ * this much, so that its own order of sending stays in force. */
+uint32_t kcp_send_room(const struct kcp *k);
+/* Segments queued or in flight. */
+uint32_t kcp_waiting(const struct kcp *k);
+/* A segment was sent dead_link times without an acknowledgement. */
+bool kcp_dead(const struct kcp *k);
+/* Free what has been kept for reuse and shrink the rings to their content;
+ * call it every few seconds on idle conversations. */
+void kcp_trim(struct kcp *k);
+/* Bytes held by this kcp, all in all. */
+size_t kcp_memory(const struct kcp *k);
+
+struct kcp_stats { /* counts since kcp_new() */
+	uint64_t in_segs, out_segs;  /* segments of any command */
+	uint64_t in_push, out_push;  /* of those, PUSH */
+	uint64_t retrans_segs;       /* all resent, the sum of the next three */
+	uint64_t fast_retrans_segs;  /* resent because `resend` later ones arrived */
+	uint64_t early_retrans_segs; /* resent because nothing new was there to send */
+	uint64_t lost_segs;          /* resent after a timeout */
+	uint64_t spurious_segs;      /* resent, and then the first transmission was acknowledged */
+	uint64_t repeat_segs;        /* received more than once */
+	uint64_t in_errs;            /* datagrams or segments refused */
+	uint64_t out_of_window_segs; /* PUSH beyond the window, dropped */
+	uint64_t acked_bytes;        /* payload acknowledged by the peer */
+	uint64_t delivered_bytes;    /* payload in order, read or ready to be read */
+};
+const struct kcp_stats *kcp_stats(const struct kcp *k);
+
+struct kcp_info { /* a look inside, for people and tests */
+	uint32_t conv, snd_una, snd_nxt, rcv_nxt;
+	uint32_t snd_wnd, rcv_wnd, rmt_wnd, cc_wnd;
+	uint32_t inflight_segs; /* sent, unacknowledged */
+	uint32_t snd_queue_segs, rcv_queue_segs, rcv_ring_segs;
+	uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
+	uint64_t pacing_rate; /* bytes per second, 0: none */
+	const char *cc_name;
+};
+void kcp_get_info(const struct kcp *k, struct kcp_info *info);
+
+/* Start the numbering elsewhere; before the first send or input only.  For
+ * tests of the wrap-around. */
+void kcp_set_initial_sn(struct kcp *k, uint32_t snd_sn, uint32_t rcv_sn);
+
+/* Assert every invariant; costs O(segments).  For tests and the simulator. */
+void kcp_verify(const struct kcp *k);
+
+/* ---- pure codec, no state ------------------------------------------------ */
+
+struct kcp_seg_header {
+	uint32_t conv;
+	uint8_t cmd, frg;
+	uint16_t wnd;
+	uint32_t ts, sn, una, len;
+};
+void kcp_header_encode(uint8_t out[KCP_OVERHEAD], const struct kcp_seg_header *h);
+/* False when n < 24, the command is unknown or len exceeds what follows. */
+bool kcp_header_decode(struct kcp_seg_header *h, const uint8_t *data, size_t n);
+
+#endif
