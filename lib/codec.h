@@ -38,10 +38,14 @@ void codec_enc_free(struct codec_enc *e);
 /* Most bytes that codec_encode() can give for n bytes in. */
 size_t codec_bound(enum codec_kind kind, size_t n);
 /* Compress and flush one block, given as pieces that are read in order; cap must be at least
- * codec_bound() of their sum, the sum 1 .. CODEC_BLOCK_MAX.  Bytes written, or KT_ENOMEM. */
+ * codec_bound() of their sum, the sum 1 .. CODEC_BLOCK_MAX.  Bytes written, or KT_ENOMEM:
+ * then nothing has happened, and the block may be given again. */
 int codec_encode(struct codec_enc *e, const struct view *pieces, size_t count, uint8_t *out,
 		 size_t cap);
-size_t codec_enc_memory(const struct codec_enc *e);
+/* Give back what an idle stream does not need; the stream goes on with the next block.  (zstd: it
+ * starts a new frame then, without what it learnt; so not after every block.) */
+void codec_enc_trim(struct codec_enc *e);
+size_t codec_enc_memory(const struct codec_enc *e); /* bytes held now, itself included */
 
 /* ---- decoder ------------------------------------------------------------- */
 
@@ -50,13 +54,16 @@ struct codec_dec;
 struct codec_dec *codec_dec_new(enum codec_kind kind);
 void codec_dec_free(struct codec_dec *d);
 /* Decode some bytes: takes from the front of *in (advancing it) and sets *out
- * to plain bytes, borrowed until the next call on d (for CODEC_NONE from *in itself).
+ * to plain bytes, borrowed until the next call on d, codec_dec_trim() included.  They may
+ * lie in *in itself (CODEC_NONE always, snappy's uncompressed chunks), so what *in pointed to must
+ * stay as long.
  * out->n may be 0 with KT_OK when all of *in was taken and no block is complete yet; call again
- * while in->n > 0.  KT_EPROTO: the stream is broken for good.  KT_ENOMEM.
+ * while in->n > 0, each time with all that was left of *in.  KT_EPROTO and KT_ENOMEM: the
+ * stream is broken for good; each further call returns the same.
  *
  * Memory is bounded whatever comes: a snappy chunk of at most 76494 bytes,
  * a zstd window of at most 8 MiB; and it is freed while nothing is pending (snappy) or by
- * codec_dec_trim(). */
+ * codec_dec_trim(), which an idle session calls: zstd keeps its window while inside a frame. */
 int codec_decode(struct codec_dec *d, struct view *in, struct view *out);
 void codec_dec_trim(struct codec_dec *d);
 size_t codec_dec_memory(const struct codec_dec *d);
