@@ -33,6 +33,16 @@ struct udp_path {
 /* "192.0.2.1:29900", "[2001:db8::1]:29900"; returns buf. */
 enum { UDP_ADDR_TEXT = 64 };
 const char *udp_path_text(const struct udp_path *p, char buf[UDP_ADDR_TEXT]);
+/* The path to `peer` with the kernel's choice of source; false when the address
+ * is neither IPv4 nor IPv6, or `len` is too short for it. */
+bool udp_path_init(struct udp_path *p, const struct sockaddr *peer, socklen_t len);
+/* Same peer, and same address of ours. */
+bool udp_path_equal(const struct udp_path *a, const struct udp_path *b);
+/* Same peer, whichever of our addresses it talks to: what a session is known by. */
+bool udp_path_same_peer(const struct udp_path *a, const struct udp_path *b);
+/* Of the peer alone, to go with udp_path_same_peer().  A secret random `seed`
+ * keeps strangers from choosing addresses that collide. */
+uint64_t udp_path_hash(const struct udp_path *p, uint64_t seed);
 
 /* The memory that receives land in: one for all sockets of a process.  */
 struct udp_rx;
@@ -50,7 +60,7 @@ struct udp_options {
 struct udp_stats {
 	uint64_t recv_errs, send_errs; /* errors other than "would block" */
 	uint64_t recv_calls, send_calls; /* system calls */
-	uint64_t in_pkts, in_bytes, out_pkts, out_bytes;
+	uint64_t in_pkts, in_bytes, out_pkts, out_bytes; /* datagrams, their payload */
 	int last_errno; /* of the last error, 0: none so far */
 };
 
@@ -64,6 +74,8 @@ struct udp {
 	struct udp_stats stats;
 	bool blocked;        /* the last send met a full socket */
 	struct batch *backlog; /* sealed packets that wait for it; private */
+	unsigned gso_fails;    /* GSO sends refused in a row; private */
+	uint64_t gso_retry_at; /* send_calls at which to try GSO again, 0: never; private */
 };
 
 /* A non-blocking, close-on-exec socket bound to `addr` (server).  An IPv6 wildcard
@@ -79,13 +91,16 @@ void udp_close(struct udp *u); /* drops the backlog */
  * and paths[] with where each came from; pkts[i].path points to &paths[i].  Valid until the
  * next udp_recv() with this rx.  Returns the number; 0 when nothing was there or only an error
  * (counted; ECONNREFUSED and the like end nothing). *more tells that the socket may
- * hold more. */
-enum { UDP_RECV_MAX = 1024 };
+ * hold more.
+ * On a connected socket path is NULL and paths[] is left alone (it may be NULL).
+ * The kernel may hand over up to UDP_RECV_MIN datagrams in one piece: with a smaller `max`
+ * those that do not fit are lost (and counted). */
+enum { UDP_RECV_MIN = 64, UDP_RECV_MAX = 1024 };
 size_t udp_recv(struct udp *u, struct udp_rx *rx, struct packet *pkts, struct udp_path *paths,
 		size_t max, bool *more);
 
-/* Send all packets of a batch, each to its `path` (a const struct udp_path *, NULL on a
- * connected socket), in order per path, and clear the batch.  What the socket would not take now is kept and
+/* Send all packets of a batch, each to its `path` (a const struct udp_path *, ignored on a
+ * connected socket; borrowed for this call), in order per path, and clear the batch.  What the socket would not take now is kept and
  * sets u->blocked: then send nothing more, wait until the fd is writable and call
  * udp_send_backlog().  Other errors are counted and the datagrams they hit are lost. */
 void udp_send(struct udp *u, struct batch *b);
