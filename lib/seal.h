@@ -19,6 +19,7 @@ enum {
 	SEAL_SEED_SIZE = 48,  /* of a nonce generator's seed */
 	SEAL_HEAD_MAX = 20,   /* bytes put before a payload, at most */
 	SEAL_TAIL_MAX = 16,   /* bytes put behind it, at most */
+	SEAL_PAYLOAD_MIN = 12, /* shortest payload accepted, as in kcptun of 2026 */
 };
 
 struct seal_method {
@@ -62,11 +63,13 @@ void seal_reseed(struct seal *s, const uint8_t seed[static SEAL_SEED_SIZE]);
 /* Seal `count` packets in place: before, data/len are a payload with at least
  * method->head bytes of headroom and method->tail of tailroom; after, the
  * datagram.  Payloads have 0 .. PACKET_MTU_MAX - overhead bytes.  Any count; work is done
- * across packets (CFB: one row of blocks at a time). */
+ * across packets (CFB: one row of blocks at a time).  Should libcrypto fail, which
+ * it does only when out of memory, packets come back `bad` and with length 0. */
 void seal_batch(struct seal *s, struct packet *pkts, size_t count);
 
 /* Open `count` datagrams of any length in place: after, data/len are the
- * payload, or `bad` is true and data/len are undefined.  Returns how many are
+ * payload, or `bad` is true and data/len are undefined.  Bad is what fails its checksum or tag,
+ * has a payload below SEAL_PAYLOAD_MIN, or is longer than PACKET_MTU_MAX.  Returns how many are
  * good.  A datagram whose `bad` is set already is left alone. */
 size_t seal_open_batch(struct seal *s, struct packet *pkts, size_t count);
 

@@ -1,0 +1,38 @@
+/* seal_crc.c - the frame of nonce and CRC-32 around a payload. */
+#include "seal_impl.h"
+#include "simd.h"
+
+#include <isa-l.h>
+#include <string.h>
+
+bool seal_crc_frame(struct seal *s, struct packet *pkts, size_t count)
+{
+	for (struct packet *p = pkts; p < pkts + count; p++) {
+		const uint8_t *nonce = seal_nonces_draw(&s->nonces);
+		uint32_t crc = crc32_gzip_refl(0, p->data, p->len);
+
+		if (nonce == NULL)
+			return false;
+		p->data -= SEAL_CRC_HEAD;
+		p->len += SEAL_CRC_HEAD;
+		memcpy(p->data, nonce, SEAL_NONCE_SIZE);
+		store_le32(p->data + SEAL_NONCE_SIZE, crc);
+	}
+	simd_leave();
+	return true;
+}
+
+void seal_crc_check(struct packet *pkts, size_t count)
+{
+	for (struct packet *p = pkts; p < pkts + count; p++) {
+		uint32_t crc;
+
+		if (p->bad)
+			continue;
+		crc = load_le32(p->data + SEAL_NONCE_SIZE);
+		p->data += SEAL_CRC_HEAD;
+		p->len -= SEAL_CRC_HEAD;
+		p->bad = crc32_gzip_refl(0, p->data, p->len) != crc;
+	}
+	simd_leave();
+}
