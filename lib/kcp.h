@@ -204,6 +204,8 @@ struct kcp_info { /* a look inside, for people and tests */
 	uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
 	uint64_t pacing_rate; /* bytes per second, 0: none */
 	const char *cc_name;
+	uint32_t ack_arrivals; /* segments received since acknowledgements last left */
+	uint32_t reorder_us;   /* lateness that is taken for reordering, not for loss */
 };
 void kcp_get_info(const struct kcp *k, struct kcp_info *info);
 

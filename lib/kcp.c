@@ -1,0 +1,2175 @@
+/* kcp.c - KCP: a reliable stream or messages over datagrams, as kcp.h tells.
+ *
+ * The file is in sections that build on the ones before:
+ *
+ *     codec       headers to bytes and back
+ *     memory      every byte that a kcp holds, counted; segments kept for reuse
+ *     congestion  the two built-in controllers, and the events they are told
+ *     pacing      how many bytes may leave now
+ *     round trip  smoothed round trip, timeout, tolerance of reordering
+ *     in flight   what was sent and not acknowledged
+ *     receiving   the ring of received segments, reading, acknowledgements owed
+ *     input       a datagram that came
+ *     flush       datagrams that leave, and when
+ *     life        making, changing, trimming, freeing, looking inside
+ *
+ * The structure that makes a large window as cheap as a small one:
+ *
+ *   - What is in flight lives in a ring of 32-byte slots indexed by sn, so an
+ *     acknowledgement finds its slot at once.  Payloads are apart from it.
+ *   - Each transmission gets the next number `tx`.  A slot is linked into the
+ *     list of its level, the number of timeouts it has suffered, and goes to
+ *     the tail with each transmission: every list is sorted by tx and by time.
+ *     The first of a list is the first of it to be lost or to time out, so
+ *     only fronts are looked at, and there are at most LEVELS of them.
+ *   - A list links slots by sn, which stays valid when the ring is resized.
+ *
+ * All received segments, unread and out of order alike, are in one ring:
+ *
+ *     rcv_base        rcv_nxt                     rcv_high
+ *        | ready to read | ... holes and segments ... |
+ */
+#include "kcp.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LEVELS = 32,               /* timeouts of one segment that are told apart */
+	RESEND_MAX = 32,           /* larger values of `resend` count as this */
+	XMIT_MAX = 255,            /* transmissions are counted up to this */
+	DEAD_LINK_DEFAULT = 20,
+	RING_MIN = 16,             /* slots of a ring when it is first needed */
+	INTERVAL_MAX_MS = 5000,
+	ACKS_MIN = 16,
+	ACKS_SPARE = 128,          /* acknowledgements kept beyond a receive window */
+	QUICK_ACKS = 3,            /* told of at once after a new hole: `resend` is 2 mostly */
+	WINDOW_TELLS = 3,          /* a window that reopened is told this often when no data comes */
+	BURST_PACKETS = 10,
+	SILENT_RESENDS_MIN = 16,
+};
+
+#define US_PER_MS UINT64_C(1000)
+#define US_PER_S UINT64_C(1000000)
+#define RTO_INITIAL_US (200 * US_PER_MS)
+#define RTO_MIN_US (100 * US_PER_MS)
+#define RTO_MIN_NODELAY_US (30 * US_PER_MS)
+#define RTO_MAX_US (60 * US_PER_S)
+#define RTT_MAX_US (60 * US_PER_S)
+#define PROBE_FIRST_US (500 * US_PER_MS)
+#define PROBE_MAX_US (120 * US_PER_S)
+#define SILENT_HOLD_US (1 * US_PER_S)
+#define PACE_WAIT_MIN_US UINT64_C(1000)
+#define PACE_BURST_US UINT64_C(2000)
+#define RATE_MAX UINT64_C(1000000000000) /* keeps rate * time in 63 bits */
+#define MEMORY_RETRY_US (10 * US_PER_MS)
+
+/* ---- codec --------------------------------------------------------------- */
+
+static uint16_t load16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static uint32_t load32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static void store16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+static void store32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+	p[2] = (uint8_t)(v >> 16);
+	p[3] = (uint8_t)(v >> 24);
+}
+
+/* Numbers and 32-bit clocks wrap: negative when a comes before b. */
+static int32_t seq_diff(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b);
+}
+
+static uint32_t min32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t max32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint32_t clock_ms(uint64_t us)
+{
+	return (uint32_t)(us / US_PER_MS);
+}
+
+void kcp_header_encode(uint8_t out[KCP_OVERHEAD], const struct kcp_seg_header *h)
+{
+	store32(out, h->conv);
+	out[4] = h->cmd;
+	out[5] = h->frg;
+	store16(out + 6, h->wnd);
+	store32(out + 8, h->ts);
+	store32(out + 12, h->sn);
+	store32(out + 16, h->una);
+	store32(out + 20, h->len);
+}
+
+bool kcp_header_decode(struct kcp_seg_header *h, const uint8_t *data, size_t n)
+{
+	if (n < KCP_OVERHEAD)
+		return false;
+	h->conv = load32(data);
+	h->cmd = data[4];
+	h->frg = data[5];
+	h->wnd = load16(data + 6);
+	h->ts = load32(data + 8);
+	h->sn = load32(data + 12);
+	h->una = load32(data + 16);
+	h->len = load32(data + 20);
+	return h->cmd >= KCP_CMD_PUSH && h->cmd <= KCP_CMD_WINS && h->len <= n - KCP_OVERHEAD;
+}
+
+/* ---- the structures ------------------------------------------------------ */
+
+/* A payload, queued, in flight or received. */
+struct seg {
+	struct seg *next; /* in the send queue or among the free */
+	uint16_t len, cap;
+	uint8_t frg;
+	uint8_t class_index;
+	uint8_t data[];
+};
+
+/* Sizes of segments: doubling, and one for exactly a full segment of ours.
+ * The odd 24 are this header and what malloc adds. */
+enum { CLASS_COUNT = 11, CLASS_FULL = CLASS_COUNT - 1 };
+#define CLASS_CAP(i) ((UINT32_C(128) << (i)) - 24)
+
+static_assert(CLASS_CAP(CLASS_FULL - 1) >= KCP_MTU_MAX - KCP_OVERHEAD, "largest segment fits");
+static_assert(CLASS_CAP(CLASS_FULL - 1) <= UINT16_MAX, "capacity fits its field");
+
+/* What is known of a number in [snd_una, snd_nxt). */
+struct slot {
+	struct seg *seg;     /* NULL once acknowledged */
+	uint64_t sent_us;    /* last transmission */
+	uint32_t tx;         /* number of that transmission */
+	uint32_t prev, next; /* neighbours in the list of its level, by sn */
+	uint16_t len;
+	uint8_t xmit;        /* transmissions so far */
+	uint8_t level : 5;   /* timeouts so far */
+	uint8_t early : 1;   /* was resent early once */
+};
+
+struct order { /* of transmission; head and tail count when count does */
+	uint32_t head, tail, count;
+};
+
+struct ack {
+	uint32_t sn, ts;
+	bool plain; /* came in order: una tells as much */
+};
+
+struct kcp {
+	struct kcp_config cfg;
+	uint32_t mss;
+	uint32_t resend; /* cfg.resend, bounded */
+	uint64_t now_us; /* latest time heard of */
+	bool dead;
+
+	/* sending */
+	uint32_t snd_una, snd_nxt;
+	uint32_t rmt_wnd;
+	struct seg *queue, *queue_last, *queue_before_last;
+	uint32_t queue_count;
+	struct slot *slots;
+	uint32_t slot_cap; /* power of two, or 0 */
+	struct order orders[LEVELS];
+	uint32_t level_end; /* lists from here on are empty */
+	uint32_t inflight;
+	uint32_t tx_next;
+	uint32_t acked[RESEND_MAX]; /* largest acknowledged tx, descending */
+	uint32_t acked_count;
+	uint64_t progress_us; /* when something was last acknowledged */
+
+	/* timeouts while nothing is heard */
+	uint64_t silent_until;
+	uint32_t silent_left;
+	uint32_t silent_rounds;
+
+	/* round trip */
+	uint32_t srtt_us, rttvar_us, min_rtt_us, latest_rtt_us, rto_us;
+	uint32_t sample_ts;
+	uint32_t reorder_us; /* how much later than expected is not lost yet */
+	uint64_t reorder_seen_us;
+
+	/* pacing: credit is in bytes * microseconds per second */
+	uint64_t rate;
+	int64_t credit;
+	uint64_t credit_us;
+	uint64_t pace_at;
+	uint64_t memory_at; /* retry after a failed allocation */
+
+	/* window probing */
+	uint64_t probe_at, probe_wait;
+	uint64_t tell_at;
+	uint32_t tells_left;
+	uint32_t told_wnd; /* what the peer last heard, if it did */
+
+	/* receiving */
+	uint32_t rcv_base, rcv_nxt, rcv_high;
+	struct seg **ring;
+	uint32_t ring_cap;
+	uint32_t ring_count; /* segments held beyond rcv_nxt */
+	uint32_t read_offset;
+
+	/* acknowledgements owed, oldest first */
+	struct ack *acks;
+	uint32_t ack_cap, ack_head, ack_count;
+	uint32_t ack_arrivals;
+	uint32_t ack_quick;
+	bool ack_now;
+	uint64_t ack_since_us;
+
+	struct seg *free_segs[CLASS_COUNT];
+	uint8_t *datagram; /* for those without reserve() */
+	size_t datagram_cap;
+	size_t memory;
+	struct kcp_stats stats;
+	union {
+		uint64_t align;
+		uint8_t bytes[KCP_CC_STATE_MAX];
+	} cc_state;
+};
+
+static void hear_time(struct kcp *k, uint64_t now_us)
+{
+	if (now_us > k->now_us)
+		k->now_us = now_us;
+}
+
+/* ---- memory -------------------------------------------------------------- */
+
+static void *mem_alloc(struct kcp *k, size_t n)
+{
+	void *p = malloc(n);
+
+	if (p != NULL)
+		k->memory += n;
+	return p;
+}
+
+static void mem_free(struct kcp *k, void *p, size_t n)
+{
+	if (p == NULL)
+		return;
+	assert(k->memory >= n);
+	k->memory -= n;
+	free(p);
+}
+
+static size_t seg_size(uint32_t cap)
+{
+	return sizeof(struct seg) + cap;
+}
+
+static unsigned seg_class(const struct kcp *k, uint32_t len)
+{
+	unsigned i = 0;
+
+	if (len <= k->mss && (2 * len > k->mss || k->mss <= CLASS_CAP(0)))
+		return CLASS_FULL;
+	while (CLASS_CAP(i) < len)
+		i++;
+	return i;
+}
+
+static void seg_destroy(struct kcp *k, struct seg *s)
+{
+	mem_free(k, s, seg_size(s->cap));
+}
+
+/* Contents stay readable until the next seg_new() or kcp_trim(): that keeps
+ * kcp_consume()'s promise about borrowed bytes. */
+static void seg_release(struct kcp *k, struct seg *s)
+{
+	s->next = k->free_segs[s->class_index];
+	k->free_segs[s->class_index] = s;
+}
+
+static struct seg *seg_new(struct kcp *k, uint32_t len)
+{
+	unsigned i = seg_class(k, len);
+	uint32_t cap = i == CLASS_FULL ? k->mss : CLASS_CAP(i);
+	struct seg *s;
+
+	while ((s = k->free_segs[i]) != NULL) {
+		k->free_segs[i] = s->next;
+		if (s->cap == cap)
+			break;
+		seg_destroy(k, s); /* from before the mtu changed */
+	}
+	if (s == NULL && (s = mem_alloc(k, seg_size(cap))) != NULL) {
+		s->cap = (uint16_t)cap;
+		s->class_index = (uint8_t)i;
+	}
+	if (s == NULL)
+		return NULL;
+	s->next = NULL;
+	s->len = 0;
+	s->frg = 0;
+	return s;
+}
+
+static void seg_append(struct seg *s, const uint8_t *data, size_t n)
+{
+	assert(n <= (size_t)(s->cap - s->len));
+	if (n > 0)
+		memcpy(s->data + s->len, data, n);
+	s->len = (uint16_t)(s->len + n);
+}
+
+static void seg_release_chain(struct kcp *k, struct seg *s)
+{
+	while (s != NULL) {
+		struct seg *next = s->next;
+
+		seg_release(k, s);
+		s = next;
+	}
+}
+
+static void seg_destroy_free(struct kcp *k)
+{
+	for (unsigned i = 0; i < CLASS_COUNT; i++) {
+		while (k->free_segs[i] != NULL) {
+			struct seg *s = k->free_segs[i];
+
+			k->free_segs[i] = s->next;
+			seg_destroy(k, s);
+		}
+	}
+}
+
+/* Smallest ring that holds `span`; spans are at most 2^18. */
+static uint32_t ring_size(uint32_t span)
+{
+	uint32_t n = RING_MIN;
+
+	while (n < span)
+		n *= 2;
+	return n;
+}
+
+/* ---- congestion control -------------------------------------------------- */
+
+static uint32_t usable_window(const struct kcp_cc_event *ev)
+{
+	return min32(ev->snd_wnd, ev->rmt_wnd);
+}
+
+/* A window spread over `num`/`den` of a round trip; 0 before one is known. */
+static uint64_t window_rate(const struct kcp_cc_event *ev, uint32_t window, uint32_t num, uint32_t den)
+{
+	if (ev->srtt_us == 0)
+		return 0;
+	return (uint64_t)window * (ev->mss + KCP_OVERHEAD) * US_PER_S / ev->srtt_us * num / den;
+}
+
+static void none_init(void *state, const struct kcp_cc_event *ev)
+{
+	(void)state;
+	(void)ev;
+}
+
+static uint32_t none_window(const void *state, const struct kcp_cc_event *ev)
+{
+	(void)state;
+	(void)ev;
+	return UINT32_MAX;
+}
+
+/* Twice the rate that fills the windows: a window never leaves as one burst,
+ * yet a round trip that was measured too long cannot become the limit. */
+static uint64_t none_pacing_rate(const void *state, const struct kcp_cc_event *ev)
+{
+	(void)state;
+	return window_rate(ev, usable_window(ev), 2, 1);
+}
+
+const struct kcp_cc kcp_cc_none = {
+	.name = "none",
+	.init = none_init,
+	.window = none_window,
+	.pacing_rate = none_pacing_rate,
+};
+
+struct reno {
+	uint32_t cwnd, ssthresh; /* segments */
+	uint32_t acked;          /* towards the next step of congestion avoidance */
+	uint64_t cut_us;         /* last halving, or 0 */
+};
+
+static_assert(sizeof(struct reno) <= KCP_CC_STATE_MAX, "state fits");
+
+static void reno_init(void *state, const struct kcp_cc_event *ev)
+{
+	(void)ev;
+	*(struct reno *)state = (struct reno){ .cwnd = 1, .ssthresh = KCP_WND_MAX };
+}
+
+static void reno_on_acked(void *state, const struct kcp_cc_event *ev)
+{
+	struct reno *r = state;
+	uint32_t limit = max32(usable_window(ev), 1);
+
+	if (r->cwnd < r->ssthresh) {
+		r->cwnd += ev->segs;
+	} else {
+		r->acked += ev->segs;
+		if (r->acked >= r->cwnd) {
+			r->acked -= r->cwnd;
+			r->cwnd++;
+		}
+	}
+	r->cwnd = min32(r->cwnd, limit);
+	r->acked = min32(r->acked, r->cwnd);
+}
+
+static void reno_on_lost(void *state, const struct kcp_cc_event *ev)
+{
+	struct reno *r = state;
+
+	/* Losses of one round trip are one event. */
+	if (r->cut_us != 0 && ev->now_us - r->cut_us < ev->srtt_us)
+		return;
+	r->cut_us = ev->now_us;
+	r->ssthresh = max32(r->cwnd / 2, 2);
+	r->cwnd = r->ssthresh;
+	r->acked = 0;
+}
+
+static void reno_on_timeout(void *state, const struct kcp_cc_event *ev)
+{
+	struct reno *r = state;
+
+	(void)ev;
+	r->ssthresh = max32(r->cwnd / 2, 2);
+	r->cwnd = 1;
+	r->acked = 0;
+}
+
+static uint32_t reno_window(const void *state, const struct kcp_cc_event *ev)
+{
+	(void)ev;
+	return ((const struct reno *)state)->cwnd;
+}
+
+/* Slow start doubles per round trip, so it must leave twice as fast. */
+static uint64_t reno_pacing_rate(const void *state, const struct kcp_cc_event *ev)
+{
+	const struct reno *r = state;
+
+	return window_rate(ev, r->cwnd, r->cwnd < r->ssthresh ? 8 : 5, 4);
+}
+
+const struct kcp_cc kcp_cc_reno = {
+	.name = "reno",
+	.state_size = sizeof(struct reno),
+	.init = reno_init,
+	.on_acked = reno_on_acked,
+	.on_lost = reno_on_lost,
+	.on_timeout = reno_on_timeout,
+	.window = reno_window,
+	.pacing_rate = reno_pacing_rate,
+};
+
+static struct kcp_cc_event cc_event(const struct kcp *k, uint32_t segs, uint32_t bytes)
+{
+	return (struct kcp_cc_event){
+		.now_us = k->now_us,
+		.inflight = k->inflight,
+		.segs = segs,
+		.bytes = bytes,
+		.srtt_us = k->srtt_us,
+		.rtt_us = k->latest_rtt_us,
+		.snd_wnd = k->cfg.snd_wnd,
+		.rmt_wnd = k->rmt_wnd,
+		.mss = k->mss,
+	};
+}
+
+typedef void cc_hook(void *state, const struct kcp_cc_event *ev);
+
+static void cc_tell(struct kcp *k, cc_hook *hook, uint32_t segs, uint32_t bytes)
+{
+	struct kcp_cc_event ev;
+
+	if (hook == NULL)
+		return;
+	ev = cc_event(k, segs, bytes);
+	hook(k->cc_state.bytes, &ev);
+}
+
+static uint32_t cc_window(const struct kcp *k)
+{
+	struct kcp_cc_event ev = cc_event(k, 0, 0);
+
+	return k->cfg.cc->window(k->cc_state.bytes, &ev);
+}
+
+static void cc_start(struct kcp *k, const struct kcp_cc *cc)
+{
+	struct kcp_cc_event ev = cc_event(k, 0, 0);
+
+	assert(cc->state_size <= KCP_CC_STATE_MAX);
+	memset(&k->cc_state, 0, sizeof(k->cc_state));
+	k->cfg.cc = cc;
+	cc->init(k->cc_state.bytes, &ev);
+}
+
+/* Segments that may be beyond snd_una.  It is not the number unacknowledged:
+ * the receiver has room up to una + wnd and nowhere else. */
+static uint32_t send_window(const struct kcp *k)
+{
+	return min32(cc_window(k), min32(k->cfg.snd_wnd, k->rmt_wnd));
+}
+
+/* ---- pacing -------------------------------------------------------------- */
+
+static uint64_t pacing_rate(const struct kcp *k)
+{
+	struct kcp_cc_event ev = cc_event(k, 0, 0);
+	uint64_t rate = k->cfg.cc->pacing_rate(k->cc_state.bytes, &ev);
+	uint64_t limit = k->cfg.rate_limit;
+
+	if (limit != 0 && (rate == 0 || limit < rate))
+		rate = limit;
+	return min64(rate, RATE_MAX);
+}
+
+/* What may leave at once after a pause. */
+static int64_t pace_burst(const struct kcp *k)
+{
+	uint64_t packets = (uint64_t)BURST_PACKETS * k->cfg.mtu * US_PER_S;
+
+	return (int64_t)max64(packets, k->rate * PACE_BURST_US);
+}
+
+static void pace_refill(struct kcp *k)
+{
+	uint64_t elapsed = min64(k->now_us - k->credit_us, US_PER_S);
+	int64_t burst;
+
+	k->rate = pacing_rate(k);
+	k->credit_us = k->now_us;
+	k->pace_at = 0;
+	burst = pace_burst(k);
+	k->credit += (int64_t)(k->rate * elapsed);
+	if (k->rate == 0 || k->credit > burst)
+		k->credit = burst;
+}
+
+/* Debt is bounded: acknowledgements are never held, and a flood of them must
+ * not stop the data for long. */
+static void pace_spend(struct kcp *k, size_t bytes)
+{
+	int64_t floor = -4 * pace_burst(k);
+
+	k->credit -= (int64_t)(bytes * US_PER_S);
+	if (k->credit < floor)
+		k->credit = floor;
+}
+
+/* `bytes` are in the datagram being built and not yet spent. */
+static bool pace_blocks(const struct kcp *k, size_t bytes)
+{
+	return k->rate != 0 && k->credit <= (int64_t)(bytes * US_PER_S);
+}
+
+static void pace_wait(struct kcp *k, size_t bytes)
+{
+	int64_t debt = (int64_t)(bytes * US_PER_S) - k->credit;
+	uint64_t wait_us = debt > 0 ? (uint64_t)debt / k->rate + 1 : 1;
+
+	k->pace_at = k->now_us + max64(wait_us, PACE_WAIT_MIN_US);
+}
+
+/* ---- round trip ---------------------------------------------------------- */
+
+static void rto_update(struct kcp *k)
+{
+	uint64_t floor = k->cfg.nodelay ? RTO_MIN_NODELAY_US : RTO_MIN_US;
+	uint64_t margin = max64(k->cfg.interval_ms * US_PER_MS, 4 * (uint64_t)k->rttvar_us);
+
+	if (k->srtt_us == 0)
+		return;
+	k->rto_us = (uint32_t)min64(max64(k->srtt_us + margin, floor), RTO_MAX_US);
+}
+
+/* Tolerance that was not needed for a while is given back by halves. */
+static void reorder_decay(struct kcp *k)
+{
+	if (k->reorder_us == 0 || k->now_us - k->reorder_seen_us < 16 * (uint64_t)k->srtt_us)
+		return;
+	k->reorder_us = k->reorder_us < k->srtt_us / 32 ? 0 : k->reorder_us / 2;
+	k->reorder_seen_us = k->now_us;
+}
+
+/* A transmission that was taken for lost, or nearly, arrived `late_us` after
+ * that: wait that much longer from now on, and a round trip at most. */
+static void reorder_grow(struct kcp *k, uint64_t late_us)
+{
+	uint64_t wanted = max64(late_us + late_us / 4, k->srtt_us / 16);
+
+	k->reorder_us = (uint32_t)max64(k->reorder_us, min64(wanted, k->srtt_us));
+	k->reorder_seen_us = k->now_us;
+}
+
+static void rtt_sample(struct kcp *k, uint64_t rtt)
+{
+	uint32_t us, delta;
+
+	if (rtt > RTT_MAX_US)
+		return;
+	us = rtt == 0 ? 1 : (uint32_t)rtt;
+	k->latest_rtt_us = us;
+	if (k->srtt_us == 0) {
+		k->srtt_us = us;
+		k->rttvar_us = us / 2;
+		k->min_rtt_us = us;
+	} else {
+		delta = us > k->srtt_us ? us - k->srtt_us : k->srtt_us - us;
+		k->rttvar_us = (uint32_t)((3 * (uint64_t)k->rttvar_us + delta) / 4);
+		k->srtt_us = max32(1, (uint32_t)((7 * (uint64_t)k->srtt_us + us) / 8));
+		k->min_rtt_us = min32(k->min_rtt_us, us);
+	}
+	rto_update(k);
+	reorder_decay(k);
+	cc_tell(k, k->cfg.cc->on_rtt, 1, 0);
+}
+
+/* ---- in flight ----------------------------------------------------------- */
+
+static struct slot *slot_at(const struct kcp *k, uint32_t sn)
+{
+	return &k->slots[sn & (k->slot_cap - 1)];
+}
+
+static bool slots_resize(struct kcp *k, uint32_t cap)
+{
+	struct slot *slots = mem_alloc(k, cap * sizeof(*slots));
+
+	if (slots == NULL)
+		return false;
+	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
+		slots[sn & (cap - 1)] = *slot_at(k, sn);
+	mem_free(k, k->slots, k->slot_cap * sizeof(*slots));
+	k->slots = slots;
+	k->slot_cap = cap;
+	return true;
+}
+
+/* Room for one more number. */
+static bool slots_reserve(struct kcp *k)
+{
+	uint32_t span = k->snd_nxt - k->snd_una + 1;
+
+	return span <= k->slot_cap || slots_resize(k, ring_size(span));
+}
+
+static void order_append(struct kcp *k, uint32_t level, uint32_t sn)
+{
+	struct order *o = &k->orders[level];
+	struct slot *s = slot_at(k, sn);
+
+	s->level = level & (LEVELS - 1);
+	s->prev = o->tail;
+	if (o->count++ == 0)
+		o->head = sn;
+	else
+		slot_at(k, o->tail)->next = sn;
+	o->tail = sn;
+	k->level_end = max32(k->level_end, level + 1);
+}
+
+static void order_remove(struct kcp *k, uint32_t sn)
+{
+	const struct slot *s = slot_at(k, sn);
+	struct order *o = &k->orders[s->level];
+
+	if (sn == o->head)
+		o->head = s->next;
+	else
+		slot_at(k, s->prev)->next = s->next;
+	if (sn == o->tail)
+		o->tail = s->prev;
+	else
+		slot_at(k, s->next)->prev = s->prev;
+	o->count--;
+	while (k->level_end > 0 && k->orders[k->level_end - 1].count == 0)
+		k->level_end--;
+}
+
+static const struct slot *order_front(const struct kcp *k, uint32_t level)
+{
+	return k->orders[level].count > 0 ? slot_at(k, k->orders[level].head) : NULL;
+}
+
+/* Keep the `resend` largest: the last of them is what a transmission must be
+ * older than to be lost.  The list is sorted and nearly always grows at its
+ * front, so this is a step or two. */
+static void acked_insert(struct kcp *k, uint32_t tx)
+{
+	uint32_t keep = max32(k->resend, 1);
+	uint32_t i = k->acked_count;
+
+	if (i == keep) {
+		if (seq_diff(tx, k->acked[i - 1]) < 0)
+			return;
+		i--;
+	} else {
+		k->acked_count++;
+	}
+	for (; i > 0 && seq_diff(tx, k->acked[i - 1]) > 0; i--)
+		k->acked[i] = k->acked[i - 1];
+	k->acked[i] = tx;
+}
+
+/* Later transmissions arrived: any, and as many as make it lost. */
+static bool skipped(const struct kcp *k, uint32_t tx)
+{
+	return k->acked_count > 0 && seq_diff(tx, k->acked[0]) < 0;
+}
+
+static bool skipped_enough(const struct kcp *k, uint32_t tx)
+{
+	return k->resend != 0 && k->acked_count == k->resend &&
+	       seq_diff(tx, k->acked[k->resend - 1]) < 0;
+}
+
+/* What one datagram acknowledged, and its best round trip. */
+struct news {
+	uint32_t segs, bytes;
+	bool recovered;
+	bool sampled;
+	uint32_t sample_ts;
+	uint64_t sample_us;
+};
+
+static void sample_offer(struct news *n, uint32_t ts, uint64_t rtt_us)
+{
+	if (rtt_us > RTT_MAX_US || (n->sampled && seq_diff(ts, n->sample_ts) <= 0))
+		return;
+	n->sampled = true;
+	n->sample_ts = ts;
+	n->sample_us = rtt_us;
+}
+
+/* The first transmission of a resent segment arrived after all.  If it was
+ * resent in spite of the tolerance now in force, the delay since adds to that. */
+static void spurious(struct kcp *k, const struct slot *s, bool late)
+{
+	uint32_t waited = s->sent_us > k->reorder_seen_us ? k->reorder_us : 0;
+
+	k->stats.spurious_segs++;
+	if (s->level == 0 && late)
+		reorder_grow(k, waited + (k->now_us - s->sent_us));
+}
+
+/* The transmission that `s` tells of arrived. */
+static void arrived(struct kcp *k, const struct slot *s, bool recovered)
+{
+	if (!recovered && k->reorder_us != 0 && s->xmit == 1 && skipped_enough(k, s->tx)) {
+		uint64_t age = k->now_us - s->sent_us;
+
+		/* The tolerance saved it; it is needed still. */
+		reorder_grow(k, age > k->latest_rtt_us ? age - k->latest_rtt_us : 0);
+	}
+	acked_insert(k, s->tx);
+}
+
+static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
+{
+	struct slot *s = slot_at(k, sn);
+
+	n->segs++;
+	n->bytes += s->len;
+	k->stats.acked_bytes += s->len;
+	order_remove(k, sn);
+	seg_release(k, s->seg);
+	s->seg = NULL;
+	k->inflight--;
+}
+
+/* An ACK.  Its ts says which transmission it is of. */
+static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
+{
+	uint32_t age_ms = clock_ms(k->now_us) - ts;
+	uint64_t age_us = (uint64_t)age_ms * US_PER_MS;
+	const struct slot *s;
+
+	if (seq_diff(sn, k->snd_nxt) >= 0)
+		return;
+	s = seq_diff(sn, k->snd_una) >= 0 ? slot_at(k, sn) : NULL;
+	if (s == NULL || s->seg == NULL) {
+		/* Freed already, by una mostly.  A repeat of an old ACK says
+		 * nothing about now: only what is newer than the last counts. */
+		if (k->srtt_us == 0 || seq_diff(ts, k->sample_ts) > 0)
+			sample_offer(n, ts, age_us);
+		return;
+	}
+	if (ts == clock_ms(s->sent_us)) {
+		sample_offer(n, ts, k->now_us - s->sent_us);
+		arrived(k, s, n->recovered);
+	} else if (s->xmit > 1) {
+		sample_offer(n, ts, age_us);
+		spurious(k, s, !n->recovered);
+	}
+	slot_free(k, sn, n);
+}
+
+/* Freed by una: of a segment sent once it is known which transmission arrived.
+ * Of a resent one it is not, unless the last one cannot have been back yet.
+ * Then the segment was late if it is the one that una stood at; behind that
+ * it was there in time, and only its ACK was lost. */
+static void una_slot(struct kcp *k, uint32_t sn, bool hole, struct news *n)
+{
+	const struct slot *s = slot_at(k, sn);
+
+	if (s->xmit == 1)
+		arrived(k, s, n->recovered);
+	else if (k->now_us - s->sent_us < k->min_rtt_us / 4 * 3)
+		spurious(k, s, hole && !n->recovered);
+	slot_free(k, sn, n);
+}
+
+static void una_input(struct kcp *k, uint32_t una, struct news *n)
+{
+	const uint32_t stood_at = k->snd_una;
+
+	for (; seq_diff(una, k->snd_una) > 0; k->snd_una++)
+		if (slot_at(k, k->snd_una)->seg != NULL)
+			una_slot(k, k->snd_una, k->snd_una == stood_at, n);
+	while (k->snd_una != k->snd_nxt && slot_at(k, k->snd_una)->seg == NULL)
+		k->snd_una++;
+}
+
+static void progress(struct kcp *k, const struct news *n)
+{
+	k->progress_us = k->now_us;
+	k->silent_until = 0;
+	k->silent_left = 1;
+	k->silent_rounds = 0;
+	cc_tell(k, k->cfg.cc->on_acked, n->segs, n->bytes);
+}
+
+static uint64_t backoff(const struct kcp *k, uint32_t level)
+{
+	uint64_t rto = k->rto_us, t = rto;
+
+	if (k->cfg.nodelay == 0)
+		t = rto * (level + 1);
+	else if (k->cfg.nodelay == 2)
+		t = rto + rto / 2 * level;
+	else
+		for (uint32_t i = 0; i < level && t < RTO_MAX_US; i++)
+			t += t / 2;
+	return min64(t, RTO_MAX_US);
+}
+
+/* When the front of a list times out.  The timeout is that of now, so it grows
+ * with the round trip.  What no later transmission has overtaken is still on
+ * its way as long as acknowledgements keep coming. */
+static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slot *s)
+{
+	uint64_t t = s->sent_us + backoff(k, level) + k->reorder_us;
+	uint64_t margin;
+
+	if (k->progress_us != 0 && !skipped(k, s->tx)) {
+		margin = max64(k->cfg.interval_ms * US_PER_MS, 4 * (uint64_t)k->rttvar_us);
+		t = max64(t, k->progress_us + margin + k->srtt_us / 4);
+	}
+	return k->silent_left == 0 ? max64(t, k->silent_until) : t;
+}
+
+/* When the front of a list is lost because others arrived before it. */
+static uint64_t lost_at(const struct kcp *k, const struct slot *s)
+{
+	if (!skipped_enough(k, s->tx))
+		return KCP_NEVER;
+	return k->reorder_us == 0 ? s->sent_us : s->sent_us + k->latest_rtt_us + k->reorder_us;
+}
+
+/* When the front of a list is resent if nothing new can be sent.  An eighth of
+ * a round trip is left for what is merely out of order. */
+static uint64_t early_at(const struct kcp *k, const struct slot *s)
+{
+	if (k->resend == 0 || s->early || !skipped(k, s->tx))
+		return KCP_NEVER;
+	return s->sent_us + k->latest_rtt_us + max32(k->reorder_us, k->srtt_us / 8);
+}
+
+/* While nothing at all is heard, timeouts resend a part of what is in flight
+ * and smaller parts later: enough to notice that the path is back, when the
+ * rest is found lost at once, and no flood until then. */
+static bool silence_allows(struct kcp *k)
+{
+	uint32_t rounds;
+
+	if (k->now_us >= k->silent_until) {
+		rounds = ++k->silent_rounds;
+		k->silent_left = max32(SILENT_RESENDS_MIN, k->inflight >> min32(rounds + 1, 31));
+		k->silent_until = k->now_us +
+			min64((uint64_t)k->rto_us * rounds, max64(SILENT_HOLD_US, k->rto_us));
+	}
+	return k->silent_left > 0;
+}
+
+/* ---- sending: the queue -------------------------------------------------- */
+
+static void queue_append(struct kcp *k, struct seg *s)
+{
+	if (k->queue == NULL)
+		k->queue = s;
+	else
+		k->queue_last->next = s;
+	k->queue_before_last = k->queue_last;
+	k->queue_last = s;
+	k->queue_count++;
+}
+
+static struct seg *queue_pop(struct kcp *k)
+{
+	struct seg *s = k->queue;
+
+	k->queue = s->next;
+	k->queue_count--;
+	if (k->queue == NULL)
+		k->queue_last = NULL;
+	if (s == k->queue_before_last || k->queue == NULL)
+		k->queue_before_last = NULL;
+	return s;
+}
+
+static void queue_replace_last(struct kcp *k, struct seg *s)
+{
+	struct seg *old = k->queue_last;
+
+	if (k->queue_before_last != NULL)
+		k->queue_before_last->next = s;
+	else
+		k->queue = s;
+	k->queue_last = s;
+	seg_release(k, old);
+}
+
+/* The last queued segment with room for n more bytes; grown by doubling, so
+ * that many small sends copy each byte a few times at most. */
+static bool queue_last_reserve(struct kcp *k, uint32_t n)
+{
+	const struct seg *last = k->queue_last;
+	struct seg *s;
+
+	if (last->len + n <= last->cap)
+		return true;
+	s = seg_new(k, min32(k->mss, max32(last->len + n, 2 * (uint32_t)last->len)));
+	if (s == NULL)
+		return false;
+	seg_append(s, last->data, last->len);
+	queue_replace_last(k, s);
+	return true;
+}
+
+/* Segments with the bytes given, at least one; NULL when out of memory. */
+static struct seg *chain_new(struct kcp *k, const uint8_t *data, size_t len, uint32_t *count)
+{
+	struct seg *first = NULL, **link = &first;
+
+	*count = 0;
+	do {
+		uint32_t n = (uint32_t)(len < k->mss ? len : k->mss);
+		struct seg *s = seg_new(k, n);
+
+		if (s == NULL) {
+			seg_release_chain(k, first);
+			return NULL;
+		}
+		seg_append(s, data, n);
+		*link = s;
+		link = &s->next;
+		data += n;
+		len -= n;
+		++*count;
+	} while (len > 0);
+	return first;
+}
+
+static void queue_append_chain(struct kcp *k, struct seg *s)
+{
+	while (s != NULL) {
+		struct seg *next = s->next;
+
+		s->next = NULL;
+		queue_append(k, s);
+		s = next;
+	}
+}
+
+static int send_stream(struct kcp *k, const uint8_t *data, size_t len)
+{
+	struct seg *chain = NULL;
+	uint32_t merged = 0, count;
+
+	if (len == 0)
+		return KCP_OK;
+	if (k->queue_last != NULL && k->queue_last->len < k->mss) {
+		merged = k->mss - k->queue_last->len;
+		merged = len < merged ? (uint32_t)len : merged;
+		if (!queue_last_reserve(k, merged))
+			return KCP_ENOMEM;
+	}
+	if (len > merged) {
+		chain = chain_new(k, data + merged, len - merged, &count);
+		if (chain == NULL)
+			return KCP_ENOMEM;
+	}
+	if (merged > 0)
+		seg_append(k->queue_last, data, merged);
+	queue_append_chain(k, chain);
+	return KCP_OK;
+}
+
+static int send_message(struct kcp *k, const uint8_t *data, size_t len)
+{
+	uint32_t limit = min32(KCP_FRG_MAX + 1, k->cfg.rcv_wnd);
+	uint32_t count;
+	struct seg *chain;
+
+	if (len > (size_t)limit * k->mss)
+		return KCP_ELIMIT;
+	chain = chain_new(k, data, len, &count);
+	if (chain == NULL)
+		return KCP_ENOMEM;
+	for (struct seg *s = chain; s != NULL; s = s->next)
+		s->frg = (uint8_t)--count;
+	queue_append_chain(k, chain);
+	return KCP_OK;
+}
+
+int kcp_send(struct kcp *k, const void *data, size_t len)
+{
+	return k->cfg.stream ? send_stream(k, data, len) : send_message(k, data, len);
+}
+
+uint32_t kcp_send_room(const struct kcp *k)
+{
+	uint32_t used = k->snd_nxt - k->snd_una + k->queue_count;
+	uint32_t window = send_window(k);
+
+	return window > used ? window - used : 0;
+}
+
+uint32_t kcp_waiting(const struct kcp *k)
+{
+	return k->inflight + k->queue_count;
+}
+
+/* ---- receiving ----------------------------------------------------------- */
+
+static struct seg **ring_at(const struct kcp *k, uint32_t sn)
+{
+	return &k->ring[sn & (k->ring_cap - 1)];
+}
+
+/* Resized to `cap`, a power of two that holds [rcv_base, rcv_high). */
+static bool ring_resize(struct kcp *k, uint32_t cap)
+{
+	struct seg **ring = mem_alloc(k, cap * sizeof(struct seg *));
+
+	if (ring == NULL)
+		return false;
+	for (uint32_t i = 0; i < cap; i++)
+		ring[i] = NULL;
+	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
+		ring[sn & (cap - 1)] = *ring_at(k, sn);
+	mem_free(k, k->ring, k->ring_cap * sizeof(struct seg *));
+	k->ring = ring;
+	k->ring_cap = cap;
+	return true;
+}
+
+static bool ring_reserve(struct kcp *k, uint32_t sn)
+{
+	uint32_t span = sn - k->rcv_base + 1;
+
+	return span <= k->ring_cap || ring_resize(k, ring_size(span));
+}
+
+static uint32_t unread(const struct kcp *k)
+{
+	return k->rcv_nxt - k->rcv_base;
+}
+
+/* Segments that may wait to be read.  A message of more fragments than the
+ * window could otherwise never be completed, and so never be read. */
+static uint32_t unread_limit(const struct kcp *k)
+{
+	if (k->cfg.stream || unread(k) == 0)
+		return k->cfg.rcv_wnd;
+	return max32(k->cfg.rcv_wnd, (*ring_at(k, k->rcv_base))->frg + UINT32_C(1));
+}
+
+static uint16_t free_window(const struct kcp *k)
+{
+	uint32_t limit = unread_limit(k), used = unread(k);
+
+	return used < limit ? (uint16_t)(limit - used) : 0;
+}
+
+static void pop_front(struct kcp *k)
+{
+	struct seg **p = ring_at(k, k->rcv_base);
+
+	seg_release(k, *p);
+	*p = NULL;
+	k->rcv_base++;
+	k->read_offset = 0;
+}
+
+/* Make readable what follows in order.  A stream's empty segments go at once,
+ * so that the first unread one always has a byte to peek at. */
+static void advance(struct kcp *k)
+{
+	const struct seg *s;
+
+	while (k->rcv_nxt != k->rcv_high && unread(k) < unread_limit(k) &&
+	       (s = *ring_at(k, k->rcv_nxt)) != NULL) {
+		k->stats.delivered_bytes += s->len;
+		k->ring_count--;
+		k->rcv_nxt++;
+		while (k->cfg.stream && unread(k) > 0 && (*ring_at(k, k->rcv_base))->len == 0)
+			pop_front(k);
+	}
+}
+
+/* The peer believes our window shut, or nearly: tell it that it is not. */
+static void tell_if_reopened(struct kcp *k)
+{
+	uint32_t wnd = free_window(k), full = k->cfg.rcv_wnd;
+	bool reopened = k->told_wnd == 0 && wnd > 0;
+	bool widened = k->told_wnd < full / 8 && wnd >= full / 2;
+
+	if (k->tells_left > 0 || (!reopened && !widened))
+		return;
+	k->tells_left = WINDOW_TELLS;
+	k->tell_at = k->now_us;
+}
+
+static void consumed(struct kcp *k)
+{
+	while (k->cfg.stream && unread(k) > 0 && (*ring_at(k, k->rcv_base))->len == 0)
+		pop_front(k);
+	advance(k);
+	tell_if_reopened(k);
+}
+
+size_t kcp_peek(const struct kcp *k, const uint8_t **data)
+{
+	const struct seg *s;
+
+	if (unread(k) == 0)
+		return 0;
+	s = *ring_at(k, k->rcv_base);
+	*data = s->data + k->read_offset;
+	return s->len - k->read_offset;
+}
+
+void kcp_consume(struct kcp *k, size_t n)
+{
+	const struct seg *s;
+
+	if (n == 0)
+		return;
+	assert(unread(k) > 0);
+	s = *ring_at(k, k->rcv_base);
+	assert(n <= s->len - k->read_offset);
+	k->read_offset += (uint32_t)n;
+	if (k->read_offset < s->len)
+		return;
+	pop_front(k);
+	consumed(k);
+}
+
+/* Segments of the next message, 0 while it is incomplete.  It ends with frg 0,
+ * and for a peer that counts wrongly where its first frg says. */
+static uint32_t message_segs(const struct kcp *k)
+{
+	uint32_t most, n = 0;
+
+	if (unread(k) == 0)
+		return 0;
+	most = (*ring_at(k, k->rcv_base))->frg + UINT32_C(1);
+	if (k->cfg.stream)
+		return 1;
+	while (n < unread(k)) {
+		const struct seg *s = *ring_at(k, k->rcv_base + n);
+
+		if (++n == most || s->frg == 0)
+			return n;
+	}
+	return 0;
+}
+
+int kcp_peek_size(const struct kcp *k)
+{
+	uint32_t segs = message_segs(k);
+	size_t size = 0;
+
+	if (segs == 0)
+		return KCP_EAGAIN;
+	for (uint32_t i = 0; i < segs; i++)
+		size += (*ring_at(k, k->rcv_base + i))->len;
+	return (int)(size - k->read_offset);
+}
+
+int kcp_recv(struct kcp *k, void *buf, size_t cap)
+{
+	uint32_t segs = message_segs(k);
+	int size = kcp_peek_size(k);
+	uint8_t *to = buf;
+
+	if (size < 0)
+		return size;
+	if ((size_t)size > cap)
+		return KCP_ELIMIT;
+	for (; segs > 0; segs--) {
+		const uint8_t *data = NULL;
+		size_t n = kcp_peek(k, &data);
+
+		if (n > 0)
+			memcpy(to, data, n);
+		to += n;
+		pop_front(k);
+	}
+	consumed(k);
+	return size;
+}
+
+/* ---- acknowledgements owed ----------------------------------------------- */
+
+static struct ack *ack_at(const struct kcp *k, uint32_t i)
+{
+	return &k->acks[(k->ack_head + i) & (k->ack_cap - 1)];
+}
+
+static bool acks_resize(struct kcp *k, uint32_t cap)
+{
+	struct ack *acks = mem_alloc(k, cap * sizeof(*acks));
+
+	if (acks == NULL)
+		return false;
+	for (uint32_t i = 0; i < k->ack_count; i++)
+		acks[i] = *ack_at(k, i);
+	mem_free(k, k->acks, k->ack_cap * sizeof(*acks));
+	k->acks = acks;
+	k->ack_cap = cap;
+	k->ack_head = 0;
+	return true;
+}
+
+static void ack_pop(struct kcp *k)
+{
+	k->ack_head = (k->ack_head + 1) & (k->ack_cap - 1);
+	k->ack_count--;
+}
+
+/* Room for one more.  Bounded, whatever is repeated to us: the oldest gives
+ * way, as if it had been lost on its way. */
+static bool ack_reserve(struct kcp *k)
+{
+	if (k->ack_count >= k->cfg.rcv_wnd + ACKS_SPARE)
+		ack_pop(k);
+	if (k->ack_count < k->ack_cap)
+		return true;
+	return acks_resize(k, k->ack_cap == 0 ? ACKS_MIN : 2 * k->ack_cap);
+}
+
+/* After ack_reserve().  A run that came in order is one entry, the latest: una
+ * covers the others, and the latest has the freshest ts. */
+static void ack_push(struct kcp *k, uint32_t sn, uint32_t ts, bool plain)
+{
+	if (k->ack_arrivals++ == 0)
+		k->ack_since_us = k->now_us;
+	if (plain && k->ack_count > 0 && ack_at(k, k->ack_count - 1)->plain)
+		*ack_at(k, k->ack_count - 1) = (struct ack){ sn, ts, true };
+	else
+		*ack_at(k, k->ack_count++) = (struct ack){ sn, ts, plain };
+}
+
+static uint64_t ack_due_at(const struct kcp *k)
+{
+	uint32_t enough = min32(k->cfg.mtu / KCP_OVERHEAD, (k->cfg.rcv_wnd + 1) / 2);
+
+	if (k->ack_count == 0)
+		return KCP_NEVER;
+	if (k->cfg.ack_nodelay || k->ack_now || k->ack_arrivals >= enough)
+		return k->ack_since_us;
+	return k->ack_since_us + k->cfg.interval_ms * US_PER_MS;
+}
+
+/* ---- input --------------------------------------------------------------- */
+
+/* The peer learns early of a hole, and of what it need not send again; while
+ * a hole persists, what arrives beyond it is told in the usual batches. */
+static void ack_urgency(struct kcp *k, uint32_t sn)
+{
+	int32_t beyond = seq_diff(sn, k->rcv_high);
+
+	if (beyond > 0)
+		k->ack_quick = QUICK_ACKS;
+	if (beyond < 0 || k->ack_quick > 0)
+		k->ack_now = true;
+	if (k->ack_quick > 0)
+		k->ack_quick--;
+}
+
+static void repeat_input(struct kcp *k, const struct kcp_seg_header *h)
+{
+	k->stats.repeat_segs++;
+	if (!ack_reserve(k))
+		return;
+	ack_push(k, h->sn, h->ts, false);
+	k->ack_now = true;
+}
+
+/* Without memory the segment is as good as lost: it comes again. */
+static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data)
+{
+	bool in_order = h->sn == k->rcv_high;
+	struct seg *s;
+
+	if (!ring_reserve(k, h->sn) || !ack_reserve(k) || (s = seg_new(k, h->len)) == NULL)
+		return;
+	seg_append(s, data, h->len);
+	s->frg = h->frg;
+	ack_urgency(k, h->sn);
+	*ring_at(k, h->sn) = s;
+	k->ring_count++;
+	if (seq_diff(h->sn, k->rcv_high) >= 0)
+		k->rcv_high = h->sn + 1;
+	advance(k);
+	ack_push(k, h->sn, h->ts, in_order && k->rcv_nxt == k->rcv_high);
+	k->tells_left = 0;
+}
+
+static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data)
+{
+	int32_t ahead = seq_diff(h->sn, k->rcv_nxt);
+
+	k->stats.in_push++;
+	if (ahead >= (int32_t)k->cfg.rcv_wnd) {
+		k->stats.out_of_window_segs++;
+		return;
+	}
+	if (ahead < 0 || (seq_diff(h->sn, k->rcv_high) < 0 && *ring_at(k, h->sn) != NULL))
+		repeat_input(k, h);
+	else
+		store_input(k, h, data);
+}
+
+static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
+		      struct news *n)
+{
+	k->stats.in_segs++;
+	switch (h->cmd) {
+	case KCP_CMD_PUSH:
+		push_input(k, h, data);
+		break;
+	case KCP_CMD_ACK:
+		ack_input(k, h->sn, h->ts, n);
+		break;
+	case KCP_CMD_WASK:
+		k->tells_left = max32(k->tells_left, 1);
+		k->tell_at = k->now_us;
+		break;
+	default: /* WINS: every header tells the window */
+		break;
+	}
+}
+
+static bool una_sane(const struct kcp *k, uint32_t una)
+{
+	return seq_diff(una, k->snd_una) >= 0 && seq_diff(una, k->snd_nxt) <= 0;
+}
+
+static void window_heard(struct kcp *k, uint32_t wnd)
+{
+	k->rmt_wnd = wnd;
+	if (wnd > 0)
+		k->probe_wait = 0;
+}
+
+static void news_apply(struct kcp *k, const struct news *n)
+{
+	if (n->sampled && !n->recovered) {
+		k->sample_ts = n->sample_ts;
+		rtt_sample(k, n->sample_us);
+	}
+	if (n->segs > 0)
+		progress(k, n);
+}
+
+/* una is applied last, so that an ACK of the same datagram finds its segment
+ * and tells which transmission arrived. */
+int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, unsigned flags)
+{
+	struct news n = { .recovered = (flags & KCP_INPUT_RECOVERED) != 0 };
+	uint32_t una = k->snd_una, wnd = 0;
+	struct kcp_seg_header h;
+	bool any = false, wnd_heard = false;
+
+	hear_time(k, now_us);
+	while (!any || len >= KCP_OVERHEAD) {
+		if (!kcp_header_decode(&h, data, len) || h.conv != k->cfg.conv) {
+			k->stats.in_errs++;
+			break;
+		}
+		any = true;
+		if (una_sane(k, h.una) && seq_diff(h.una, una) >= 0) {
+			una = h.una;
+			wnd = h.wnd;
+			wnd_heard = !n.recovered;
+		}
+		seg_input(k, &h, data + KCP_OVERHEAD, &n);
+		data += KCP_OVERHEAD + h.len;
+		len -= KCP_OVERHEAD + h.len;
+	}
+	if (!any)
+		return KCP_EPROTO;
+	una_input(k, una, &n);
+	if (wnd_heard)
+		window_heard(k, wnd);
+	news_apply(k, &n);
+	return KCP_OK;
+}
+
+/* ---- flush --------------------------------------------------------------- */
+
+enum why { WHY_NEW, WHY_FAST, WHY_EARLY, WHY_TIMEOUT };
+
+/* One call of kcp_flush(). */
+struct flush {
+	struct kcp *k;
+	uint8_t *buf; /* the datagram being built */
+	size_t len;
+	uint32_t una; /* what every header says */
+	uint16_t wnd;
+	bool no_room;
+	uint32_t sent_segs, sent_bytes, lost_segs, lost_bytes, timeout_segs;
+};
+
+static uint8_t *reserve(struct kcp *k)
+{
+	if (k->cfg.reserve != NULL)
+		return k->cfg.reserve(k->cfg.user, k->cfg.mtu);
+	if (k->datagram == NULL && (k->datagram = mem_alloc(k, k->cfg.mtu)) != NULL)
+		k->datagram_cap = k->cfg.mtu;
+	return k->datagram;
+}
+
+static void datagram_end(struct flush *f)
+{
+	if (f->buf == NULL)
+		return;
+	assert(f->len >= KCP_OVERHEAD);
+	pace_spend(f->k, f->len);
+	f->k->cfg.output(f->k->cfg.user, f->buf, f->len);
+	f->buf = NULL;
+	f->len = 0;
+}
+
+static bool fits(const struct flush *f, size_t n)
+{
+	return f->buf != NULL && f->len + n <= f->k->cfg.mtu;
+}
+
+/* Room for a segment of n bytes, in this datagram or the next. */
+static bool make_room(struct flush *f, size_t n)
+{
+	if (fits(f, n))
+		return true;
+	datagram_end(f);
+	f->buf = reserve(f->k);
+	f->no_room = f->buf == NULL;
+	return !f->no_room;
+}
+
+static void put_header(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t ts,
+		       const struct seg *s)
+{
+	struct kcp_seg_header h = {
+		.conv = f->k->cfg.conv,
+		.cmd = (uint8_t)cmd,
+		.frg = s != NULL ? s->frg : 0,
+		.wnd = f->wnd,
+		.ts = ts,
+		.sn = sn,
+		.una = f->una,
+		.len = s != NULL ? s->len : 0,
+	};
+
+	kcp_header_encode(f->buf + f->len, &h);
+	f->len += KCP_OVERHEAD;
+	f->k->stats.out_segs++;
+	f->k->told_wnd = f->wnd;
+}
+
+static void acks_done(struct kcp *k)
+{
+	k->ack_arrivals = 0;
+	k->ack_now = false;
+}
+
+/* Acknowledgements go into the open datagram as they fit, and into further
+ * ones with `all`.  What una covers is left out, but for the last. */
+static bool put_acks(struct flush *f, bool all)
+{
+	struct kcp *k = f->k;
+
+	while (k->ack_count > 0) {
+		const struct ack *a = ack_at(k, 0);
+
+		if (!a->plain || k->ack_count == 1) {
+			if (!(all ? make_room(f, KCP_OVERHEAD) : fits(f, KCP_OVERHEAD)))
+				return false;
+			put_header(f, KCP_CMD_ACK, a->sn, a->ts, NULL);
+		}
+		ack_pop(k);
+	}
+	acks_done(k);
+	return true;
+}
+
+static bool put_tell(struct flush *f)
+{
+	struct kcp *k = f->k;
+
+	if (k->tells_left == 0 || k->tell_at > k->now_us)
+		return true;
+	if (!make_room(f, KCP_OVERHEAD))
+		return false;
+	put_header(f, KCP_CMD_WINS, 0, 0, NULL);
+	k->tells_left--;
+	k->tell_at = k->now_us + k->rto_us;
+	return true;
+}
+
+/* Only who has something to send asks: an idle conversation stays silent. */
+static bool probing(const struct kcp *k)
+{
+	return k->rmt_wnd == 0 && k->queue_count > 0;
+}
+
+static bool put_probe(struct flush *f)
+{
+	struct kcp *k = f->k;
+
+	if (!probing(k))
+		return true;
+	if (k->probe_wait == 0) {
+		k->probe_wait = PROBE_FIRST_US;
+		k->probe_at = k->now_us + k->probe_wait;
+	}
+	if (k->now_us < k->probe_at)
+		return true;
+	if (!make_room(f, KCP_OVERHEAD))
+		return false;
+	put_header(f, KCP_CMD_WASK, 0, 0, NULL);
+	k->probe_wait = min64(k->probe_wait + k->probe_wait / 2, PROBE_MAX_US);
+	k->probe_at = k->now_us + k->probe_wait;
+	return true;
+}
+
+/* May a segment of `len` bytes leave now?  Makes room for it if so. */
+static bool may_put(struct flush *f, uint32_t len)
+{
+	if (pace_blocks(f->k, f->len)) {
+		pace_wait(f->k, f->len);
+		return false;
+	}
+	return make_room(f, KCP_OVERHEAD + len);
+}
+
+/* Write segment `sn`, unlinked, and link it as the latest of its level. */
+static void put_push(struct flush *f, uint32_t sn, uint32_t level)
+{
+	struct kcp *k = f->k;
+	struct slot *s = slot_at(k, sn);
+
+	put_header(f, KCP_CMD_PUSH, sn, clock_ms(k->now_us), s->seg);
+	if (s->len > 0)
+		memcpy(f->buf + f->len, s->seg->data, s->len);
+	f->len += s->len;
+	s->sent_us = k->now_us;
+	s->tx = k->tx_next++;
+	if (s->xmit < XMIT_MAX)
+		s->xmit++;
+	if (s->xmit >= k->cfg.dead_link)
+		k->dead = true;
+	order_append(k, level, sn);
+	k->stats.out_push++;
+	f->sent_segs++;
+	f->sent_bytes += s->len;
+}
+
+static void count_resent(struct flush *f, enum why why, uint32_t bytes)
+{
+	struct kcp_stats *st = &f->k->stats;
+
+	st->retrans_segs++;
+	st->fast_retrans_segs += why == WHY_FAST;
+	st->early_retrans_segs += why == WHY_EARLY;
+	st->lost_segs += why == WHY_TIMEOUT;
+	if (why == WHY_TIMEOUT) {
+		f->k->silent_left--;
+		f->timeout_segs++;
+	} else {
+		f->lost_segs++;
+		f->lost_bytes += bytes;
+	}
+}
+
+static void resend_front(struct flush *f, uint32_t level, enum why why)
+{
+	struct kcp *k = f->k;
+	uint32_t sn = k->orders[level].head;
+	struct slot *s = slot_at(k, sn);
+
+	s->early |= why == WHY_EARLY;
+	order_remove(k, sn);
+	count_resent(f, why, s->len);
+	put_push(f, sn, why == WHY_TIMEOUT ? min32(level + 1, LEVELS - 1) : level);
+}
+
+/* Why the front of a list is to be resent now; WHY_NEW when it is not. */
+static enum why front_verdict(const struct kcp *k, uint32_t level, bool early)
+{
+	const struct slot *s = order_front(k, level);
+
+	if (s == NULL)
+		return WHY_NEW;
+	if (lost_at(k, s) <= k->now_us)
+		return WHY_FAST;
+	if (timeout_at(k, level, s) <= k->now_us)
+		return WHY_TIMEOUT;
+	return early && early_at(k, s) <= k->now_us ? WHY_EARLY : WHY_NEW;
+}
+
+/* Each step gives the front a new place at a tail and a later deadline, so a
+ * list is walked once at most. */
+static bool resend_level(struct flush *f, uint32_t level, bool early)
+{
+	struct kcp *k = f->k;
+	enum why why;
+
+	while ((why = front_verdict(k, level, early)) != WHY_NEW) {
+		if (why == WHY_TIMEOUT && !silence_allows(k))
+			break;
+		if (!may_put(f, order_front(k, level)->len))
+			return false;
+		resend_front(f, level, why);
+	}
+	return true;
+}
+
+static bool resend(struct flush *f, bool early)
+{
+	for (uint32_t level = 0; level < f->k->level_end; level++)
+		if (!resend_level(f, level, early))
+			return false;
+	return true;
+}
+
+static bool window_open(const struct kcp *k)
+{
+	return k->queue_count > 0 && k->snd_nxt - k->snd_una < send_window(k);
+}
+
+static bool send_new(struct flush *f)
+{
+	struct kcp *k = f->k;
+	uint32_t window = send_window(k);
+
+	while (k->queue_count > 0 && k->snd_nxt - k->snd_una < window) {
+		struct slot *s;
+
+		if (!slots_reserve(k)) {
+			k->memory_at = k->now_us + MEMORY_RETRY_US;
+			return false;
+		}
+		if (!may_put(f, k->queue->len))
+			return false;
+		s = slot_at(k, k->snd_nxt);
+		*s = (struct slot){ .seg = queue_pop(k) };
+		s->seg->next = NULL;
+		s->len = s->seg->len;
+		k->inflight++;
+		put_push(f, k->snd_nxt++, 0);
+	}
+	return true;
+}
+
+static void tell_congestion(struct flush *f)
+{
+	struct kcp *k = f->k;
+
+	if (f->sent_segs > 0)
+		cc_tell(k, k->cfg.cc->on_sent, f->sent_segs, f->sent_bytes);
+	if (f->lost_segs > 0)
+		cc_tell(k, k->cfg.cc->on_lost, f->lost_segs, f->lost_bytes);
+	if (f->timeout_segs > 0)
+		cc_tell(k, k->cfg.cc->on_timeout, f->timeout_segs, 0);
+}
+
+bool kcp_flush(struct kcp *k, uint64_t now_us)
+{
+	struct flush f = { .k = k };
+
+	hear_time(k, now_us);
+	f.una = k->rcv_nxt;
+	f.wnd = free_window(k);
+	k->memory_at = 0;
+	pace_refill(k);
+	if (ack_due_at(k) <= k->now_us)
+		put_acks(&f, true);
+	if (!f.no_room && put_tell(&f) && put_probe(&f) && resend(&f, false) && send_new(&f))
+		resend(&f, true);
+	put_acks(&f, false);
+	datagram_end(&f);
+	tell_congestion(&f);
+	return f.no_room;
+}
+
+static uint64_t data_due_at(const struct kcp *k)
+{
+	bool new = window_open(k);
+	uint64_t t = new ? k->now_us : KCP_NEVER;
+
+	for (uint32_t level = 0; level < k->level_end; level++) {
+		const struct slot *s = order_front(k, level);
+
+		if (s == NULL)
+			continue;
+		t = min64(t, min64(lost_at(k, s), timeout_at(k, level, s)));
+		if (!new)
+			t = min64(t, early_at(k, s));
+	}
+	return t == KCP_NEVER ? t : max64(t, max64(k->pace_at, k->memory_at));
+}
+
+uint64_t kcp_deadline(const struct kcp *k)
+{
+	uint64_t t = min64(ack_due_at(k), data_due_at(k));
+
+	if (k->tells_left > 0)
+		t = min64(t, k->tell_at);
+	if (probing(k))
+		t = min64(t, k->probe_wait == 0 ? k->now_us : k->probe_at);
+	return t;
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+int kcp_config_check(const struct kcp_config *cfg)
+{
+	bool ok = cfg->mtu >= KCP_MTU_MIN && cfg->mtu <= KCP_MTU_MAX &&
+		  cfg->snd_wnd >= 1 && cfg->snd_wnd <= KCP_WND_MAX &&
+		  cfg->rcv_wnd >= 1 && cfg->rcv_wnd <= KCP_WND_MAX && cfg->nodelay <= 2 &&
+		  cfg->interval_ms >= 1 && cfg->interval_ms <= INTERVAL_MAX_MS &&
+		  cfg->output != NULL &&
+		  (cfg->cc == NULL || cfg->cc->state_size <= KCP_CC_STATE_MAX);
+
+	return ok ? KCP_OK : KCP_EINVAL;
+}
+
+struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
+{
+	const struct kcp_cc *cc = cfg->cc;
+	struct kcp *k;
+
+	if (kcp_config_check(cfg) != KCP_OK || (k = calloc(1, sizeof(*k))) == NULL)
+		return NULL;
+	if (cc == NULL)
+		cc = cfg->nc ? &kcp_cc_none : &kcp_cc_reno;
+	k->memory = sizeof(*k);
+	k->cfg = *cfg;
+	if (cfg->dead_link == 0)
+		k->cfg.dead_link = DEAD_LINK_DEFAULT;
+	k->cfg.dead_link = min32(k->cfg.dead_link, XMIT_MAX);
+	k->resend = min32(cfg->resend, RESEND_MAX);
+	k->mss = cfg->mtu - KCP_OVERHEAD;
+	k->now_us = now_us;
+	k->credit_us = now_us;
+	k->rmt_wnd = KCP_RMT_WND_INITIAL;
+	k->told_wnd = cfg->rcv_wnd;
+	k->rto_us = (uint32_t)RTO_INITIAL_US;
+	k->silent_left = 1;
+	cc_start(k, cc);
+	return k;
+}
+
+void kcp_free(struct kcp *k)
+{
+	if (k == NULL)
+		return;
+	seg_release_chain(k, k->queue);
+	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
+		if (slot_at(k, sn)->seg != NULL)
+			seg_release(k, slot_at(k, sn)->seg);
+	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
+		if (*ring_at(k, sn) != NULL)
+			seg_release(k, *ring_at(k, sn));
+	seg_destroy_free(k);
+	mem_free(k, k->slots, k->slot_cap * sizeof(*k->slots));
+	mem_free(k, k->ring, k->ring_cap * sizeof(struct seg *));
+	mem_free(k, k->acks, k->ack_cap * sizeof(*k->acks));
+	mem_free(k, k->datagram, k->datagram_cap);
+	assert(k->memory == sizeof(*k));
+	free(k);
+}
+
+int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd)
+{
+	struct kcp_config cfg = k->cfg;
+
+	cfg.snd_wnd = snd_wnd;
+	cfg.rcv_wnd = rcv_wnd;
+	if (kcp_config_check(&cfg) != KCP_OK)
+		return KCP_EINVAL;
+	k->cfg = cfg;
+	if (k->rcv_base != k->rcv_high) {
+		advance(k);
+		tell_if_reopened(k);
+	}
+	return KCP_OK;
+}
+
+int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend_count)
+{
+	struct kcp_config cfg = k->cfg;
+
+	cfg.nodelay = nodelay;
+	cfg.interval_ms = interval_ms;
+	cfg.resend = resend_count;
+	if (kcp_config_check(&cfg) != KCP_OK)
+		return KCP_EINVAL;
+	k->cfg = cfg;
+	k->resend = min32(resend_count, RESEND_MAX);
+	k->acked_count = min32(k->acked_count, max32(k->resend, 1));
+	rto_update(k);
+	return KCP_OK;
+}
+
+static bool holds_longer(const struct kcp *k, uint32_t mss)
+{
+	for (const struct seg *s = k->queue; s != NULL; s = s->next)
+		if (s->len > mss)
+			return true;
+	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
+		if (slot_at(k, sn)->seg != NULL && slot_at(k, sn)->len > mss)
+			return true;
+	return false;
+}
+
+int kcp_set_mtu(struct kcp *k, uint32_t mtu)
+{
+	struct kcp_config cfg = k->cfg;
+
+	cfg.mtu = mtu;
+	if (kcp_config_check(&cfg) != KCP_OK || holds_longer(k, mtu - KCP_OVERHEAD))
+		return KCP_EINVAL;
+	mem_free(k, k->datagram, k->datagram_cap);
+	k->datagram = NULL;
+	k->datagram_cap = 0;
+	k->cfg = cfg;
+	k->mss = mtu - KCP_OVERHEAD;
+	return KCP_OK;
+}
+
+void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s)
+{
+	k->cfg.rate_limit = bytes_per_s;
+	k->pace_at = 0;
+}
+
+void kcp_set_ack_nodelay(struct kcp *k, bool on)
+{
+	k->cfg.ack_nodelay = on;
+}
+
+void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, uint64_t now_us)
+{
+	hear_time(k, now_us);
+	if (cc == NULL)
+		cc = k->cfg.nc ? &kcp_cc_none : &kcp_cc_reno;
+	cc_start(k, cc);
+	k->pace_at = 0;
+}
+
+bool kcp_dead(const struct kcp *k)
+{
+	return k->dead;
+}
+
+static void slots_trim(struct kcp *k)
+{
+	uint32_t span = k->snd_nxt - k->snd_una;
+
+	if (span > 0) {
+		if (ring_size(span) < k->slot_cap)
+			slots_resize(k, ring_size(span));
+		return;
+	}
+	mem_free(k, k->slots, k->slot_cap * sizeof(*k->slots));
+	k->slots = NULL;
+	k->slot_cap = 0;
+}
+
+static void ring_trim(struct kcp *k)
+{
+	uint32_t span = k->rcv_high - k->rcv_base;
+
+	if (span > 0) {
+		if (ring_size(span) < k->ring_cap)
+			ring_resize(k, ring_size(span));
+		return;
+	}
+	mem_free(k, k->ring, k->ring_cap * sizeof(struct seg *));
+	k->ring = NULL;
+	k->ring_cap = 0;
+}
+
+static void acks_trim(struct kcp *k)
+{
+	if (k->ack_count > 0) {
+		if (ring_size(k->ack_count) < k->ack_cap)
+			acks_resize(k, ring_size(k->ack_count));
+		return;
+	}
+	mem_free(k, k->acks, k->ack_cap * sizeof(*k->acks));
+	k->acks = NULL;
+	k->ack_cap = 0;
+	k->ack_head = 0;
+}
+
+void kcp_trim(struct kcp *k)
+{
+	seg_destroy_free(k);
+	slots_trim(k);
+	ring_trim(k);
+	acks_trim(k);
+	mem_free(k, k->datagram, k->datagram_cap);
+	k->datagram = NULL;
+	k->datagram_cap = 0;
+}
+
+size_t kcp_memory(const struct kcp *k)
+{
+	return k->memory;
+}
+
+const struct kcp_stats *kcp_stats(const struct kcp *k)
+{
+	return &k->stats;
+}
+
+void kcp_get_info(const struct kcp *k, struct kcp_info *info)
+{
+	*info = (struct kcp_info){
+		.conv = k->cfg.conv,
+		.snd_una = k->snd_una,
+		.snd_nxt = k->snd_nxt,
+		.rcv_nxt = k->rcv_nxt,
+		.snd_wnd = k->cfg.snd_wnd,
+		.rcv_wnd = k->cfg.rcv_wnd,
+		.rmt_wnd = k->rmt_wnd,
+		.cc_wnd = cc_window(k),
+		.inflight_segs = k->inflight,
+		.snd_queue_segs = k->queue_count,
+		.rcv_queue_segs = unread(k),
+		.rcv_ring_segs = k->ring_count,
+		.srtt_us = k->srtt_us,
+		.rttvar_us = k->rttvar_us,
+		.min_rtt_us = k->min_rtt_us,
+		.rto_us = k->rto_us,
+		.pacing_rate = pacing_rate(k),
+		.cc_name = k->cfg.cc->name,
+		.ack_arrivals = k->ack_arrivals,
+		.reorder_us = k->reorder_us,
+	};
+}
+
+void kcp_set_initial_sn(struct kcp *k, uint32_t snd_sn, uint32_t rcv_sn)
+{
+	assert(k->snd_una == k->snd_nxt && k->queue == NULL);
+	assert(k->rcv_base == k->rcv_high);
+	k->snd_una = k->snd_nxt = snd_sn;
+	k->rcv_base = k->rcv_nxt = k->rcv_high = rcv_sn;
+}
+
+/* ---- invariants ---------------------------------------------------------- */
+
+static size_t verify_seg(const struct seg *s)
+{
+	assert(s->len <= s->cap);
+	assert(s->class_index < CLASS_COUNT);
+	assert(s->class_index == CLASS_FULL || s->cap == CLASS_CAP(s->class_index));
+	return seg_size(s->cap);
+}
+
+static size_t verify_queue(const struct kcp *k)
+{
+	const struct seg *last = NULL, *before = NULL;
+	uint32_t count = 0;
+	size_t bytes = 0;
+
+	for (const struct seg *s = k->queue; s != NULL; s = s->next) {
+		assert(s->len <= k->mss);
+		bytes += verify_seg(s);
+		before = last;
+		last = s;
+		count++;
+	}
+	assert(count == k->queue_count);
+	assert(last == k->queue_last);
+	assert(before == k->queue_before_last);
+	return bytes;
+}
+
+static uint32_t verify_order(const struct kcp *k, uint32_t level)
+{
+	const struct order *o = &k->orders[level];
+	uint32_t sn = o->head;
+
+	assert(o->count == 0 || level < k->level_end);
+	for (uint32_t i = 0; i < o->count; i++) {
+		const struct slot *s = slot_at(k, sn), *next;
+
+		assert(sn - k->snd_una < k->snd_nxt - k->snd_una);
+		assert(s->seg != NULL);
+		assert(s->level == level);
+		assert(s->xmit > 0);
+		if (i + 1 == o->count) {
+			assert(sn == o->tail);
+			break;
+		}
+		next = slot_at(k, s->next);
+		assert(next->prev == sn);
+		assert(seq_diff(next->tx, s->tx) > 0);
+		assert(next->sent_us >= s->sent_us);
+		sn = s->next;
+	}
+	return o->count;
+}
+
+static size_t verify_inflight(const struct kcp *k)
+{
+	uint32_t count = 0, linked = 0;
+	size_t bytes = 0;
+
+	assert((k->slot_cap & (k->slot_cap - 1)) == 0);
+	assert(k->snd_nxt - k->snd_una <= k->slot_cap);
+	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++) {
+		const struct slot *s = slot_at(k, sn);
+
+		if (s->seg == NULL)
+			continue;
+		assert(s->len == s->seg->len);
+		bytes += verify_seg(s->seg);
+		count++;
+	}
+	assert(k->snd_una == k->snd_nxt || slot_at(k, k->snd_una)->seg != NULL);
+	assert(count == k->inflight);
+	for (uint32_t level = 0; level < LEVELS; level++)
+		linked += verify_order(k, level);
+	assert(linked == count);
+	for (uint32_t i = 1; i < k->acked_count; i++)
+		assert(seq_diff(k->acked[i - 1], k->acked[i]) > 0);
+	return bytes;
+}
+
+static size_t verify_ring(const struct kcp *k)
+{
+	uint32_t beyond = 0, held = 0, used = 0;
+	size_t bytes = 0;
+
+	assert((k->ring_cap & (k->ring_cap - 1)) == 0);
+	assert(k->rcv_high - k->rcv_base <= k->ring_cap);
+	assert(unread(k) <= k->rcv_high - k->rcv_base);
+	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++) {
+		const struct seg *s = *ring_at(k, sn);
+		bool ready = seq_diff(sn, k->rcv_nxt) < 0;
+
+		assert(s != NULL || !ready);
+		held += s != NULL;
+		beyond += s != NULL && !ready;
+		bytes += s != NULL ? verify_seg(s) : 0;
+	}
+	for (uint32_t i = 0; i < k->ring_cap; i++)
+		used += k->ring[i] != NULL;
+	assert(used == held);
+	assert(beyond == k->ring_count);
+	if (unread(k) > 0)
+		assert(k->read_offset == 0 || k->read_offset < (*ring_at(k, k->rcv_base))->len);
+	if (unread(k) > 0 && k->cfg.stream)
+		assert((*ring_at(k, k->rcv_base))->len > 0);
+	return bytes;
+}
+
+static size_t verify_free(const struct kcp *k)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < CLASS_COUNT; i++) {
+		for (const struct seg *s = k->free_segs[i]; s != NULL; s = s->next) {
+			assert(s->class_index == i);
+			bytes += verify_seg(s);
+		}
+	}
+	return bytes;
+}
+
+void kcp_verify(const struct kcp *k)
+{
+	size_t bytes = sizeof(*k) + k->datagram_cap;
+
+	bytes += verify_queue(k) + verify_inflight(k) + verify_ring(k) + verify_free(k);
+	bytes += k->slot_cap * sizeof(*k->slots);
+	bytes += k->ring_cap * sizeof(struct seg *);
+	bytes += k->ack_cap * sizeof(*k->acks);
+	assert(bytes == k->memory);
+	assert(k->ack_count <= k->ack_cap);
+	assert(k->ack_count == 0 || k->ack_arrivals > 0);
+	assert(kcp_config_check(&k->cfg) == KCP_OK);
+	assert(k->mss == k->cfg.mtu - KCP_OVERHEAD);
+}
