@@ -101,7 +101,8 @@ bool fec_dec_next(struct fec_dec *d, struct view *payload);
 /* The sender's numbers as they are believed now; 0, 0 before anything is known. */
 void fec_dec_params(const struct fec_dec *d, unsigned *ds, unsigned *ps);
 const struct fec_dec_stats *fec_dec_stats(const struct fec_dec *d);
-/* Free what an idle decoder can do without. */
+/* Free what an idle decoder can do without: spare memory, rebuilt packets that were not
+ * asked for, and sets that got nothing since the last call.  Call it every few seconds. */
 void fec_dec_trim(struct fec_dec *d);
 size_t fec_dec_memory(const struct fec_dec *d);
 void fec_dec_verify(const struct fec_dec *d);

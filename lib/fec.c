@@ -1,0 +1,78 @@
+/* fec.c - what a datagram is, and the coefficients of the code. */
+#include "fec.h"
+
+#include <isa-l.h>
+
+#include "err.h"
+#include "fec_rs.h"
+
+enum { OOB_HEADER = FEC_HEADER_DATA + 4 /* and conv */ };
+
+/* The bytes from offset `from` to the end that the size field tells; the field counts
+ * itself and what follows it. */
+static enum fec_kind sized(struct view pkt, size_t from, enum fec_kind kind, struct view *payload)
+{
+	size_t end;
+
+	if (pkt.n < from)
+		return FEC_BAD;
+	end = FEC_HEADER + (size_t)load_le16(pkt.p + FEC_HEADER);
+	if (end < from || end > pkt.n)
+		return FEC_BAD;
+	*payload = (struct view){ pkt.p + from, end - from };
+	return kind;
+}
+
+enum fec_kind fec_classify(struct view pkt, struct view *payload)
+{
+	*payload = (struct view){ pkt.p, 0 };
+	if (pkt.n < FEC_HEADER)
+		return FEC_BAD;
+	switch (load_le16(pkt.p + 4)) {
+	case FEC_TYPE_DATA:
+		return sized(pkt, FEC_HEADER_DATA, FEC_DATA, payload);
+	case FEC_TYPE_OOB:
+		return sized(pkt, OOB_HEADER, FEC_OOB, payload);
+	case FEC_TYPE_PARITY:
+		return pkt.n < FEC_HEADER_DATA ? FEC_BAD : FEC_PARITY;
+	default:
+		*payload = pkt;
+		return FEC_PLAIN;
+	}
+}
+
+void rs_weights(const uint8_t *x, size_t n, uint8_t *weights)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint8_t product = 1;
+
+		for (size_t j = 0; j < n; j++)
+			if (j != i)
+				product = gf_mul(product, x[i] ^ x[j]);
+		weights[i] = gf_inv(product);
+	}
+}
+
+void rs_row(const uint8_t *x, const uint8_t *weights, size_t n, uint8_t at, uint8_t *row)
+{
+	uint8_t product = 1;
+
+	for (size_t i = 0; i < n; i++)
+		product = gf_mul(product, at ^ x[i]);
+	for (size_t i = 0; i < n; i++)
+		row[i] = gf_mul(gf_mul(product, gf_inv(at ^ x[i])), weights[i]);
+}
+
+int fec_matrix(unsigned ds, unsigned ps, uint8_t *rows)
+{
+	uint8_t x[FEC_SHARDS_MAX], weights[FEC_SHARDS_MAX];
+
+	if (!rs_valid(ds, ps))
+		return KT_EINVAL;
+	for (unsigned i = 0; i < ds; i++)
+		x[i] = (uint8_t)i;
+	rs_weights(x, ds, weights);
+	for (unsigned i = 0; i < ps; i++)
+		rs_row(x, weights, ds, (uint8_t)(ds + i), rows + (size_t)i * ds);
+	return KT_OK;
+}

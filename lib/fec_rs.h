@@ -1,0 +1,41 @@
+/* fec_rs.h - coefficients of the Reed-Solomon code (private to fec).
+ *
+ * The wire's matrix, Vandermonde times the inverse of its top square, has a
+ * plain meaning: the data bytes of a column are the values of a polynomial of
+ * degree < ds at the points 0 .. ds-1, and parity shard i is its value at the
+ * point ds + i.  So every coefficient, for making parity and for rebuilding
+ * alike, is a Lagrange basis polynomial over the points one has, evaluated at
+ * the point one wants; no matrix is ever inverted. */
+#ifndef KT_FEC_RS_H
+#define KT_FEC_RS_H
+
+#include "fec.h"
+
+enum {
+	RS_TABLE = 32,       /* bytes of ISA-L's table for one coefficient */
+	RS_COLUMNS_MIN = 64, /* ISA-L goes byte by byte below this: pad short shards */
+};
+
+/* The part of the interpolation that depends only on the `n` distinct points `x`. */
+void rs_weights(const uint8_t *x, size_t n, uint8_t *weights);
+/* row[i]: what the value at x[i] contributes to the value at `at`, which is none of x. */
+void rs_row(const uint8_t *x, const uint8_t *weights, size_t n, uint8_t at, uint8_t *row);
+
+/* Are these numbers of shards possible? */
+static inline bool rs_valid(unsigned ds, unsigned ps)
+{
+	return ds >= 1 && ps >= 1 && ds < FEC_SHARDS_MAX && ps <= FEC_SHARDS_MAX - ds;
+}
+
+/* Sequence numbers of sets of `n` shards wrap here, a multiple of n. */
+static inline uint32_t rs_paws(unsigned n)
+{
+	return UINT32_MAX / n * n;
+}
+
+static inline size_t rs_columns(size_t longest)
+{
+	return longest > RS_COLUMNS_MIN ? longest : RS_COLUMNS_MIN;
+}
+
+#endif
