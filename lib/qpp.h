@@ -13,8 +13,9 @@ enum { QPP_COUNT_MAX = 65535, QPP_COUNT_DEFAULT = 61 };
  * streams of a tunnel, read-only after qpp_new(). */
 struct qpp;
 
-/* `count` pads, 1 .. QPP_COUNT_MAX, from the raw key string.  NULL on failure;
- * *err (if not NULL) is KT_EINVAL, KT_ENOMEM or KT_ENOSUP. */
+/* `count` pads, 1 .. QPP_COUNT_MAX, from the raw key string (an empty one works as it does in
+ * the peers).  NULL on failure; *err (if not NULL) is KT_EINVAL, KT_ENOMEM or KT_ENOSUP.
+ * It takes 512 bytes of memory and about 10 microseconds a pad. */
 struct qpp *qpp_new(const void *key, size_t len, unsigned count, int *err);
 void qpp_free(struct qpp *q); /* wipes the pads */
 
