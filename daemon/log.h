@@ -30,9 +30,13 @@ void log_vmsg(enum log_level level, const char *tag, const char *fmt, va_list ap
 #define log_debug(tag, ...) \
 	do { if (log_enabled(LOG_LEVEL_DEBUG)) log_msg(LOG_LEVEL_DEBUG, tag, __VA_ARGS__); } while (0)
 
-/* At most one message per `period_us` for each of these; `muted` counts what was
- * held back since the last.  Zero-initialise. */
-struct log_limit { uint64_t next_us; uint64_t muted; };
+/* At most one message per `period_us` for each of these.  Zero-initialise.  When log_allow() says
+ * true, `muted` is the number held back since the message before; the next call counts anew. */
+struct log_limit {
+	uint64_t next_us;
+	uint64_t muted;
+	bool shown; /* the last call said true */
+};
 bool log_allow(struct log_limit *l, uint64_t now_us, uint64_t period_us);
 
 #endif
