@@ -25,7 +25,22 @@ struct conf_addr {
 	uint16_t port, port_last; /* the same when it is no range */
 };
 
-/* A key: where a value came from is kept for messages. */
+/* What `mode` stands for; "manual" is the last and takes the four keys as given. */
+struct conf_mode {
+	const char *name;
+	unsigned nodelay, interval_ms, resend, nc;
+};
+enum { CONF_MODE_COUNT = 5 };
+extern const struct conf_mode conf_modes[CONF_MODE_COUNT];
+
+/* Where a value came from. */
+enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL };
+struct conf_origin {
+	enum conf_from from;
+	int line; /* 0 for CONF_BUILTIN */
+	bool bad; /* did not parse; never so in a config that was handed out */
+};
+
 struct conf_tunnel {
 	char *name;
 	enum conf_role role;
@@ -51,6 +66,7 @@ struct conf_tunnel {
 	unsigned datashard, parityshard; /* both positive, or both 0: no FEC */
 	unsigned dscp;
 	enum codec_kind compression;
+	bool nocomp;              /* compression == CODEC_NONE */
 	bool acknodelay;
 	unsigned sockbuf_bytes;
 	unsigned smuxver;         /* 1 or 2 */
@@ -61,10 +77,13 @@ struct conf_tunnel {
 	bool qpp;
 	unsigned qpp_count;
 	unsigned maxsessions, maxstreams; /* maxstreams: per session */
+
+	struct conf_origin *origins; /* of each key, by its index in the table */
 };
 
 struct conf_daemon {
 	int loglevel; /* enum log_level of log.h */
+	struct conf_origin *origins; /* as in a tunnel */
 };
 
 struct config {
@@ -81,16 +100,24 @@ typedef void conf_report_fn(void *user, enum conf_severity severity, const char 
 struct config *config_read(const char *path, conf_report_fn *report, void *user);
 void config_free(struct config *c); /* NULL is fine */
 
-/* What one key is: for help, manuals and tests. */
+/* The effective values as an INI text with the origin of each behind it; the key itself is
+ * never shown.  0, or -1 when `out` failed. */
+int config_dump(FILE *out, const struct config *c);
+
+/* What one key is: for help, manuals and tests.  Strings live as long as the
+ * program, but for those that conf_key_describe() put together in `buf`. */
 struct conf_key_info {
 	const char *name;
-	const char *type;    /* "number", "yes or no", "address", ... with range */
-	const char *dflt;    /* default as text, "" for none */
+	const char *type;    /* "yes or no", "1..65535", "host:port or path", ... */
+	const char *dflt;    /* default as text, "" for none; "128, server 1024" when they differ */
 	const char *roles;   /* "client", "server", "both" or "daemon" */
 	const char *help;
 };
+enum { CONF_DESCRIBE_BYTES = 512 }; /* always enough for buf */
 size_t conf_key_count(void);
 void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t cap);
+/* Default in that role, "" for none; for a [daemon] key in either. */
+const char *conf_key_default(size_t i, enum conf_role role);
 /* The keys as an aligned table, for --help. */
 void config_print_help(FILE *out);
 

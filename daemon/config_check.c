@@ -1,0 +1,375 @@
+/* config_check.c - rules between keys and between tunnels, and what follows from them. */
+#include "config_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fec.h"
+#include "kcp.h"
+
+/* kcptun has this key built in, so everybody knows it. */
+static const char published_key[] = "it's a secrect";
+
+#define MAKE_KEY "make one with: openssl rand -base64 24"
+
+/* The tunnel that is being checked. */
+struct check {
+	struct conf_reporter *r;
+	struct conf_tunnel *t;
+	char title[CONF_TITLE_BYTES];
+};
+
+const char *conf_title(char buf[static CONF_TITLE_BYTES], const struct conf_tunnel *t)
+{
+	snprintf(buf, CONF_TITLE_BYTES, "[%s %s]", t->role == ROLE_CLIENT ? "client" : "server",
+		 t->name);
+	return buf;
+}
+
+static struct check check_of(struct conf_reporter *r, struct conf_tunnel *t)
+{
+	struct check k = { .r = r, .t = t };
+
+	conf_title(k.title, t);
+	return k;
+}
+
+static enum conf_from from(const struct conf_tunnel *t, enum conf_id id)
+{
+	return t->origins[id].from;
+}
+
+/* Where a value was given, or for a built-in one the tunnel's header. */
+static struct conf_place place(const struct check *k, enum conf_id id)
+{
+	const struct conf_origin *o = &k->t->origins[id];
+
+	return (struct conf_place){
+		.line = o->from == CONF_BUILTIN ? k->t->line : o->line,
+		.section = o->from == CONF_DEFAULTS ? "[defaults]" : k->title,
+		.key = conf_rows[id].name,
+	};
+}
+
+/* Of the keys in a rule the one to name: that given closest to the tunnel. */
+static struct conf_place blame(const struct check *k, const enum conf_id *ids, size_t count)
+{
+	enum conf_id worst = ids[0];
+
+	for (size_t i = 1; i < count; i++) {
+		if (from(k->t, ids[i]) > from(k->t, worst))
+			worst = ids[i];
+	}
+	return place(k, worst);
+}
+
+/* A rule about values of which one did not parse has nothing to say. */
+static bool known(const struct check *k, const enum conf_id *ids, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (k->t->origins[ids[i]].bad)
+			return false;
+	}
+	return true;
+}
+
+/* ---- what must be there ------------------------------------------------------- */
+
+static void need_address(const struct check *k, enum conf_id id, const char *example)
+{
+	if (from(k->t, id) == CONF_BUILTIN)
+		conf_fault(k->r, place(k, id), "is missing; for example %s = %s",
+			   conf_rows[id].name, example);
+}
+
+static void check_addresses(const struct check *k)
+{
+	if (k->t->role == ROLE_CLIENT) {
+		need_address(k, KEY_LOCALADDR, "127.0.0.1:12948");
+		need_address(k, KEY_REMOTEADDR, "vps.example.net:29900");
+	} else {
+		need_address(k, KEY_LISTEN, ":29900");
+		need_address(k, KEY_TARGET, "127.0.0.1:8388");
+	}
+}
+
+/* ---- the key ------------------------------------------------------------------ */
+
+static void forget_key(struct conf_tunnel *t)
+{
+	conf_wipe_free(t->key, t->key_len);
+	t->key = NULL;
+	t->key_len = 0;
+}
+
+static void load_keyfile(const struct check *k)
+{
+	char why[CONF_WHY_BYTES], warning[CONF_WHY_BYTES];
+
+	forget_key(k->t); /* the one inherited */
+	if (!conf_keyfile_read(k->t, k->r->path, why, warning))
+		conf_fault(k->r, place(k, KEY_KEYFILE), "%s", why);
+	else if (warning[0] != '\0')
+		conf_warn(k->r, place(k, KEY_KEYFILE), "%s", warning);
+}
+
+static void doubt_key(const struct check *k)
+{
+	const uint8_t *key = k->t->key;
+	size_t n = k->t->key_len;
+
+	if (n == strlen(published_key) && memcmp(key, published_key, n) == 0)
+		conf_warn(k->r, place(k, KEY_KEY), "is the one built into kcptun, which everybody "
+			  "knows; " MAKE_KEY);
+	else if (n >= 2 && (key[0] == '"' || key[0] == '\'') && key[n - 1] == key[0])
+		conf_warn(k->r, place(k, KEY_KEY), "the quotes around it are part of it");
+}
+
+/* Of key and keyfile the one given closer to the tunnel holds. */
+static void settle_key(const struct check *k)
+{
+	struct conf_tunnel *t = k->t;
+	enum conf_from key = from(t, KEY_KEY), keyfile = from(t, KEY_KEYFILE);
+
+	if (t->origins[KEY_KEY].bad || t->origins[KEY_KEYFILE].bad)
+		return;
+	if (key == CONF_BUILTIN && keyfile == CONF_BUILTIN) {
+		conf_fault(k->r, place(k, KEY_KEY), "is missing, as is keyfile; both ends need "
+			   "the same, " MAKE_KEY);
+	} else if (key == keyfile) {
+		conf_fault(k->r, place(k, KEY_KEYFILE), "stands beside key in line %d; give one of "
+			   "them", t->origins[KEY_KEY].line);
+	} else if (keyfile > key) {
+		load_keyfile(k);
+	} else {
+		free(t->keyfile);
+		t->keyfile = NULL;
+		doubt_key(k);
+	}
+}
+
+/* ---- keys that follow from others ----------------------------------------------- */
+
+static void settle_mode(const struct check *k)
+{
+	struct conf_tunnel *t = k->t;
+	const struct conf_mode *m = &conf_modes[t->mode];
+
+	if (t->mode == CONF_MODE_COUNT - 1)
+		return;
+	t->nodelay = m->nodelay;
+	t->interval_ms = m->interval_ms;
+	t->resend = m->resend;
+	t->nc = m->nc;
+}
+
+/* Of nocomp and compression the one given closer to the tunnel holds. */
+static void settle_compression(const struct check *k)
+{
+	static const enum conf_id ids[] = { KEY_NOCOMP, KEY_COMPRESSION };
+	struct conf_tunnel *t = k->t;
+	enum conf_from nocomp = from(t, KEY_NOCOMP), compression = from(t, KEY_COMPRESSION);
+	bool agree = t->nocomp == (t->compression == CODEC_NONE);
+
+	if (!known(k, ids, ARRAY_LEN(ids)))
+		return;
+	if (!agree && nocomp == compression && nocomp != CONF_BUILTIN)
+		conf_fault(k->r, place(k, KEY_NOCOMP), "contradicts compression in line %d",
+			   t->origins[KEY_COMPRESSION].line);
+	else if (!agree && nocomp > compression)
+		t->compression = t->nocomp ? CODEC_NONE : CODEC_SNAPPY;
+	t->nocomp = t->compression == CODEC_NONE;
+}
+
+static void settle_fec(const struct check *k)
+{
+	static const enum conf_id ids[] = { KEY_DATASHARD, KEY_PARITYSHARD };
+	struct conf_tunnel *t = k->t;
+
+	if (!known(k, ids, ARRAY_LEN(ids)))
+		return;
+	if (t->datashard == 0 || t->parityshard == 0)
+		t->datashard = t->parityshard = 0;
+	else if (t->datashard + t->parityshard > FEC_SHARDS_MAX)
+		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)), "datashard + parityshard is %u; "
+			   "at most %d shards make a set", t->datashard + t->parityshard,
+			   FEC_SHARDS_MAX);
+}
+
+/* ---- sizes ------------------------------------------------------------------------ */
+
+static void check_mtu(const struct check *k)
+{
+	static const enum conf_id ids[] = { KEY_MTU, KEY_CRYPT, KEY_DATASHARD, KEY_PARITYSHARD };
+	const struct conf_tunnel *t = k->t;
+	size_t seal, fec, least;
+
+	if (!known(k, ids, ARRAY_LEN(ids)))
+		return;
+	seal = t->crypt->head + t->crypt->tail;
+	fec = t->datashard > 0 ? FEC_HEADER_DATA : 0;
+	least = seal + fec + KCP_MTU_MIN;
+	if (t->mtu_bytes < least)
+		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)), "an mtu of %u is below %zu: %s "
+			   "takes %zu, error correction %zu and KCP %d", t->mtu_bytes, least,
+			   t->crypt->name, seal, fec, KCP_MTU_MIN);
+}
+
+static void check_buffers(const struct check *k)
+{
+	static const enum conf_id ids[] = { KEY_STREAMBUF, KEY_SMUXBUF, KEY_FRAMESIZE, KEY_SMUXVER };
+	const struct conf_tunnel *t = k->t;
+
+	if (!known(k, ids, ARRAY_LEN(ids)) || (t->role == ROLE_CLIENT && t->smuxver == 1))
+		return;
+	if (t->streambuf_bytes > t->smuxbuf_bytes)
+		conf_fault(k->r, blame(k, ids, 2), "streambuf, %u, is above smuxbuf, %u: one "
+			   "stream cannot hold more than the session", t->streambuf_bytes,
+			   t->smuxbuf_bytes);
+	if (t->framesize_bytes > t->streambuf_bytes)
+		conf_warn(k->r, blame(k, (enum conf_id[]){ KEY_FRAMESIZE, KEY_STREAMBUF }, 2),
+			  "framesize, %u, is above streambuf, %u: a frame so large will not be sent "
+			  "to a peer with the same streambuf", t->framesize_bytes,
+			  t->streambuf_bytes);
+}
+
+static void check_qpp(const struct check *k)
+{
+	const struct conf_tunnel *t = k->t;
+
+	if (t->qpp && !t->origins[KEY_QPP_COUNT].bad && t->qpp_count % 2 == 0)
+		conf_warn(k->r, place(k, KEY_QPP_COUNT), "%u is even, which makes QPP weak; take a "
+			  "prime, such as 61", t->qpp_count);
+}
+
+static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
+{
+	struct check k = check_of(r, t);
+
+	check_addresses(&k);
+	settle_key(&k);
+	settle_mode(&k);
+	settle_compression(&k);
+	settle_fec(&k);
+	check_mtu(&k);
+	check_buffers(&k);
+	check_qpp(&k);
+}
+
+/* ---- keys without effect ------------------------------------------------------------ */
+
+bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const char **why)
+{
+	switch (id) {
+	case KEY_NODELAY:
+	case KEY_INTERVAL:
+	case KEY_RESEND:
+	case KEY_NC:
+		*why = "has no effect without mode = manual";
+		return t->mode == CONF_MODE_COUNT - 1 || t->origins[KEY_MODE].bad;
+	case KEY_SCAVENGETTL:
+		*why = "has no effect without autoexpire";
+		return t->autoexpire_s > 0 || t->origins[KEY_AUTOEXPIRE].bad;
+	case KEY_QPP_COUNT:
+		*why = "has no effect without qpp = yes";
+		return t->qpp || t->origins[KEY_QPP].bad;
+	case KEY_STREAMBUF:
+		*why = "has no effect with smuxver = 1";
+		return t->role == ROLE_SERVER || t->smuxver != 1;
+	case KEY_COMPRESSION:
+	case KEY_NOCOMP:
+	case KEY_SMUXVER:
+		*why = "has no effect in a server, which follows each client";
+		return t->role == ROLE_CLIENT;
+	default:
+		return true;
+	}
+}
+
+static bool belongs(const struct conf_tunnel *t, enum conf_id id)
+{
+	return conf_rows[id].where & (t->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER);
+}
+
+/* A value of [defaults] is idle when all that inherit it have no use for it. */
+static void check_effect(struct config *c, enum conf_id id, struct conf_reporter *r)
+{
+	struct conf_tunnel *idle = NULL;
+	const char *why = "", *idle_why = "";
+	bool used = false;
+
+	for (size_t i = 0; i < c->tunnel_count; i++) {
+		struct conf_tunnel *t = c->tunnels[i];
+		struct check k = check_of(r, t);
+		bool effect;
+
+		if (!belongs(t, id) || from(t, id) == CONF_BUILTIN)
+			continue;
+		effect = conf_key_has_effect(t, id, &why);
+		if (from(t, id) == CONF_DEFAULTS) {
+			used = used || effect;
+			idle = t;
+			idle_why = why;
+		} else if (!effect) {
+			conf_warn(r, place(&k, id), "%s", why);
+		}
+	}
+	if (idle && !used) {
+		struct check k = check_of(r, idle);
+
+		conf_warn(r, place(&k, id), "%s", idle_why);
+	}
+}
+
+/* ---- between tunnels ------------------------------------------------------------------ */
+
+static enum conf_id bound_key(const struct conf_tunnel *t)
+{
+	return t->role == ROLE_CLIENT ? KEY_LOCALADDR : KEY_LISTEN;
+}
+
+static const struct conf_addr *bound_addr(const struct conf_tunnel *t)
+{
+	return t->role == ROLE_CLIENT ? &t->localaddr : &t->listen;
+}
+
+static void tell_collision(struct conf_tunnel *a, struct conf_tunnel *b, struct conf_reporter *r)
+{
+	enum conf_id id = bound_key(a);
+	struct check ka = check_of(r, a), kb = check_of(r, b);
+
+	if (from(a, id) == CONF_DEFAULTS && from(b, id) == CONF_DEFAULTS)
+		conf_fault(r, place(&kb, id), "%s is inherited by %s and by %s; each needs its own",
+			   bound_addr(b)->text, ka.title, kb.title);
+	else
+		conf_fault(r, place(&kb, id), "%s collides with %s of %s in line %d",
+			   bound_addr(b)->text, bound_addr(a)->text, ka.title, place(&ka, id).line);
+}
+
+/* Clients listen on TCP or a Unix socket and servers on UDP: they never meet. */
+static void check_collisions(struct config *c, struct conf_reporter *r)
+{
+	for (size_t i = 1; i < c->tunnel_count && !conf_reporter_full(r); i++) {
+		struct conf_tunnel *b = c->tunnels[i];
+
+		for (size_t j = 0; j < i && bound_addr(b)->text; j++) {
+			struct conf_tunnel *a = c->tunnels[j];
+
+			if (a->role == b->role && bound_addr(a)->text &&
+			    conf_addr_collide(bound_addr(a), bound_addr(b)))
+				tell_collision(a, b, r);
+		}
+	}
+}
+
+void conf_check(struct config *c, struct conf_reporter *r)
+{
+	if (c->tunnel_count == 0 && r->error_count == 0)
+		conf_fault(r, (struct conf_place){ 0 }, "has no tunnel; add a section [client NAME] "
+			   "or [server NAME]");
+	for (size_t i = 0; i < c->tunnel_count; i++)
+		check_tunnel(c->tunnels[i], r);
+	for (enum conf_id id = 0; id < KEY_COUNT; id++)
+		check_effect(c, id, r);
+	check_collisions(c, r);
+}

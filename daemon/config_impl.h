@@ -1,0 +1,216 @@
+/* config_impl.h - what the files of the config module share; not for others.
+ *
+ *     config_source.c   text of the file -> sections of (key, value, line)
+ *     config_keys.c     the table of keys
+ *     config_value.c    one value's text <-> a field of a struct
+ *     config_addr.c     addresses: text to parts, do two collide
+ *     config_check.c    rules between keys and between tunnels
+ *     config_keyfile.c  a key that is a file's content
+ *     config_hint.c     what someone meant by a name that is none
+ *     config_report.c   faults and warnings, each once
+ *     config_print.c    the table and a config as text
+ *     config.c          all of it in order                                     */
+#ifndef KT_CONFIG_IMPL_H
+#define KT_CONFIG_IMPL_H
+
+#include "config.h"
+#include "wire.h"
+
+/* One per row of the table, in the order of the manual. */
+enum conf_id {
+	KEY_LOGLEVEL,
+	KEY_LOCALADDR,
+	KEY_REMOTEADDR,
+	KEY_LISTEN,
+	KEY_TARGET,
+	KEY_KEY,
+	KEY_KEYFILE,
+	KEY_CRYPT,
+	KEY_QPP,
+	KEY_QPP_COUNT,
+	KEY_MODE,
+	KEY_NODELAY,
+	KEY_INTERVAL,
+	KEY_RESEND,
+	KEY_NC,
+	KEY_SNDWND,
+	KEY_RCVWND,
+	KEY_MTU,
+	KEY_RATELIMIT,
+	KEY_ACKNODELAY,
+	KEY_DATASHARD,
+	KEY_PARITYSHARD,
+	KEY_COMPRESSION,
+	KEY_NOCOMP,
+	KEY_SMUXVER,
+	KEY_SMUXBUF,
+	KEY_FRAMESIZE,
+	KEY_STREAMBUF,
+	KEY_KEEPALIVE,
+	KEY_CLOSEWAIT,
+	KEY_CONN,
+	KEY_AUTOEXPIRE,
+	KEY_SCAVENGETTL,
+	KEY_MAXSESSIONS,
+	KEY_MAXSTREAMS,
+	KEY_DSCP,
+	KEY_SOCKBUF,
+	KEY_QUIET,
+	KEY_COUNT
+};
+
+enum {
+	CONF_WHY_BYTES = 512,          /* of a sentence that says what is wrong */
+	CONF_FILE_MAX = 1 << 20,       /* bytes of a config file */
+	CONF_KEYFILE_MAX = 64 << 10,   /* bytes of a keyfile */
+	CONF_TUNNELS_MAX = 4096,
+	CONF_NAME_MAX = 63,            /* characters of a tunnel's name */
+	CONF_REPORTS_MAX = 1000,       /* then no more: that is no config file */
+};
+
+/* ---- config_keys.c: the table ------------------------------------------- */
+
+enum conf_where { ON_DAEMON = 1, ON_CLIENT = 2, ON_SERVER = 4, ON_BOTH = ON_CLIENT | ON_SERVER };
+
+struct conf_type;
+
+struct conf_row {
+	const char *name;
+	unsigned where; /* of enum conf_where */
+	const struct conf_type *type;
+	size_t offset;  /* in conf_daemon or conf_tunnel */
+	int64_t min, max;
+	const char *dflt;        /* "" for none */
+	const char *dflt_server; /* NULL: the same */
+	const char *beyond;      /* why `max` is the limit, or NULL */
+	const char *help;
+};
+
+extern const struct conf_row conf_rows[KEY_COUNT];
+const struct conf_row *conf_row_find(const char *name); /* NULL: no such key */
+const char *conf_row_default(const struct conf_row *row, unsigned where);
+
+/* ---- config_value.c: values --------------------------------------------- */
+
+/* One kind of value.  `base` is the struct that holds the field. */
+struct conf_type {
+	const char *text; /* for people; NULL: the row's range */
+	/* False: the field is as before and `why` (CONF_WHY_BYTES) says what is wrong. */
+	bool (*parse)(const struct conf_row *row, const char *text, void *base, char *why);
+	void (*print)(const struct conf_row *row, const void *base, FILE *out);
+	void (*dispose)(const struct conf_row *row, void *base); /* NULL: nothing owned */
+};
+
+extern const struct conf_type conf_type_unsigned, conf_type_bytes, conf_type_rate, conf_type_ttl,
+	conf_type_bool, conf_type_secret, conf_type_path, conf_type_stream_addr,
+	conf_type_listen_addr, conf_type_remote_addr, conf_type_target_addr, conf_type_crypt,
+	conf_type_mode, conf_type_compression, conf_type_loglevel;
+
+void conf_wipe_free(void *p, size_t n); /* NULL is fine */
+
+/* ---- config_addr.c: addresses -------------------------------------------- */
+
+enum conf_addr_allow {
+	ADDR_PATH = 1,      /* a Unix socket */
+	ADDR_RANGE = 2,     /* host:first-last */
+	ADDR_WILDCARD = 4,  /* an empty host */
+};
+
+bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char *why);
+void conf_addr_dispose(struct conf_addr *a);
+/* Would two sockets bound to these be refused by the kernel?  Names are taken as equal only if
+ * they read the same. */
+bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);
+
+/* ---- config_report.c: faults and warnings -------------------------------- */
+
+struct conf_line;
+
+struct conf_reporter {
+	const char *path;
+	conf_report_fn *fn;
+	void *user;
+	struct conf_line *said; /* all so far */
+	size_t said_count;
+	size_t error_count;
+};
+
+/* Hand out what was reported and forget it; must end the life of a reporter. */
+void conf_reporter_flush(struct conf_reporter *r);
+static inline bool conf_reporter_full(const struct conf_reporter *r)
+{
+	return r->said_count >= CONF_REPORTS_MAX;
+}
+
+/* Where in the file something is.  line 0: the file as a whole; section or
+ * key NULL: not in one. */
+struct conf_place {
+	int line;
+	const char *section; /* "[client home]" */
+	const char *key;
+};
+
+void conf_report(struct conf_reporter *r, enum conf_severity severity, struct conf_place at,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Text from the file fit for a message: short, no control characters. */
+enum { CONF_QUOTE_BYTES = 64 };
+const char *conf_quote(char buf[static CONF_QUOTE_BYTES], const char *text);
+/* Write a sentence into `why` (CONF_WHY_BYTES); always false. */
+bool conf_wrong(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define conf_fault(r, at, ...) conf_report(r, CONF_ERROR, at, __VA_ARGS__)
+#define conf_warn(r, at, ...) conf_report(r, CONF_WARNING, at, __VA_ARGS__)
+
+/* ---- config_source.c: the file's text as sections ------------------------- */
+
+struct conf_value {
+	char *text; /* NULL: not given */
+	int line;
+};
+
+struct conf_section {
+	unsigned where; /* enum conf_where: what keys may stand here; ON_BOTH for [defaults] */
+	int line;
+	char *title;    /* "[client home]" */
+	char *name;     /* of a tunnel, else NULL */
+	struct conf_value values[KEY_COUNT];
+};
+
+struct conf_source {
+	struct conf_section *daemon, *defaults; /* never NULL; line 0 when not in the file */
+	struct conf_section **tunnels;
+	size_t tunnel_count;
+	int lines; /* of the file */
+};
+
+/* Faults are reported; false when reading could not go on (they are reported, too). */
+bool conf_source_read(struct conf_source *s, const char *path, struct conf_reporter *r);
+void conf_source_dispose(struct conf_source *s);
+/* At most `max` bytes of a file, NUL behind them.  NULL with `why` set on failure. */
+char *conf_slurp(int fd, size_t max, size_t *len, char *why);
+
+/* ---- config_check.c: rules ------------------------------------------------ */
+
+/* The rules inside each tunnel, which also settle what follows from several
+ * keys (the mode's numbers, the key of a keyfile), then those between them. */
+void conf_check(struct config *c, struct conf_reporter *r);
+/* Does this key change anything, given the others?  Else *why says what it takes. */
+bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const char **why);
+
+enum { CONF_TITLE_BYTES = CONF_NAME_MAX + 16 };
+const char *conf_title(char buf[static CONF_TITLE_BYTES], const struct conf_tunnel *t);
+
+/* ---- config_keyfile.c: a key that is a file's content ---------------------- */
+
+/* Read t->keyfile, relative to the folder of the config file `conf_path`, into t->key.
+ * t->keyfile becomes the path that was opened.  False with `why` on failure; otherwise `warning` is
+ * empty or says what is doubtful about the file.  Both have CONF_WHY_BYTES. */
+bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning);
+
+/* ---- config_hint.c: what was meant ---------------------------------------- */
+
+/* The best match for a misspelt name among `names`, or NULL when nothing is near. */
+const char *conf_nearest(const char *name, const char *const *names, size_t count);
+/* A sentence for an unknown key, into `why`. */
+void conf_hint_key(const char *name, unsigned where, char *why);
+
+#endif

@@ -1,0 +1,93 @@
+/* config_keyfile.c - a key that is the content of a file. */
+#include "config_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Owned; NULL when out of memory. */
+static char *resolve_path(const char *conf_path, const char *path)
+{
+	const char *slash = strrchr(conf_path, '/');
+	char *joined;
+
+	if (path[0] == '/' || !slash)
+		return strdup(path);
+	if (asprintf(&joined, "%.*s/%s", (int)(slash - conf_path), conf_path, path) < 0)
+		return NULL;
+	return joined;
+}
+
+/* O_NONBLOCK: a FIFO without a writer must not hold up the daemon. */
+static int open_regular(const char *path, struct stat *st, char *why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0 || fstat(fd, st) < 0) {
+		conf_wrong(why, "%s cannot be opened: %s", path, strerror(errno));
+	} else if (!S_ISREG(st->st_mode)) {
+		conf_wrong(why, "%s is not a regular file", path);
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* The file's bytes, in a block of just that size plus one, so that all of it
+ * can be wiped by its length. */
+static bool take_key(struct conf_tunnel *t, int fd, char *why)
+{
+	char reason[CONF_WHY_BYTES];
+	size_t len;
+	char *text = conf_slurp(fd, CONF_KEYFILE_MAX, &len, reason);
+
+	if (!text)
+		return conf_wrong(why, "%.200s %.200s", t->keyfile, reason);
+	if (len > 0 && text[len - 1] == '\n')
+		len--;
+	t->key = len > 0 ? malloc(len) : NULL;
+	t->key_len = t->key ? len : 0;
+	if (t->key)
+		memcpy(t->key, text, len);
+	conf_wipe_free(text, len + 1);
+	if (len == 0)
+		return conf_wrong(why, "%s is empty; make a key with: openssl rand -base64 24 > %s",
+				  t->keyfile, t->keyfile);
+	return t->key || conf_wrong(why, "out of memory");
+}
+
+static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warning)
+{
+	warning[0] = '\0';
+	if (st->st_mode & S_IROTH)
+		conf_wrong(warning, "%s can be read by every user; chmod o= it", t->keyfile);
+	else if (t->key[t->key_len - 1] == '\r')
+		conf_wrong(warning, "%s has a carriage return at its end, which is part of the key",
+			   t->keyfile);
+}
+
+bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning)
+{
+	char *path = resolve_path(conf_path, t->keyfile);
+	struct stat st;
+	bool ok;
+	int fd;
+
+	if (!path)
+		return conf_wrong(why, "out of memory");
+	free(t->keyfile);
+	t->keyfile = path;
+	fd = open_regular(path, &st, why);
+	if (fd < 0)
+		return false;
+	ok = take_key(t, fd, why);
+	close(fd);
+	if (ok)
+		doubt(t, &st, warning);
+	return ok;
+}

@@ -1,0 +1,158 @@
+/* config_print.c - the table of keys, and a config, as text. */
+#include "config_impl.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- the table -------------------------------------------------------------- */
+
+size_t conf_key_count(void)
+{
+	return KEY_COUNT;
+}
+
+const char *conf_key_default(size_t i, enum conf_role role)
+{
+	return conf_row_default(&conf_rows[i], role == ROLE_SERVER ? ON_SERVER : ON_CLIENT);
+}
+
+static const char *roles_text(unsigned where)
+{
+	switch (where) {
+	case ON_DAEMON:
+		return "daemon";
+	case ON_CLIENT:
+		return "client";
+	case ON_SERVER:
+		return "server";
+	default:
+		return "both";
+	}
+}
+
+/* 1073741824 reads better as 1G. */
+static const char *size_text(char buf[static 24], int64_t v)
+{
+	static const char units[] = "KMG";
+	char unit[2] = "";
+
+	for (size_t i = 0; units[i] && v >= 1024 && v % 1024 == 0; i++) {
+		v /= 1024;
+		unit[0] = units[i];
+	}
+	snprintf(buf, 24, "%" PRId64 "%s", v, unit);
+	return buf;
+}
+
+static void type_text(const struct conf_row *row, char *out, size_t cap)
+{
+	char min[24], max[24];
+
+	if (row->type->text)
+		snprintf(out, cap, "%s", row->type->text);
+	else if (row->type == &conf_type_bytes || row->type == &conf_type_rate)
+		snprintf(out, cap, "%s..%s", size_text(min, row->min), size_text(max, row->max));
+	else
+		snprintf(out, cap, "%" PRId64 "..%" PRId64, row->min, row->max);
+}
+
+void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t cap)
+{
+	const struct conf_row *row = &conf_rows[i];
+	size_t used;
+
+	type_text(row, buf, cap);
+	*info = (struct conf_key_info){
+		.name = row->name,
+		.type = buf,
+		.dflt = row->dflt,
+		.roles = roles_text(row->where),
+		.help = row->help,
+	};
+	used = strlen(buf) + 1;
+	if (row->dflt_server && used < cap) {
+		snprintf(buf + used, cap - used, "%s, server %s", row->dflt, row->dflt_server);
+		info->dflt = buf + used;
+	}
+}
+
+static void print_ciphers(FILE *out)
+{
+	fputs("\nCiphers:\n", out);
+	for (size_t i = 0; i < seal_method_count; i++)
+		fprintf(out, "  %-18s %s%s\n", seal_methods[i].name, seal_methods[i].summary,
+			seal_methods[i].ours ? " (kcptund only)" : "");
+}
+
+void config_print_help(FILE *out)
+{
+	struct conf_key_info info;
+	char buf[CONF_DESCRIBE_BYTES];
+
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		conf_key_describe(i, &info, buf, sizeof(buf));
+		fprintf(out, "  %-12s %-7s ", info.name, info.roles);
+		if (info.dflt[0] != '\0')
+			fprintf(out, "%-36s default %s", info.type, info.dflt);
+		else
+			fputs(info.type, out);
+		fprintf(out, "\n      %s\n", info.help);
+	}
+	print_ciphers(out);
+}
+
+/* ---- a config ----------------------------------------------------------------- */
+
+static void print_origin(FILE *out, const struct conf_origin *o)
+{
+	if (o->from == CONF_BUILTIN)
+		fputs(" ; built in\n", out);
+	else
+		fprintf(out, " ; line %d%s\n", o->line, o->from == CONF_DEFAULTS ? ", [defaults]" : "");
+}
+
+static void print_row(FILE *out, const struct conf_row *row, const void *base,
+		      const struct conf_origin *origin)
+{
+	/* the key goes out as a comment, so that nobody takes its text for the value */
+	fprintf(out, row->type == &conf_type_secret ? "; %s = " : "%s = ", row->name);
+	row->type->print(row, base, out);
+	print_origin(out, origin);
+}
+
+static bool worth_printing(const struct conf_tunnel *t, enum conf_id id)
+{
+	unsigned where = t->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
+	const char *why;
+
+	if (!(conf_rows[id].where & where))
+		return false;
+	if (id == KEY_KEYFILE)
+		return t->keyfile != NULL;
+	if (id == KEY_KEY)
+		return t->keyfile == NULL;
+	return id != KEY_NOCOMP && conf_key_has_effect(t, id, &why);
+}
+
+static void print_tunnel(FILE *out, const struct conf_tunnel *t)
+{
+	char title[CONF_TITLE_BYTES];
+
+	fprintf(out, "\n%s\n", conf_title(title, t));
+	for (enum conf_id id = 0; id < KEY_COUNT; id++) {
+		if (worth_printing(t, id))
+			print_row(out, &conf_rows[id], t, &t->origins[id]);
+	}
+}
+
+int config_dump(FILE *out, const struct config *c)
+{
+	fputs("[daemon]\n", out);
+	for (enum conf_id id = 0; id < KEY_COUNT; id++) {
+		if (conf_rows[id].where == ON_DAEMON)
+			print_row(out, &conf_rows[id], &c->daemon, &c->daemon.origins[id]);
+	}
+	for (size_t i = 0; i < c->tunnel_count; i++)
+		print_tunnel(out, c->tunnels[i]);
+	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
+}

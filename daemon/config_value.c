@@ -1,0 +1,397 @@
+/* config_value.c - one value: its text to a field of a struct, and back. */
+#include "config_impl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/crypto.h>
+
+#include "log.h"
+
+static void *field(const struct conf_row *row, void *base)
+{
+	return (uint8_t *)base + row->offset;
+}
+
+static const void *field_const(const struct conf_row *row, const void *base)
+{
+	return (const uint8_t *)base + row->offset;
+}
+
+void conf_wipe_free(void *p, size_t n)
+{
+	if (p)
+		OPENSSL_cleanse(p, n);
+	free(p);
+}
+
+/* Index of `text` in a list of `count` names that `name_of` tells; `count` when it is none.  Then
+ * `why` lists them. */
+static size_t choose(const char *text, size_t count, const char *(*name_of)(size_t), char *why)
+{
+	char quoted[CONF_QUOTE_BYTES];
+	size_t len;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(text, name_of(i)) == 0)
+			return i;
+	}
+	conf_wrong(why, "'%s' is none of", conf_quote(quoted, text));
+	for (size_t i = 0; i < count; i++) {
+		len = strlen(why);
+		snprintf(why + len, CONF_WHY_BYTES - len, "%s %s", i > 0 ? "," : "", name_of(i));
+	}
+	return count;
+}
+
+/* ---- numbers ---------------------------------------------------------------- */
+
+/* Decimal digits up to `end`; false when there is anything else or it passes INT64_MAX. */
+static bool digits(const char *p, const char *end, int64_t *out)
+{
+	int64_t v = 0;
+
+	if (p == end)
+		return false;
+	for (; p < end; p++) {
+		if (*p < '0' || *p > '9' || __builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, *p - '0', &v))
+			return false;
+	}
+	*out = v;
+	return true;
+}
+
+static bool in_range(const struct conf_row *row, int64_t v, char *why)
+{
+	if (v < row->min)
+		return conf_wrong(why, "%" PRId64 " is below %" PRId64 ", the least allowed", v,
+				  row->min);
+	if (v > row->max)
+		return conf_wrong(why, "%" PRId64 " is above %" PRId64 "%s%s", v, row->max,
+				  row->beyond ? ": " : ", the most allowed",
+				  row->beyond ? row->beyond : "");
+	return true;
+}
+
+static bool parse_number(const struct conf_row *row, const char *text, int64_t *out, char *why)
+{
+	const char *first = text + (text[0] == '-');
+	char quoted[CONF_QUOTE_BYTES];
+	int64_t v;
+
+	if (!digits(first, text + strlen(text), &v))
+		return conf_wrong(why, "'%s' is not a number from %" PRId64 " to %" PRId64,
+				  conf_quote(quoted, text), row->min, row->max);
+	*out = first > text ? -v : v;
+	return in_range(row, *out, why);
+}
+
+static bool parse_unsigned(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	int64_t v;
+
+	if (!parse_number(row, text, &v, why))
+		return false;
+	*(unsigned *)field(row, base) = (unsigned)v;
+	return true;
+}
+
+static void print_unsigned(const struct conf_row *row, const void *base, FILE *out)
+{
+	fprintf(out, "%u", *(const unsigned *)field_const(row, base));
+}
+
+/* -1 means that it never ends; 0 .. max are seconds. */
+static bool parse_ttl(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	int64_t v;
+
+	if (!parse_number(row, text, &v, why))
+		return false;
+	*(int *)field(row, base) = (int)v;
+	return true;
+}
+
+static void print_ttl(const struct conf_row *row, const void *base, FILE *out)
+{
+	fprintf(out, "%d", *(const int *)field_const(row, base));
+}
+
+/* A number with one of K, M, G behind it, of 1024 each. */
+static bool parse_size(const struct conf_row *row, const char *text, int64_t *out, char *why)
+{
+	static const char units[] = "kmg";
+	const char *end = text + strlen(text);
+	const char *unit = end > text ? strchr(units, end[-1] | 0x20) : NULL;
+	int64_t scale = unit ? INT64_C(1) << 10 * (unit - units + 1) : 1;
+	char quoted[CONF_QUOTE_BYTES];
+	int64_t v;
+
+	if (!digits(text, unit ? end - 1 : end, &v) || __builtin_mul_overflow(v, scale, out))
+		return conf_wrong(why, "'%s' is not a number of bytes, such as 65536, 64K or 4M",
+				  conf_quote(quoted, text));
+	return in_range(row, *out, why);
+}
+
+static bool parse_bytes(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	int64_t v;
+
+	if (!parse_size(row, text, &v, why))
+		return false;
+	*(unsigned *)field(row, base) = (unsigned)v;
+	return true;
+}
+
+static bool parse_rate(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	int64_t v;
+
+	if (!parse_size(row, text, &v, why))
+		return false;
+	*(uint64_t *)field(row, base) = (uint64_t)v;
+	return true;
+}
+
+static void print_rate(const struct conf_row *row, const void *base, FILE *out)
+{
+	fprintf(out, "%" PRIu64, *(const uint64_t *)field_const(row, base));
+}
+
+const struct conf_type conf_type_unsigned = { NULL, parse_unsigned, print_unsigned, NULL };
+const struct conf_type conf_type_bytes = { NULL, parse_bytes, print_unsigned, NULL };
+const struct conf_type conf_type_rate = { NULL, parse_rate, print_rate, NULL };
+const struct conf_type conf_type_ttl = { NULL, parse_ttl, print_ttl, NULL };
+
+/* ---- yes or no -------------------------------------------------------------- */
+
+static bool is_one_of(const char *text, const char *const words[4])
+{
+	for (size_t i = 0; i < 4; i++) {
+		if (strcasecmp(text, words[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool parse_bool(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	static const char *const yes[4] = { "yes", "true", "on", "1" };
+	static const char *const no[4] = { "no", "false", "off", "0" };
+	bool is_yes = is_one_of(text, yes);
+	char quoted[CONF_QUOTE_BYTES];
+
+	if (!is_yes && !is_one_of(text, no))
+		return conf_wrong(why, "'%s' is neither yes nor no", conf_quote(quoted, text));
+	*(bool *)field(row, base) = is_yes;
+	return true;
+}
+
+static void print_bool(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs(*(const bool *)field_const(row, base) ? "yes" : "no", out);
+}
+
+const struct conf_type conf_type_bool = { "yes or no", parse_bool, print_bool, NULL };
+
+/* ---- text ------------------------------------------------------------------- */
+
+static bool parse_path(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return conf_wrong(why, "out of memory");
+	*(char **)field(row, base) = copy;
+	return true;
+}
+
+static void print_path(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs(*(char *const *)field_const(row, base), out);
+}
+
+static void dispose_path(const struct conf_row *row, void *base)
+{
+	char **p = field(row, base);
+
+	free(*p);
+	*p = NULL;
+}
+
+/* The only row of this type is `key` of a tunnel. */
+static bool parse_secret(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	struct conf_tunnel *t = base;
+
+	t->key = (uint8_t *)strdup(text);
+	if (!t->key)
+		return conf_wrong(why, "out of memory");
+	t->key_len = strlen(text);
+	return true;
+}
+
+static void print_secret(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs("(not shown)", out);
+}
+
+static void dispose_secret(const struct conf_row *row, void *base)
+{
+	struct conf_tunnel *t = base;
+
+	conf_wipe_free(t->key, t->key_len);
+	t->key = NULL;
+	t->key_len = 0;
+}
+
+const struct conf_type conf_type_path = { "path", parse_path, print_path, dispose_path };
+const struct conf_type conf_type_secret = { "text", parse_secret, print_secret, dispose_secret };
+
+/* ---- addresses -------------------------------------------------------------- */
+
+static bool parse_stream(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	return conf_addr_parse(field(row, base), text, ADDR_PATH | ADDR_WILDCARD, why);
+}
+
+static bool parse_listen(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	return conf_addr_parse(field(row, base), text, ADDR_RANGE | ADDR_WILDCARD, why);
+}
+
+static bool parse_remote(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	return conf_addr_parse(field(row, base), text, ADDR_RANGE, why);
+}
+
+static bool parse_target(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	return conf_addr_parse(field(row, base), text, ADDR_PATH, why);
+}
+
+static void print_addr(const struct conf_row *row, const void *base, FILE *out)
+{
+	const struct conf_addr *a = field_const(row, base);
+
+	fputs(a->text, out);
+}
+
+static void dispose_addr(const struct conf_row *row, void *base)
+{
+	conf_addr_dispose(field(row, base));
+}
+
+const struct conf_type conf_type_stream_addr = { "host:port or path", parse_stream, print_addr,
+						 dispose_addr };
+const struct conf_type conf_type_listen_addr = { "host:port[-port]", parse_listen, print_addr,
+						 dispose_addr };
+const struct conf_type conf_type_remote_addr = { "host:port[-port]", parse_remote, print_addr,
+						 dispose_addr };
+const struct conf_type conf_type_target_addr = { "host:port or path", parse_target, print_addr,
+						 dispose_addr };
+
+/* ---- names ------------------------------------------------------------------ */
+
+static const char *crypt_name(size_t i)
+{
+	return seal_methods[i].name;
+}
+
+static bool parse_crypt(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	const struct seal_method *m = seal_method_find(text);
+
+	if (!m) {
+		choose(text, seal_method_count, crypt_name, why);
+		return false;
+	}
+	*(const struct seal_method **)field(row, base) = m;
+	return true;
+}
+
+static void print_crypt(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs((*(const struct seal_method *const *)field_const(row, base))->name, out);
+}
+
+const struct conf_mode conf_modes[CONF_MODE_COUNT] = {
+	{ "normal", 0, 40, 2, 1 },
+	{ "fast", 0, 30, 2, 1 },
+	{ "fast2", 1, 20, 2, 1 },
+	{ "fast3", 1, 10, 2, 1 },
+	{ "manual", 0, 0, 0, 0 },
+};
+
+static const char *mode_name(size_t i)
+{
+	return conf_modes[i].name;
+}
+
+static bool parse_mode(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	size_t i = choose(text, CONF_MODE_COUNT, mode_name, why);
+
+	if (i == CONF_MODE_COUNT)
+		return false;
+	*(int *)field(row, base) = (int)i;
+	return true;
+}
+
+static void print_mode(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs(conf_modes[*(const int *)field_const(row, base)].name, out);
+}
+
+static const enum codec_kind codecs[] = { CODEC_SNAPPY, CODEC_ZSTD, CODEC_NONE };
+
+static const char *compression_name(size_t i)
+{
+	return codec_name(codecs[i]);
+}
+
+static bool parse_compression(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	size_t i = choose(text, ARRAY_LEN(codecs), compression_name, why);
+
+	if (i == ARRAY_LEN(codecs))
+		return false;
+	*(enum codec_kind *)field(row, base) = codecs[i];
+	return true;
+}
+
+static void print_compression(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs(codec_name(*(const enum codec_kind *)field_const(row, base)), out);
+}
+
+static const char *level_name(size_t i)
+{
+	return log_level_names[i];
+}
+
+static bool parse_loglevel(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	size_t count = LOG_LEVEL_DEBUG + 1, i = choose(text, count, level_name, why);
+
+	if (i == count)
+		return false;
+	*(int *)field(row, base) = (int)i;
+	return true;
+}
+
+static void print_loglevel(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs(log_level_names[*(const int *)field_const(row, base)], out);
+}
+
+const struct conf_type conf_type_crypt = { "name", parse_crypt, print_crypt, NULL };
+const struct conf_type conf_type_mode = { "normal, fast, fast2, fast3 or manual", parse_mode,
+					  print_mode, NULL };
+const struct conf_type conf_type_compression = { "snappy, zstd or none", parse_compression,
+						 print_compression, NULL };
+const struct conf_type conf_type_loglevel = { "error, warn, info or debug", parse_loglevel,
+					      print_loglevel, NULL };
