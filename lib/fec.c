@@ -41,16 +41,43 @@ enum fec_kind fec_classify(struct view pkt, struct view *payload)
 	}
 }
 
-void rs_weights(const uint8_t *x, size_t n, uint8_t *weights)
+/* 1 / product of the distances of x[i] from the other points */
+static uint8_t weight(const uint8_t *x, size_t n, size_t i)
 {
-	for (size_t i = 0; i < n; i++) {
-		uint8_t product = 1;
+	uint8_t product = 1;
 
-		for (size_t j = 0; j < n; j++)
-			if (j != i)
-				product = gf_mul(product, x[i] ^ x[j]);
-		weights[i] = gf_inv(product);
+	for (size_t j = 0; j < n; j++)
+		if (j != i)
+			product = gf_mul(product, x[i] ^ x[j]);
+	return gf_inv(product);
+}
+
+void rs_data_weights(unsigned ds, uint8_t *weights)
+{
+	uint8_t x[FEC_SHARDS_MAX];
+
+	for (unsigned i = 0; i < ds; i++)
+		x[i] = (uint8_t)i;
+	for (unsigned i = 0; i < ds; i++)
+		weights[i] = weight(x, ds, i);
+}
+
+void rs_weights_replaced(const uint8_t *x, size_t n, const uint8_t *data_weights,
+                         const uint8_t *missing, size_t e, uint8_t *weights)
+{
+	const uint8_t *replacing = x + n - e;
+
+	for (size_t i = 0; i < n - e; i++) {
+		uint8_t gone = data_weights[x[i]], come = 1;
+
+		for (size_t k = 0; k < e; k++) {
+			gone = gf_mul(gone, x[i] ^ missing[k]);
+			come = gf_mul(come, x[i] ^ replacing[k]);
+		}
+		weights[i] = gf_mul(gone, gf_inv(come));
 	}
+	for (size_t i = n - e; i < n; i++)
+		weights[i] = weight(x, n, i);
 }
 
 void rs_row(const uint8_t *x, const uint8_t *weights, size_t n, uint8_t at, uint8_t *row)
@@ -71,7 +98,7 @@ int fec_matrix(unsigned ds, unsigned ps, uint8_t *rows)
 		return KT_EINVAL;
 	for (unsigned i = 0; i < ds; i++)
 		x[i] = (uint8_t)i;
-	rs_weights(x, ds, weights);
+	rs_data_weights(ds, weights);
 	for (unsigned i = 0; i < ps; i++)
 		rs_row(x, weights, ds, (uint8_t)(ds + i), rows + (size_t)i * ds);
 	return KT_OK;

@@ -54,6 +54,7 @@ struct geometry {
 	uint8_t **spare;          /* shard memory not in use, `spare_cap` */
 	size_t spare_cap;         /* as many as can ever be in use */
 	uint8_t *tables;          /* ds * REBUILD_ROWS of RS_TABLE */
+	uint8_t *data_weights;    /* ds */
 };
 
 struct fec_dec {
@@ -86,6 +87,7 @@ static void geometry_dispose(struct geometry *g)
 	free(g->rebuilt);
 	free(g->spare);
 	free(g->tables);
+	free(g->data_weights);
 	memset(g, 0, sizeof(*g));
 }
 
@@ -102,10 +104,14 @@ static bool geometry_init(struct geometry *g, unsigned ds, unsigned ps)
 	g->rebuilt = calloc(rebuilt_cap(ds, ps), sizeof(*g->rebuilt));
 	g->spare = calloc(g->spare_cap, sizeof(*g->spare));
 	g->tables = malloc((size_t)ds * REBUILD_ROWS * RS_TABLE);
-	if (g->all_shards != NULL && g->rebuilt != NULL && g->spare != NULL && g->tables != NULL)
-		return true;
-	geometry_dispose(g);
-	return false;
+	g->data_weights = malloc(ds);
+	if (g->all_shards == NULL || g->rebuilt == NULL || g->spare == NULL || g->tables == NULL ||
+	    g->data_weights == NULL) {
+		geometry_dispose(g);
+		return false;
+	}
+	rs_data_weights(ds, g->data_weights);
+	return true;
 }
 
 static uint8_t *get_mem(struct fec_dec *d)
@@ -346,7 +352,7 @@ static void rebuild(struct fec_dec *d, const struct set *s)
 		d->stats.errors++;
 		return;
 	}
-	rs_weights(src.x, d->g.ds, weights);
+	rs_weights_replaced(src.x, d->g.ds, d->g.data_weights, src.missing, src.missing_count, weights);
 	while (done < src.missing_count) {
 		unsigned left = src.missing_count - done;
 		unsigned count = get_mems(d, out, left < REBUILD_ROWS ? left : REBUILD_ROWS);
@@ -602,7 +608,7 @@ size_t fec_dec_memory(const struct fec_dec *d)
 	const struct geometry *g = &d->g;
 	size_t fixed = g->spare_cap * (sizeof(*g->all_shards) + sizeof(*g->spare)) +
 	               rebuilt_cap(g->ds, g->ps) * sizeof(*g->rebuilt) +
-	               (size_t)g->ds * REBUILD_ROWS * RS_TABLE;
+	               (size_t)g->ds * (REBUILD_ROWS * RS_TABLE + 1);
 
 	return sizeof(*d) + fixed + d->mem_count * d->stride;
 }

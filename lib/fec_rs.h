@@ -16,8 +16,13 @@ enum {
 	RS_COLUMNS_MIN = 64, /* ISA-L goes byte by byte below this: pad short shards */
 };
 
-/* The part of the interpolation that depends only on the `n` distinct points `x`. */
-void rs_weights(const uint8_t *x, size_t n, uint8_t *weights);
+/* The part of the interpolation that depends only on the points one has: here
+ * the data shards 0 .. ds-1. */
+void rs_data_weights(unsigned ds, uint8_t *weights);
+/* The same for the `n` points x, which are the data but for `e` missing ones,
+ * and then `e` parity shards in their place.  Costs n * e, not n * n. */
+void rs_weights_replaced(const uint8_t *x, size_t n, const uint8_t *data_weights,
+                         const uint8_t *missing, size_t e, uint8_t *weights);
 /* row[i]: what the value at x[i] contributes to the value at `at`, which is none of x. */
 void rs_row(const uint8_t *x, const uint8_t *weights, size_t n, uint8_t at, uint8_t *row);
 
