@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""interop - kcptund against Debian's kcptun-client and kcptun-server, over every setting.
+
+    tests/interop/run.py [PATTERN...]          the suite, or the cases whose names match
+    tests/interop/run.py --client go --server go ...
+                                               other programs in the roles: checks the tests themselves
+
+Each case moves some megabytes both ways at once on several connections and checks every byte. The
+cases cover all pairs of values of the factors below. KCPTUND names the program to test.
+"""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import ends  # noqa: E402
+import traffic  # noqa: E402
+from cases import Failure, Suite, check  # noqa: E402
+from ends import GO, OURS  # noqa: E402
+from pairs import covering_rows  # noqa: E402
+
+BADNET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "badnet.py")
+
+CRYPTS = ["aes", "aes-192", "aes-128", "sm4", "twofish", "blowfish", "cast5", "3des", "tea", "xtea",
+          "salsa20", "xor", "none"]
+FEC = {  # (data, parity) of the client, of the server
+    "10+3": ((10, 3), (10, 3)),
+    "off": ((0, 0), (0, 0)),
+    "3+2_20+7": ((3, 2), (20, 7)),
+    "30+10_5+5": ((30, 10), (5, 5)),
+    "client-only": ((10, 3), (0, 0)),
+    "server-only": ((0, 0), (6, 4)),
+}
+NETS = {  # what the relay between does; None: no relay
+    "clean": None,
+    "lossy": {"loss": 0.05, "reorder": 0.05, "delay": 5, "jitter": 15},
+    "wild": {"loss": 0.03, "reorder": 0.1, "duplicate": 0.03, "corrupt": 0.03, "delay": 2, "jitter": 25},
+}
+FACTORS = {
+    "way": ["go-to-ours", "ours-to-go"],  # which program is the client
+    "crypt": CRYPTS,
+    "net": list(NETS),
+    "fec": list(FEC),
+    "smux": [1, 2],
+    "comp": ["comp", "nocomp"],
+    "mode": ["fast3", "fast2", "fast", "normal"],
+    "adapt": [False, True],  # our server is set to another smux version and compression than the client
+}
+MB = 1 << 20
+BIG = [(2 * MB, 3 * MB), (3 * MB, 2 * MB), (300_001, 99_999), (1, 70_000), (70_000, 1)]
+SMALL = [(2 * MB, MB), (MB, 2 * MB), (100_001, 50_003), (1, 7)]
+# With these the Go end receives FEC by other numbers than its own. Its decoder of 2021 then rebuilds
+# garbage whenever a datagram is missing or late, and delivers it (two Go ends corrupt the stream in
+# most such runs, which `--client go --server go` shows when the rule below is taken out). Our
+# server answers in the client's numbers, which spares the Go client; our client cannot know the server's.
+FEC_THAT_GO_CANNOT = ("3+2_20+7", "30+10_5+5", "client-only")
+
+
+def bearable(row):
+    """Not what breaks the Go end whoever its peer is."""
+    return row["way"] == "go-to-ours" or row["net"] == "clean" or row["fec"] not in FEC_THAT_GO_CANNOT
+
+
+def suite():
+    # Flags that say which program plays which role; see cases.py for the rest.
+    roles = {"client": None, "server": None}
+    for role in roles:
+        if f"--{role}" in sys.argv:
+            i = sys.argv.index(f"--{role}")
+            roles[role] = sys.argv[i + 1]
+            del sys.argv[i:i + 2]
+    s = Suite(__doc__.splitlines()[0])
+    for row in covering_rows(FACTORS, bearable):
+        add_matrix_case(s, row, roles)
+    add_special_cases(s, roles)
+    return s
+
+
+def programs(way, roles):
+    client, server = (GO, OURS) if way == "go-to-ours" else (OURS, GO)
+    return roles["client"] or client, roles["server"] or server
+
+
+def add_matrix_case(s, row, roles):
+    client, server = programs(row["way"], roles)
+    adapt = row["adapt"] and server == OURS
+    name = "_".join([row["way"], row["crypt"], row["mode"], "fec-" + row["fec"], f"smux{row['smux']}",
+                     row["comp"], row["net"]] + (["adapt"] if adapt else []))
+    common = {"crypt": row["crypt"], "mode": row["mode"], "sndwnd": 512, "rcvwnd": 512}
+    stream = {"nocomp": row["comp"] == "nocomp", "smuxver": row["smux"]}
+    other = {"nocomp": not stream["nocomp"], "smuxver": 3 - row["smux"]} if adapt else stream
+    client_settings = {**common, **stream, **fec(FEC[row["fec"]][0])}
+    server_settings = {**common, **other, **fec(FEC[row["fec"]][1])}
+    net = NETS[row["net"]]
+    s.add(name, lambda case: transfer(case, client, server, client_settings, server_settings, net,
+                                      SMALL if net else BIG), seconds=60)
+
+
+def fec(numbers):
+    return {"datashard": numbers[0], "parityshard": numbers[1]}
+
+
+def tunnel(case, client, server, client_settings, server_settings, net, target_port):
+    """Both ends and, if there is a net, the relay between; returns (client, server, local port)."""
+    local, far = case.port(), case.port()
+    near = case.port() if net else far
+    q = start_server(case, server, server_settings, far, target_port)
+    if net:
+        arguments = [x for k, v in net.items() for x in (f"--{k}", v)]
+        relay = case.start([sys.executable, BADNET, "--listen", near, "--to", far, *arguments], "badnet")
+        ends.wait_ready(relay, udp=[near])
+    p = ends.start_client(case, client, client_settings, f"127.0.0.1:{local}", f"127.0.0.1:{near}")
+    return p, q, local
+
+
+def start_server(case, server, settings, port, target_port):
+    return ends.start_server(case, server, settings, f"127.0.0.1:{port}", f"127.0.0.1:{target_port}")
+
+
+def transfer(case, client, server, client_settings, server_settings, net, plan):
+    target = traffic.Target()
+    p, q, local = tunnel(case, client, server, client_settings, server_settings, net, target.port)
+    traffic.run_plan(("127.0.0.1", local), plan, 50)
+    check(not target.faults, f"the target saw: {target.faults[:3]}")
+    for kind, end in ((client, p), (server, q)):
+        check(end.alive(), f"{end.name} died")
+        if kind == OURS:
+            ends.stop_cleanly(end)
+
+
+def add_special_cases(s, roles):
+    for way in FACTORS["way"]:
+        client, server = programs(way, roles)
+        for name, settings, plan in SPECIAL:
+            s.add(f"{way}_{name}", plain_case(client, server, settings, plan), seconds=60)
+    ways = [w for w in FACTORS["way"] if OURS in programs(w, roles)]
+    for way in ways:
+        for what, difference in (("key", {"key": "not the same"}), ("crypt", {"crypt": "salsa20"})):
+            s.add(f"{way}_wrong-{what}_is_told", mismatch_case(*programs(way, roles), difference), seconds=60)
+
+
+SPECIAL = [
+    ("64-streams-at-once", {"mode": "fast2", "smuxver": 2}, [(60_000 + i, 90_000 - i) for i in range(64)]),
+    ("64-streams-at-once-smux1", {"mode": "fast2", "smuxver": 1}, [(60_000 + i, 90_000 - i) for i in range(64)]),
+    ("conn-4", {"conn": 4, "mode": "fast2"}, [(300_000, 300_000)] * 8),
+    ("small-mtu", {"mtu": 400, "mode": "fast3", "smuxver": 2}, [(MB, MB)]),
+    ("full-mtu", {"mtu": 1500, "mode": "fast3", "smuxver": 2}, SMALL),
+    ("small-windows", {"sndwnd": 32, "rcvwnd": 32, "mode": "fast3"}, [(MB, MB)]),
+    ("small-streambuf", {"smuxver": 2, "streambuf": 65536, "smuxbuf": 262144, "mode": "fast3"}, [(MB, MB)] * 3),
+    ("small-smuxbuf-smux1", {"smuxver": 1, "smuxbuf": 131072, "streambuf": 65536, "mode": "fast3"}, [(MB, MB)] * 3),
+    ("acknodelay-manual", {"mode": "manual", "nodelay": 1, "interval": 20, "resend": 2, "nc": 0,
+                           "acknodelay": True}, SMALL),
+]
+CLIENT_ONLY = ("conn",)
+
+
+def plain_case(client, server, settings, plan):
+    far = {k: v for k, v in settings.items() if k not in CLIENT_ONLY}
+    return lambda case: transfer(case, client, server, settings, far, None, plan)
+
+
+def mismatch_case(client, server, difference):
+    """A peer with another key or cipher: no data passes, and ours says so, once and in words."""
+    def run(case):
+        target = traffic.Target()
+        p, q, local = tunnel(case, client, server, {"mode": "fast3"}, {"mode": "fast3", **difference}, None,
+                             target.port)
+        ours = q if server == OURS else p
+        # A server sees datagrams that do not open; a client, that nothing ever comes back.
+        pattern = r"key or crypt" if server == OURS else r"received 0|nothing (ever )?came back"
+        try:
+            traffic.run_plan(("127.0.0.1", local), [(1000, 1000)], 6)
+            raise Failure("data passed between ends that do not agree")
+        except (TimeoutError, EOFError, OSError):
+            pass
+        check(ours.wait_log(pattern, 25), f"its log does not say {pattern!r}")
+        told = len(re.findall(pattern, ours.log(), re.I))
+        check(told <= 2, f"the log says it {told} times within half a minute")
+        check(target.accepted == 0, "a connection reached the target")
+        ends.stop_cleanly(ours)
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(suite().main())
