@@ -1,0 +1,167 @@
+/* diagnosis.c - what is wrong with a peer, in words, once per peer and minute. */
+#include "diagnosis.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tunnel.h"
+
+#define MINUTE_US (60 * 1000000ull)
+/* An answer takes a round trip; a firewall takes for ever. */
+#define SILENCE_US (5 * 1000000ull)
+
+/* The tunnel's own bound, so that a thousand wrong peers do not fill a disk. */
+static bool line_allowed(struct tunnel *t)
+{
+	struct diagnosis *d = &t->diagnosis;
+	uint64_t now_us = t->reactor->now_us;
+
+	if (now_us - d->minute_us >= MINUTE_US) {
+		d->minute_us = now_us;
+		d->lines = 0;
+	}
+	return d->lines++ < DIAGNOSIS_LINES_PER_MINUTE;
+}
+
+/* The entry of a peer, found or made. */
+static struct diagnosis_peer *peer_entry(struct tunnel *t, const struct udp_path *path)
+{
+	static const struct udp_path only_peer; /* a client has one */
+	struct diagnosis *d = &t->diagnosis;
+	struct diagnosis_peer *oldest = &d->peers[0];
+
+	if (path == NULL)
+		path = &only_peer;
+	for (unsigned i = 0; i < d->peer_count; i++) {
+		struct diagnosis_peer *e = &d->peers[i];
+
+		if (udp_path_same_peer(&e->path, path))
+			return e;
+		if (e->seen_us < oldest->seen_us)
+			oldest = e;
+	}
+	if (d->peer_count < DIAGNOSIS_PEERS)
+		oldest = &d->peers[d->peer_count++];
+	*oldest = (struct diagnosis_peer){ .path = *path };
+	return oldest;
+}
+
+/* May this peer be spoken of now? */
+static bool peer_allowed(struct tunnel *t, struct diagnosis_peer *e)
+{
+	return log_allow(&e->limit, t->reactor->now_us, MINUTE_US) && line_allowed(t);
+}
+
+void diagnosis_bad_packet(struct tunnel *t, const struct udp_path *path, const char *peer)
+{
+	struct diagnosis_peer *e = peer_entry(t, path);
+	char text[UDP_ADDR_TEXT];
+
+	e->seen_us = t->reactor->now_us;
+	if (++e->bad < DIAGNOSIS_BAD_MIN || !peer_allowed(t, e))
+		return;
+	if (path != NULL)
+		peer = udp_path_text(path, text);
+	log_warn(t->name, "%s: none of %llu datagrams passes the checksum: "
+		 "key or crypt differs from ours (crypt = %s)",
+		 peer, (unsigned long long)e->bad, t->conf->crypt->name);
+}
+
+void diagnosis_silence(struct link *l)
+{
+	struct tunnel *t = l->tunnel;
+	uint64_t now_us = t->reactor->now_us;
+	struct counters c;
+	int refused = l->port->udp.stats.last_errno;
+
+	if (l->heard || t->conf->role != ROLE_CLIENT || now_us < l->opened_us + SILENCE_US)
+		return;
+	if (!log_allow(&t->diagnosis.silence, now_us, MINUTE_US))
+		return;
+	session_counters(l->session, &c);
+	log_warn(t->name, "sent %llu, received 0 from %s: %s%sfirewall, wrong port, or wrong key, "
+		 "which a server drops silently",
+		 (unsigned long long)c.out_pkts, l->peer, refused != 0 ? strerror(refused) : "",
+		 refused != 0 ? "; " : "");
+}
+
+/* What a mismatch is called, and the key to set; false for ends that are none. */
+static bool mismatch_text(const struct link *l, char *text, size_t cap)
+{
+	const struct conf_tunnel *c = l->tunnel->conf;
+	enum codec_kind theirs = session_peer_codec(l->session);
+
+	switch (l->end) {
+	case SESSION_OTHER_CODEC:
+		snprintf(text, cap, "it sends compression %s, ours is %s: set compression = %s",
+			 codec_name(theirs), codec_name(c->compression), codec_name(theirs));
+		return true;
+	case SESSION_OTHER_VERSION:
+		snprintf(text, cap, "it speaks smux %d, ours is %u: set smuxver = %d",
+			 session_peer_version(l->session), c->smuxver,
+			 session_peer_version(l->session));
+		return true;
+	case SESSION_TIMEOUT:
+		if (c->role != ROLE_CLIENT || !l->heard || theirs != CODEC_UNKNOWN)
+			return false;
+		snprintf(text, cap, "it takes our packets but never speaks: its compression or "
+			 "smuxver differs from ours (compression = %s, smuxver = %u)",
+			 codec_name(c->compression), c->smuxver);
+		return true;
+	case SESSION_FOREIGN:
+	case SESSION_BROKEN_CODEC:
+	case SESSION_BROKEN_SMUX:
+		snprintf(text, cap, "%s: compression or smuxver differs from ours, or it is another "
+			 "program", session_end_text(l->end));
+		return true;
+	default:
+		return false;
+	}
+}
+
+void diagnosis_link_end(struct link *l)
+{
+	struct tunnel *t = l->tunnel;
+	const struct udp_path *path = t->conf->role == ROLE_CLIENT ? NULL : &l->path;
+	char text[192];
+
+	if (l->end == SESSION_ALIVE)
+		return;
+	if (mismatch_text(l, text, sizeof(text))) {
+		if (peer_allowed(t, peer_entry(t, path)))
+			log_warn(t->name, "%s: %s", l->peer, text);
+		return;
+	}
+	if (line_allowed(t))
+		log_info(t->name, "session %08x of %s ended: %s", l->conv, l->peer,
+			 session_end_text(l->end));
+}
+
+void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far_first)
+{
+	struct tunnel *t = l->tunnel;
+	struct diagnosis *d = &t->diagnosis;
+	bool client = t->conf->role == ROLE_CLIENT;
+	/* Asked, and hung up on: by the far end, or on a server by the target. */
+	bool barren = client ? far_first && sent > 0 && received == 0
+			     : !far_first && received > 0 && sent == 0;
+
+	if (!barren) {
+		if (sent > 0 && received > 0)
+			d->barren_count = 0;
+		return;
+	}
+	if (++d->barren_count < DIAGNOSIS_BARREN_MIN ||
+	    !log_allow(&d->barren, t->reactor->now_us, MINUTE_US) || !line_allowed(t))
+		return;
+	log_warn(t->name, "the last %u streams %s %s ended without a byte in answer: "
+		 "qpp or qpp-count differs, or the target refuses them",
+		 d->barren_count, client ? "to" : "of", l->peer);
+}
+
+void diagnosis_target(struct tunnel *t, const char *error)
+{
+	if (log_allow(&t->diagnosis.target, t->reactor->now_us, MINUTE_US) && line_allowed(t))
+		log_warn(t->name, "cannot connect to target %s: %s", t->conf->target.text, error);
+}

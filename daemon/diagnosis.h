@@ -1,0 +1,54 @@
+/* diagnosis.h - what is wrong with a peer, in words, once per peer and minute.
+ *
+ * The pipeline only counts; here the counts of one peer become a sentence that
+ * names the likely key of the configuration. */
+#ifndef KT_DIAGNOSIS_H
+#define KT_DIAGNOSIS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "udp.h"
+
+struct tunnel;
+struct link;
+
+enum {
+	DIAGNOSIS_PEERS = 64,           /* watched at once; the one seen least lately gives way */
+	DIAGNOSIS_BAD_MIN = 3,          /* bad datagrams, and no good one, that make a finding */
+	DIAGNOSIS_BARREN_MIN = 3,       /* streams in a row without an answer that make one */
+	DIAGNOSIS_LINES_PER_MINUTE = 8, /* of a tunnel, whoever causes them */
+};
+
+struct diagnosis_peer {
+	struct udp_path path;
+	uint64_t seen_us;
+	uint64_t bad;
+	struct log_limit limit;
+};
+
+/* Zeroed to begin with. */
+struct diagnosis {
+	struct diagnosis_peer peers[DIAGNOSIS_PEERS];
+	unsigned peer_count;
+	struct log_limit silence, barren, target;
+	unsigned barren_count;
+	uint64_t minute_us; /* start of the minute that `lines` counts */
+	unsigned lines;
+};
+
+/* A datagram failed its checksum, and no good one ever came from there.
+ * `path` is NULL on a client, whose peer `peer` names. */
+void diagnosis_bad_packet(struct tunnel *t, const struct udp_path *path, const char *peer);
+/* Called at each pump of a link: has anything ever come back? */
+void diagnosis_silence(struct link *l);
+/* A link has ended by itself. */
+void diagnosis_link_end(struct link *l);
+/* A stream has ended.  Bytes from the near socket to the far end, and back;
+ * `far_first`: the far end closed first. */
+void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far_first);
+/* A stream could not be connected to the target. */
+void diagnosis_target(struct tunnel *t, const char *error);
+
+#endif

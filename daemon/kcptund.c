@@ -1,0 +1,101 @@
+/* kcptund.c - the daemon's command line. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "log.h"
+
+static const char DEFAULT_FILE[] = "/etc/kcptun.ini";
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"usage: kcptund [-c FILE] [-t] [-v] [--help] [--version]\n"
+		"\n"
+		"Carries TCP connections through lossy networks inside KCP over UDP.\n"
+		"Runs in the foreground and logs to stderr; SIGTERM and SIGINT stop it,\n"
+		"SIGUSR1 logs the counters.\n"
+		"\n"
+		"  -c, --config FILE  configuration to run (%s)\n"
+		"  -t, --test         check the configuration and exit\n"
+		"  -v, --verbose      log more than the configuration says\n"
+		"  -h, --help         this text and all keys of the configuration\n"
+		"  -V, --version      print the version\n",
+		DEFAULT_FILE);
+}
+
+static void report(void *user, enum conf_severity severity, const char *line)
+{
+	fprintf(stderr, "%s%s\n", line, severity == CONF_WARNING ? " (warning)" : "");
+}
+
+struct options {
+	const char *file;
+	bool test, verbose;
+};
+
+/* -1 to go on, else the exit status. */
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' }, { "test", no_argument, NULL, 't' },
+		{ "verbose", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	    { NULL, 0, NULL, 0 },
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:tvhV", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			o->file = optarg;
+			break;
+		case 't':
+			o->test = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'h':
+			usage(stdout);
+			printf("\nKeys:\n");
+			config_print_help(stdout);
+			return 0;
+		case 'V':
+			printf("kcptund " KT_VERSION "\n");
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "kcptund: unexpected argument: %s\n", argv[optind]);
+		usage(stderr);
+		return 2;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .file = DEFAULT_FILE };
+	int status = parse(argc, argv, &o);
+	struct config *config;
+
+	if (status >= 0)
+		return status;
+	log_open();
+	config = config_read(o.file, report, NULL);
+	if (config == NULL)
+		return 1;
+	if (o.test) {
+		printf("%s: good, %zu tunnels\n", o.file, config->tunnel_count);
+		config_free(config);
+		return 0;
+	}
+	log_set_level(o.verbose ? LOG_LEVEL_DEBUG : (enum log_level)config->daemon.loglevel);
+	return daemon_run(config);
+}

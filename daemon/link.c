@@ -1,0 +1,317 @@
+/* link.c - one session on a UDP socket: its datagrams, its timer, its relays. */
+#include "link.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diagnosis.h"
+#include "relay.h"
+#include "seal.h"
+#include "tunnel.h"
+
+/* ---- ports --------------------------------------------------------------------- */
+
+/* Seal and send what has been collected. */
+static void send_batch(struct port *p)
+{
+	struct reactor *r = p->tunnel->reactor;
+
+	if (r->out.count == 0)
+		return;
+	tunnel_seal(p->tunnel, r->out.v, r->out.count);
+	udp_send(&p->udp, &r->out);
+	if (p->udp.blocked)
+		ev_io_start(r->loop, &p->out);
+	reactor_busy(r);
+}
+
+static void on_port_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct port *p = w->data;
+
+	if (!udp_send_backlog(&p->udp))
+		return;
+	ev_io_stop(loop, w);
+	while (p->stalled != NULL) {
+		struct link *l = p->stalled;
+
+		p->stalled = l->touched_next;
+		l->stalled = false;
+		link_touch(l);
+	}
+}
+
+static void on_port_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct port *p = w->data;
+	struct tunnel *t = p->tunnel;
+	struct reactor *r = t->reactor;
+	bool more;
+	size_t n = udp_recv(&p->udp, r->rx, r->in, r->in_paths, UDP_RECV_MAX, &more);
+
+	if (n == 0)
+		return;
+	seal_open_batch(t->seal, r->in, n);
+	for (size_t i = 0; i < n; i++)
+		t->role->datagram(t, p, &r->in[i]);
+	reactor_busy(r);
+	/* What `more` tells of, level-triggered polling brings back at once,
+	 * after this batch has been answered. */
+}
+
+static void run_port(struct task *task);
+
+struct port *port_new(struct tunnel *t, struct udp *udp)
+{
+	struct port *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		udp_close(udp);
+		return NULL;
+	}
+	p->udp = *udp;
+	p->tunnel = t;
+	p->task.run = run_port;
+	p->touched_tail = &p->touched;
+	ev_io_init(&p->in, on_port_readable, p->udp.fd, EV_READ);
+	ev_io_init(&p->out, on_port_writable, p->udp.fd, EV_WRITE);
+	p->in.data = p;
+	p->out.data = p;
+	ev_io_start(t->reactor->loop, &p->in);
+	tunnel_add_port(t, p);
+	return p;
+}
+
+void port_free(struct port *p)
+{
+	struct reactor *r = p->tunnel->reactor;
+
+	assert(p->touched == NULL);
+	assert(p->stalled == NULL);
+	reactor_forget(r, &p->task);
+	ev_io_stop(r->loop, &p->in);
+	ev_io_stop(r->loop, &p->out);
+	tunnel_remove_port(p->tunnel, p);
+	udp_close(&p->udp);
+	free(p);
+}
+
+/* ---- the pump -------------------------------------------------------------------- */
+
+static void drain_events(struct link *l)
+{
+	struct session_event ev;
+
+	while (session_next(l->session, &ev)) {
+		struct relay *relay = session_stream_user(ev.stream);
+
+		if (relay != NULL)
+			relay_event(relay, ev.what);
+		else
+			l->tunnel->role->stream_opened(l->tunnel, l, ev.stream);
+	}
+}
+
+/* Send all that the session has, batch by batch, until the socket is full. */
+static void flush(struct link *l)
+{
+	struct port *p = l->port;
+	struct reactor *r = l->tunnel->reactor;
+	const void *path = p->udp.connected ? NULL : &l->path;
+	bool stopped;
+
+	do {
+		if (p->udp.blocked) {
+			l->stalled = true;
+			l->touched_next = p->stalled;
+			p->stalled = l;
+			return;
+		}
+		stopped = session_flush(l->session, r->now_us, &r->out, path);
+		if (stopped || r->out.count >= SESSION_FLUSH_PACKETS)
+			send_batch(p);
+	} while (stopped);
+}
+
+/* The timer is left running when the deadline moves away: it then finds
+ * nothing to do once, which is cheaper than moving it for each datagram. */
+static void rearm(struct link *l)
+{
+	struct reactor *r = l->tunnel->reactor;
+	uint64_t at = session_deadline(l->session);
+
+	if (at >= l->armed_us)
+		return;
+	ev_timer_stop(r->loop, &l->timer);
+	ev_timer_set(&l->timer, reactor_delay(r, at), 0.);
+	ev_timer_start(r->loop, &l->timer);
+	l->armed_us = at;
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct link *l = w->data;
+
+	l->armed_us = KT_NEVER;
+	session_tick(l->session, l->tunnel->reactor->now_us);
+	link_touch(l);
+}
+
+static void pump(struct link *l)
+{
+	uint64_t now_us = l->tunnel->reactor->now_us;
+
+	session_process(l->session, now_us);
+	drain_events(l);
+	if (session_ended(l->session) != SESSION_ALIVE) {
+		link_end(l, session_ended(l->session));
+		return;
+	}
+	flush(l);
+	drain_events(l); /* room that the flush made */
+	rearm(l);
+	diagnosis_silence(l);
+	if (l->draining && l->relay_count == 0 && session_drained(l->session))
+		link_end(l, SESSION_ALIVE);
+}
+
+static void run_port(struct task *task)
+{
+	struct port *p = container_of(task, struct port, task);
+
+	while (p->touched != NULL) {
+		struct link *l = p->touched;
+
+		p->touched = l->touched_next;
+		if (p->touched == NULL)
+			p->touched_tail = &p->touched;
+		l->touched = false;
+		if (!l->ended)
+			pump(l);
+	}
+	send_batch(p);
+}
+
+/* ---- links ----------------------------------------------------------------------- */
+
+struct link *link_new(struct tunnel *t, struct port *p, const struct session_config *cfg,
+		      const struct udp_path *path, const char *peer)
+{
+	struct reactor *r = t->reactor;
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->session = session_new(cfg, r->now_us);
+	if (l->session == NULL) {
+		free(l);
+		return NULL;
+	}
+	l->tunnel = t;
+	l->port = p;
+	if (path != NULL)
+		l->path = *path;
+	memcpy(l->peer, peer, strnlen(peer, sizeof(l->peer) - 1));
+	l->conv = cfg->conv;
+	l->opened_us = l->heard_us = r->now_us;
+	l->armed_us = KT_NEVER;
+	ev_timer_init(&l->timer, on_timer, 0., 0.);
+	l->timer.data = l;
+	tunnel_add_link(t, l);
+	link_touch(l);
+	return l;
+}
+
+static void remove_from(struct link **list, struct link *l)
+{
+	while (*list != NULL && *list != l)
+		list = &(*list)->touched_next;
+	if (*list == l)
+		*list = l->touched_next;
+}
+
+static void untouch(struct link *l)
+{
+	struct port *p = l->port;
+
+	if (l->touched) {
+		remove_from(&p->touched, l);
+		p->touched_tail = &p->touched;
+		while (*p->touched_tail != NULL)
+			p->touched_tail = &(*p->touched_tail)->touched_next;
+	}
+	if (l->stalled)
+		remove_from(&p->stalled, l);
+	l->touched = l->stalled = false;
+}
+
+void link_free(struct link *l)
+{
+	while (l->relays != NULL)
+		relay_abort(l->relays);
+	untouch(l);
+	ev_timer_stop(l->tunnel->reactor->loop, &l->timer);
+	tunnel_remove_link(l->tunnel, l);
+	session_free(l->session);
+	free(l);
+}
+
+void link_touch(struct link *l)
+{
+	struct port *p = l->port;
+
+	if (l->touched || l->stalled || l->ended)
+		return;
+	l->touched = true;
+	l->touched_next = NULL;
+	*p->touched_tail = l;
+	p->touched_tail = &l->touched_next;
+	reactor_touch(l->tunnel->reactor, &p->task);
+}
+
+void link_input(struct link *l, struct view payload)
+{
+	if (l->ended)
+		return;
+	l->heard_us = l->tunnel->reactor->now_us;
+	session_input(l->session, l->heard_us, payload);
+	if (!l->heard) {
+		l->heard = true;
+		for (struct relay *relay = l->relays; relay != NULL; relay = relay_next(relay))
+			relay_resume(relay);
+	}
+	link_touch(l);
+}
+
+void link_end(struct link *l, enum session_end why)
+{
+	struct relay *next;
+
+	if (l->ended)
+		return;
+	l->ended = true;
+	l->end = why;
+	untouch(l);
+	ev_timer_stop(l->tunnel->reactor->loop, &l->timer);
+	tunnel_link_ended(l->tunnel, l);
+	for (struct relay *relay = l->relays; relay != NULL; relay = next) {
+		next = relay_next(relay);
+		relay_session_ended(relay);
+	}
+	if (l->relay_count == 0)
+		tunnel_reap(l->tunnel);
+}
+
+void link_relay_left(struct link *l)
+{
+	if (l->ended && l->relay_count == 0)
+		tunnel_reap(l->tunnel);
+	else if (l->draining)
+		link_touch(l);
+}
+
+bool link_usable(const struct link *l)
+{
+	return !l->ended && !l->draining && !session_exhausted(l->session);
+}

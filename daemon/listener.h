@@ -1,0 +1,24 @@
+/* listener.h - accept TCP or Unix connections; back off when descriptors run out. */
+#ifndef KT_LISTENER_H
+#define KT_LISTENER_H
+
+#include "config.h"
+#include "reactor.h"
+
+struct listener;
+
+/* An accepted, prepared descriptor; the receiver's. */
+typedef void listener_accept_fn(void *user, int fd);
+
+/* Listen on `at` (every address that its host stands for).  NULL after having logged why, with `tag`.
+ * A Unix socket that nobody serves any more is replaced. */
+struct listener *listener_new(struct reactor *r, const struct conf_addr *at, const char *tag,
+			      listener_accept_fn *accept, void *user);
+/* Stops listening and removes a Unix socket's path. */
+void listener_free(struct listener *l);
+
+/* Addresses to bind for `at`: an empty host stands for every local address.
+ * Blocks if the host is a name.  Returns a getaddrinfo(3) list, or NULL after having logged why. */
+struct addrinfo *local_addresses(const struct conf_addr *at, int socktype, const char *tag);
+
+#endif

@@ -1,0 +1,451 @@
+/* relay.c - one TCP or Unix connection glued to one stream, both ways. */
+#include "relay.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "dial.h"
+#include "link.h"
+#include "log.h"
+#include "tunnel.h"
+
+enum {
+	READ_BYTES_PER_TURN = 128 * 1024, /* of one socket, before others have a turn */
+	WRITE_PIECES = 16,                /* a writev's */
+	/* A dead session's last bytes must be taken by the local peer in this time. */
+	LAST_BYTES_S = 30,
+};
+
+struct relay {
+	struct tunnel *tunnel;
+	struct link *link;             /* NULL: waits for one */
+	struct session_stream *stream; /* NULL likewise, and while waiting to be freed */
+	struct dial *dial;             /* server: connecting */
+	struct relay *prev, *next;     /* of the link */
+	struct relay *wait_next;
+	int fd;                        /* -1 while connecting */
+	ev_io readable, writable;
+	ev_timer idle;                 /* runs while half closed */
+	double idle_s;
+	bool local_eof;                /* the local peer sends no more, or is not asked any more */
+	bool far_eof;                  /* the far peer's end was passed on */
+	bool far_first;                /* the far peer's end came first */
+	uint64_t sent, received;       /* bytes towards the far peer, and from it */
+};
+
+struct relay *relay_next(const struct relay *relay)
+{
+	return relay->next;
+}
+
+struct relay **relay_wait_link(struct relay *relay)
+{
+	return &relay->wait_next;
+}
+
+bool relay_idle(const struct relay *relay)
+{
+	return relay->stream == NULL || session_unread(relay->stream) == 0;
+}
+
+static struct ev_loop *loop_of(const struct relay *relay)
+{
+	return relay->tunnel->reactor->loop;
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static void leave_link(struct relay *relay)
+{
+	struct link *l = relay->link;
+
+	if (l == NULL)
+		return;
+	if (relay->prev != NULL)
+		relay->prev->next = relay->next;
+	else
+		l->relays = relay->next;
+	if (relay->next != NULL)
+		relay->next->prev = relay->prev;
+	relay->prev = relay->next = NULL;
+	relay->link = NULL;
+	l->relay_count--;
+	link_relay_left(l);
+}
+
+static void join_link(struct relay *relay, struct link *l)
+{
+	relay->link = l;
+	relay->next = l->relays;
+	if (relay->next != NULL)
+		relay->next->prev = relay;
+	l->relays = relay;
+	l->relay_count++;
+}
+
+static void free_relay(struct relay *relay)
+{
+	struct ev_loop *loop = loop_of(relay);
+	struct link *l = relay->link;
+
+	ev_io_stop(loop, &relay->readable);
+	ev_io_stop(loop, &relay->writable);
+	ev_timer_stop(loop, &relay->idle);
+	if (relay->dial != NULL)
+		dial_cancel(relay->dial);
+	if (relay->fd >= 0)
+		close(relay->fd);
+	if (l != NULL && !l->ended)
+		link_touch(l);
+	leave_link(relay);
+	relay->tunnel->relay_count--;
+	free(relay);
+}
+
+/* Both directions are through, or one is and the other will not be. */
+static void finish(struct relay *relay)
+{
+	struct tunnel *t = relay->tunnel;
+
+	if (relay->link != NULL && !t->draining)
+		diagnosis_stream(relay->link, relay->sent, relay->received, relay->far_first);
+	if (!t->conf->quiet && relay->stream != NULL)
+		log_info(t->name, "stream %u closed, %llu bytes out, %llu in",
+			 session_stream_sid(relay->stream), (unsigned long long)relay->sent,
+			 (unsigned long long)relay->received);
+	if (relay->stream != NULL)
+		session_release(relay->stream, false);
+	relay->stream = NULL;
+	free_relay(relay);
+}
+
+void relay_abort(struct relay *relay)
+{
+	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	if (relay->stream != NULL)
+		session_release(relay->stream, true);
+	relay->stream = NULL;
+	if (relay->fd >= 0)
+		setsockopt(relay->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	free_relay(relay);
+}
+
+/* ---- half-closed ------------------------------------------------------------------ */
+
+static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct relay *relay = w->data;
+
+	log_debug(relay->tunnel->name, "half-closed stream was idle for %.0f s", relay->idle_s);
+	finish(relay);
+}
+
+static void watch_idle(struct relay *relay, double seconds)
+{
+	relay->idle_s = seconds;
+	ev_timer_stop(loop_of(relay), &relay->idle);
+	ev_timer_set(&relay->idle, seconds, seconds);
+	ev_timer_start(loop_of(relay), &relay->idle);
+}
+
+static void note_activity(struct relay *relay)
+{
+	if (ev_is_active(&relay->idle))
+		ev_timer_again(loop_of(relay), &relay->idle);
+}
+
+/* One direction has ended.  True when that was the second, and the relay gone. */
+static bool ended_one(struct relay *relay)
+{
+	if (relay->local_eof && relay->far_eof) {
+		finish(relay);
+		return true;
+	}
+	if (!ev_is_active(&relay->idle))
+		watch_idle(relay, relay->tunnel->conf->closewait_s);
+	return false;
+}
+
+/* ---- from the socket to the stream -------------------------------------------------- */
+
+/* The local peer will send no more.  True when the relay is gone. */
+static bool end_of_local(struct relay *relay)
+{
+	ev_io_stop(loop_of(relay), &relay->readable);
+	relay->local_eof = true;
+	if (!relay->far_eof && relay->stream != NULL)
+		relay->far_first = session_peer_finished(relay->stream);
+	session_shutdown(relay->stream);
+	return ended_one(relay);
+}
+
+/* A socket that fails both ways: what it sent before still goes out. */
+static void local_failed(struct relay *relay, const char *doing)
+{
+	log_debug(relay->tunnel->name, "%s: %s", doing, strerror(errno));
+	finish(relay);
+}
+
+static bool would_block(int err)
+{
+	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
+}
+
+/* How a turn of reading ended. */
+enum read_end { READ_MORE, READ_EOF, READ_FAILED };
+
+/* Read until the socket is empty, the stream is full, or the turn is over. */
+static enum read_end read_turn(struct relay *relay, size_t *total)
+{
+	while (*total < READ_BYTES_PER_TURN) {
+		struct span room = session_reserve(relay->stream);
+		ssize_t got;
+
+		if (room.n == 0) {
+			ev_io_stop(loop_of(relay), &relay->readable); /* SMUX_WRITABLE starts it again */
+			return READ_MORE;
+		}
+		got = read(relay->fd, room.p, room.n);
+		session_commit(relay->stream, got > 0 ? (size_t)got : 0);
+		if (got == 0)
+			return READ_EOF;
+		if (got < 0)
+			return would_block(errno) ? READ_MORE : READ_FAILED;
+		*total += (size_t)got;
+		if ((size_t)got < room.n)
+			break; /* most likely empty: a further call would only say so */
+	}
+	return READ_MORE;
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct relay *relay = w->data;
+	size_t total = 0;
+	enum read_end end = read_turn(relay, &total);
+
+	relay->sent += total;
+	relay->tunnel->past.payload_out_bytes += total;
+	note_activity(relay);
+	link_touch(relay->link);
+	if (end == READ_EOF)
+		end_of_local(relay);
+	else if (end == READ_FAILED)
+		local_failed(relay, "read");
+}
+
+void relay_resume(struct relay *relay)
+{
+	if (relay->fd >= 0 && !relay->local_eof && relay->stream != NULL && relay->link->heard)
+		ev_io_start(loop_of(relay), &relay->readable);
+}
+
+/* ---- from the stream to the socket --------------------------------------------------- */
+
+/* One writev; bytes written, or -1 with errno. */
+static ssize_t write_some(struct relay *relay, size_t *offered)
+{
+	struct span pieces[WRITE_PIECES];
+	struct iovec iov[WRITE_PIECES];
+	size_t count = session_peek(relay->stream, pieces, WRITE_PIECES);
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+
+	*offered = 0;
+	for (size_t i = 0; i < count; i++) {
+		iov[i].iov_base = pieces[i].p;
+		iov[i].iov_len = pieces[i].n;
+		*offered += pieces[i].n;
+	}
+	return count == 0 ? 0 : sendmsg(relay->fd, &msg, MSG_NOSIGNAL);
+}
+
+/* The far peer's end reached the socket.  True when the relay is gone. */
+static bool end_of_far(struct relay *relay)
+{
+	if (relay->far_eof)
+		return false;
+	relay->far_eof = true;
+	relay->far_first = relay->far_first || !relay->local_eof;
+	shutdown(relay->fd, SHUT_WR);
+	return ended_one(relay);
+}
+
+/* Write what the stream has.  False when the relay is gone. */
+static bool deliver(struct relay *relay)
+{
+	size_t offered;
+	ssize_t put;
+
+	while ((put = write_some(relay, &offered)) > 0) {
+		session_consume(relay->stream, (size_t)put);
+		relay->received += (uint64_t)put;
+		relay->tunnel->past.payload_in_bytes += (uint64_t)put;
+		note_activity(relay);
+		if (!relay->link->ended)
+			link_touch(relay->link); /* an UPD may be due */
+		if ((size_t)put < offered)
+			break;
+	}
+	if (put < 0 && !would_block(errno)) {
+		local_failed(relay, "write");
+		return false;
+	}
+	if (session_unread(relay->stream) > 0) {
+		ev_io_start(loop_of(relay), &relay->writable);
+		return true;
+	}
+	ev_io_stop(loop_of(relay), &relay->writable);
+	if (relay->link->ended) {
+		bool whole = session_eof(relay->stream);
+
+		if (whole)
+			finish(relay);
+		else
+			relay_abort(relay);
+		return false;
+	}
+	return !session_eof(relay->stream) || !end_of_far(relay);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	deliver(w->data);
+}
+
+void relay_event(struct relay *relay, unsigned what)
+{
+	if (what & SMUX_RESET) {
+		relay_abort(relay);
+		return;
+	}
+	if ((what & SMUX_READABLE) && relay->fd >= 0 && !ev_is_active(&relay->writable) &&
+	    !deliver(relay))
+		return;
+	if (what & SMUX_WRITABLE)
+		relay_resume(relay);
+}
+
+void relay_session_ended(struct relay *relay)
+{
+	ev_io_stop(loop_of(relay), &relay->readable);
+	if (!relay->link->heard && relay->tunnel->role->relay_orphaned != NULL &&
+	    !relay->tunnel->draining) {
+		session_release(relay->stream, true);
+		relay->stream = NULL;
+		leave_link(relay);
+		relay->tunnel->role->relay_orphaned(relay->tunnel, relay);
+		return;
+	}
+	relay->local_eof = true;
+	if (session_unread(relay->stream) == 0 && !session_eof(relay->stream)) {
+		relay_abort(relay);
+		return;
+	}
+	watch_idle(relay, LAST_BYTES_S);
+	if (relay->fd >= 0)
+		deliver(relay);
+}
+
+void relay_drain(struct relay *relay)
+{
+	if (relay->stream == NULL || (relay->fd < 0 && relay->dial == NULL)) {
+		relay_abort(relay);
+		return;
+	}
+	if (!relay->local_eof && !end_of_local(relay))
+		link_touch(relay->link);
+}
+
+/* ---- beginnings ------------------------------------------------------------------------- */
+
+static struct relay *new_relay(struct tunnel *t)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (relay == NULL)
+		return NULL;
+	relay->tunnel = t;
+	relay->fd = -1;
+	ev_init(&relay->readable, on_readable);
+	ev_init(&relay->writable, on_writable);
+	ev_init(&relay->idle, on_idle);
+	relay->readable.data = relay;
+	relay->writable.data = relay;
+	relay->idle.data = relay;
+	t->relay_count++;
+	return relay;
+}
+
+static void take_fd(struct relay *relay, int fd)
+{
+	relay->fd = fd;
+	ev_io_set(&relay->readable, fd, EV_READ);
+	ev_io_set(&relay->writable, fd, EV_WRITE);
+}
+
+struct relay *relay_accept(struct tunnel *t, int fd)
+{
+	struct relay *relay = new_relay(t);
+
+	if (relay == NULL) {
+		close(fd);
+		return NULL;
+	}
+	take_fd(relay, fd);
+	return relay;
+}
+
+void relay_attach(struct relay *relay, struct link *l, struct session_stream *st)
+{
+	assert(relay->link == NULL);
+	join_link(relay, l);
+	relay->stream = st;
+	session_stream_set_user(st, relay);
+	relay_resume(relay);
+	link_touch(l);
+	if (!relay->tunnel->conf->quiet)
+		log_info(relay->tunnel->name, "stream %u opened", session_stream_sid(st));
+}
+
+static void on_dialled(void *user, int fd, const char *error)
+{
+	struct relay *relay = user;
+	struct tunnel *t = relay->tunnel;
+
+	relay->dial = NULL;
+	if (fd < 0) {
+		diagnosis_target(t, error);
+		link_touch(relay->link);
+		relay_abort(relay);
+		return;
+	}
+	take_fd(relay, fd);
+	if (session_unread(relay->stream) > 0 || session_eof(relay->stream) || relay->link->ended)
+		if (!deliver(relay))
+			return;
+	relay_resume(relay);
+}
+
+void relay_serve(struct tunnel *t, struct link *l, struct session_stream *st)
+{
+	struct relay *relay = new_relay(t);
+
+	if (relay == NULL) {
+		session_release(st, true);
+		return;
+	}
+	relay->dial = dial_start(t->reactor, &t->conf->target, on_dialled, relay);
+	if (relay->dial == NULL) {
+		free_relay(relay);
+		session_release(st, true);
+		return;
+	}
+	relay_attach(relay, l, st);
+}

@@ -1,0 +1,42 @@
+/* relay.h - one TCP or Unix connection glued to one stream, both ways.
+ *
+ * Bytes move only as far as the other side takes them, so the slower end slows
+ * the faster.  An end of bytes in one direction ends that direction only; a connection
+ * half closed for `closewait` seconds without a byte is closed. */
+#ifndef KT_RELAY_H
+#define KT_RELAY_H
+
+#include <stdbool.h>
+
+#include "session.h"
+
+struct tunnel;
+struct link;
+struct relay;
+
+/* Client: for an accepted connection, which the relay owns from here on.  NULL
+ * when out of memory (then fd is closed). */
+struct relay *relay_accept(struct tunnel *t, int fd);
+/* Give it a stream.  It starts to read once the link was heard. */
+void relay_attach(struct relay *relay, struct link *l, struct session_stream *st);
+/* Server: for a stream that the peer opened: connects to the tunnel's target. */
+void relay_serve(struct tunnel *t, struct link *l, struct session_stream *st);
+
+/* The session has news of the stream. */
+void relay_event(struct relay *relay, unsigned what);
+/* Read from the socket again, if there is reason to. */
+void relay_resume(struct relay *relay);
+/* The session is gone: deliver what came, then close. */
+void relay_session_ended(struct relay *relay);
+/* The daemon stops: read no more, send what was read, deliver what came. */
+void relay_drain(struct relay *relay);
+/* Close at once, so that the local peer sees an error and not an end. */
+void relay_abort(struct relay *relay);
+
+struct relay *relay_next(const struct relay *relay); /* of the same link */
+/* Chain for relays that wait for a link; the owner's use. */
+struct relay **relay_wait_link(struct relay *relay);
+/* Nothing more to do for its local peer. */
+bool relay_idle(const struct relay *relay);
+
+#endif

@@ -1,0 +1,260 @@
+/* server.c - the accepting end: links for the clients that send to it. */
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "listener.h"
+#include "log.h"
+#include "relay.h"
+#include "tunnel.h"
+
+enum {
+	TABLE_SIZE_MIN = 64,
+	/* A conversation starts with small sequence numbers: a client has at
+	 * most this many segments under way before it was ever answered.  An
+	 * unknown address that sends later ones is in the middle of a
+	 * conversation that this server never saw and cannot deliver. */
+	FIRST_SN_MAX = 255,
+};
+
+struct server {
+	struct link **table;   /* by peer address, chained through hash_next */
+	size_t table_size;     /* a power of two */
+	unsigned count;
+	uint64_t hash_seed;
+	struct log_limit refused;
+};
+
+/* ---- table -------------------------------------------------------------------------- */
+
+static struct link **bucket(const struct server *s, const struct udp_path *path)
+{
+	return &s->table[udp_path_hash(path, s->hash_seed) & (s->table_size - 1)];
+}
+
+static struct link *find(const struct server *s, const struct port *p, const struct udp_path *path)
+{
+	struct link *l = *bucket(s, path);
+
+	while (l != NULL && !(l->port == p && udp_path_same_peer(&l->path, path)))
+		l = l->hash_next;
+	return l;
+}
+
+/* Twice the buckets; when there is no memory the chains just get longer. */
+static void grow(struct server *s)
+{
+	size_t old_size = s->table_size;
+	struct link **old = s->table;
+	struct link **table = calloc(2 * old_size, sizeof(*table));
+
+	if (table == NULL)
+		return;
+	s->table = table;
+	s->table_size = 2 * old_size;
+	for (size_t i = 0; i < old_size; i++) {
+		struct link *next;
+
+		for (struct link *l = old[i]; l != NULL; l = next) {
+			struct link **head = bucket(s, &l->path);
+
+			next = l->hash_next;
+			l->hash_next = *head;
+			*head = l;
+		}
+	}
+	free(old);
+}
+
+static void insert(struct server *s, struct link *l)
+{
+	struct link **head;
+
+	if (s->count >= s->table_size)
+		grow(s);
+	head = bucket(s, &l->path);
+	l->hash_next = *head;
+	*head = l;
+	s->count++;
+}
+
+static void link_ended(struct tunnel *t, struct link *l)
+{
+	struct server *s = t->state;
+	struct link **at = bucket(s, &l->path);
+
+	while (*at != NULL && *at != l)
+		at = &(*at)->hash_next;
+	if (*at == l) {
+		*at = l->hash_next;
+		s->count--;
+	}
+}
+
+static void link_reaped(struct tunnel *t, struct link *l)
+{
+	if (!t->conf->quiet)
+		log_info(t->name, "session %08x of %s closed", l->conv, l->peer);
+	link_free(l);
+}
+
+/* ---- datagrams ------------------------------------------------------------------------ */
+
+static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_path *path,
+			     uint32_t conv)
+{
+	struct server *s = t->state;
+	struct session_config cfg;
+	char text[UDP_ADDR_TEXT];
+	struct link *l;
+
+	if (s->count >= t->conf->maxsessions) {
+		t->past.sessions_refused++;
+		if (log_allow(&s->refused, t->reactor->now_us, 60 * 1000000ull))
+			log_warn(t->name, "%u sessions: no more are accepted (maxsessions)", s->count);
+		return NULL;
+	}
+	tunnel_session_config(t, &cfg, conv);
+	l = link_new(t, p, &cfg, path, udp_path_text(path, text));
+	if (l == NULL) {
+		t->past.sessions_refused++;
+		return NULL;
+	}
+	insert(s, l);
+	if (!t->conf->quiet)
+		log_info(t->name, "session %08x of %s opened", conv, l->peer);
+	return l;
+}
+
+/* Which link a datagram is for, a new one if it starts a conversation. */
+static struct link *route(struct tunnel *t, struct port *p, const struct packet *pkt)
+{
+	const struct udp_path *path = pkt->path;
+	struct link *l = find(t->state, p, path);
+	struct session_sniff sniff;
+	bool first;
+
+	if (!session_sniff((struct view){ pkt->data, pkt->len }, &sniff))
+		return l; /* counted there, if anywhere */
+	first = sniff.has_conv && sniff.cmd == KCP_CMD_PUSH && sniff.sn <= FIRST_SN_MAX;
+	if (l != NULL) {
+		if (!sniff.has_conv || sniff.conv == l->conv)
+			return l;
+		if (!first || sniff.sn != 0)
+			return NULL;
+		log_debug(t->name, "%s starts another conversation", l->peer);
+		link_end(l, SESSION_ALIVE);
+	}
+	return first && !t->draining ? new_link(t, p, path, sniff.conv) : NULL;
+}
+
+static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
+{
+	struct link *l;
+
+	if (pkt->bad) {
+		t->past.in_csum_errors++;
+		t->past.in_pkts++;
+		if (find(t->state, p, pkt->path) == NULL) /* else the network did it */
+			diagnosis_bad_packet(t, pkt->path, NULL);
+		return;
+	}
+	l = route(t, p, pkt);
+	if (l == NULL) {
+		t->past.in_pkts++;
+		t->past.in_ignored++;
+		return;
+	}
+	l->path = *(const struct udp_path *)pkt->path; /* answer from the address that was asked */
+	link_input(l, (struct view){ pkt->data, pkt->len });
+}
+
+/* ---- life ----------------------------------------------------------------------------- */
+
+static int open_port(struct tunnel *t, const struct addrinfo *ai)
+{
+	struct udp_options opt;
+	struct udp udp;
+	int err;
+
+	tunnel_udp_options(t, &opt);
+	err = udp_listen(&udp, ai->ai_addr, ai->ai_addrlen, &opt);
+	if (err != 0)
+		return err;
+	tunnel_check_sockbuf(t, &udp);
+	return port_new(t, &udp) != NULL ? 0 : -ENOMEM;
+}
+
+static int open_ports(struct tunnel *t, unsigned number)
+{
+	struct conf_addr at = t->conf->listen;
+	struct addrinfo *list;
+	int err = 0;
+
+	at.port = (uint16_t)number;
+	list = local_addresses(&at, SOCK_DGRAM, t->name);
+	if (list == NULL)
+		return -1;
+	for (struct addrinfo *ai = list; ai != NULL && err == 0; ai = ai->ai_next)
+		err = open_port(t, ai);
+	freeaddrinfo(list);
+	if (err != 0)
+		log_err(t->name, "cannot listen on %s, port %u: %s", at.text, number, strerror(-err));
+	return err;
+}
+
+static int start(struct tunnel *t)
+{
+	const struct conf_addr *at = &t->conf->listen;
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return -1;
+	t->state = s;
+	reactor_random(&s->hash_seed, sizeof(s->hash_seed));
+	s->table_size = TABLE_SIZE_MIN;
+	s->table = calloc(s->table_size, sizeof(*s->table));
+	if (s->table == NULL)
+		return -1;
+	for (unsigned number = at->port; number <= at->port_last; number++)
+		if (open_ports(t, number) != 0)
+			return -1;
+	log_info(t->name, "server: udp %s, target %s, crypt %s", at->text, t->conf->target.text,
+		 t->conf->crypt->name);
+	return 0;
+}
+
+static void drain(struct tunnel *t)
+{
+	(void)t; /* route() looks at t->draining */
+}
+
+static void stop(struct tunnel *t)
+{
+	struct server *s = t->state;
+
+	while (t->ports != NULL)
+		port_free(t->ports);
+	free(s->table);
+	free(s);
+	t->state = NULL;
+}
+
+static void stream_opened(struct tunnel *t, struct link *l, struct session_stream *st)
+{
+	if (t->draining)
+		session_release(st, true);
+	else
+		relay_serve(t, l, st);
+}
+
+const struct role server_role = {
+	.start = start,
+	.drain = drain,
+	.stop = stop,
+	.datagram = datagram,
+	.stream_opened = stream_opened,
+	.link_ended = link_ended,
+	.link_reaped = link_reaped,
+};

@@ -1,0 +1,301 @@
+/* tunnel.c - one configured instance: its key, its links, its counters, its life. */
+#include "tunnel.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "log.h"
+#include "relay.h"
+#include "seal.h"
+
+static void reap(struct task *task);
+
+/* ---- keys ------------------------------------------------------------------------ */
+
+static bool make_seal(struct tunnel *t)
+{
+	const struct conf_tunnel *c = t->conf;
+	uint8_t pass[SEAL_KEY_SIZE], seed[SEAL_SEED_SIZE];
+	int err = seal_derive_key(pass, c->key, c->key_len);
+
+	if (err == KT_OK) {
+		reactor_random(seed, sizeof(seed));
+		t->seal = seal_new(c->crypt, pass, seed, &err);
+	}
+	OPENSSL_cleanse(pass, sizeof(pass));
+	OPENSSL_cleanse(seed, sizeof(seed));
+	if (t->seal != NULL)
+		return true;
+	log_err(t->name, "crypt = %s: %s", c->crypt->name,
+		err == KT_ENOSUP ? seal_missing(c->crypt) : kt_strerror(err));
+	return false;
+}
+
+static bool make_qpp(struct tunnel *t)
+{
+	const struct conf_tunnel *c = t->conf;
+	int err;
+
+	if (!c->qpp)
+		return true;
+	t->qpp = qpp_new(c->key, c->key_len, c->qpp_count, &err);
+	if (t->qpp == NULL)
+		log_err(t->name, "qpp: %s", kt_strerror(err));
+	return t->qpp != NULL;
+}
+
+void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count)
+{
+	if (seal_wants_seed(t->seal)) {
+		uint8_t seed[SEAL_SEED_SIZE];
+
+		reactor_random(seed, sizeof(seed));
+		seal_reseed(t->seal, seed);
+		OPENSSL_cleanse(seed, sizeof(seed));
+	}
+	seal_batch(t->seal, pkts, count);
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+struct tunnel *tunnel_new(struct reactor *r, const struct conf_tunnel *conf)
+{
+	struct tunnel *t = calloc(1, sizeof(*t));
+
+	if (t == NULL) {
+		log_err(conf->name, "out of memory");
+		return NULL;
+	}
+	t->reactor = r;
+	t->conf = conf;
+	t->name = conf->name;
+	t->role = conf->role == ROLE_CLIENT ? &client_role : &server_role;
+	t->reaper.run = reap;
+	fifo_pool_init(&t->fifos, TUNNEL_BUFFER_MAX);
+	if (make_seal(t) && make_qpp(t))
+		return t;
+	tunnel_free(t);
+	return NULL;
+}
+
+int tunnel_start(struct tunnel *t)
+{
+	return t->role->start(t);
+}
+
+static void drain_links(struct tunnel *t)
+{
+	struct link *next;
+
+	for (struct link *l = t->links; l != NULL; l = next) {
+		struct relay *relay, *next_relay;
+
+		next = l->next;
+		l->draining = true;
+		for (relay = l->relays; relay != NULL; relay = next_relay) {
+			next_relay = relay_next(relay);
+			relay_drain(relay);
+		}
+		link_touch(l);
+	}
+}
+
+void tunnel_drain(struct tunnel *t)
+{
+	t->draining = true;
+	t->role->drain(t);
+	drain_links(t);
+}
+
+/* What came and the local peers have not taken yet is waited for as well. */
+bool tunnel_drained(const struct tunnel *t)
+{
+	for (const struct link *l = t->links; l != NULL; l = l->next) {
+		if (!l->ended && !session_drained(l->session))
+			return false;
+		for (const struct relay *relay = l->relays; relay != NULL; relay = relay_next(relay))
+			if (!relay_idle(relay))
+				return false;
+	}
+	return true;
+}
+
+void tunnel_free(struct tunnel *t)
+{
+	if (t == NULL)
+		return;
+	t->draining = true;
+	while (t->links != NULL) {
+		struct link *l = t->links;
+
+		link_end(l, SESSION_ALIVE);
+		t->role->link_reaped(t, l);
+	}
+	if (t->state != NULL)
+		t->role->stop(t);
+	reactor_forget(t->reactor, &t->reaper);
+	fifo_pool_dispose(&t->fifos);
+	seal_free(t->seal);
+	qpp_free(t->qpp);
+	free(t);
+}
+
+bool tunnel_trim(struct tunnel *t)
+{
+	bool again = false;
+
+	for (struct link *l = t->links; l != NULL; l = l->next)
+		again |= session_trim(l->session);
+	fifo_pool_trim(&t->fifos);
+	return again || t->fifos.small.free_count + t->fifos.large.free_count > 0;
+}
+
+/* ---- links ----------------------------------------------------------------------- */
+
+void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_t conv)
+{
+	const struct conf_tunnel *c = t->conf;
+	size_t overhead = c->crypt->head + c->crypt->tail;
+
+	*cfg = (struct session_config){
+		.client = c->role == ROLE_CLIENT,
+		.conv = conv,
+		.packet_bytes_max = c->mtu_bytes - overhead,
+		.seal_overhead = overhead,
+		.snd_wnd = c->sndwnd_segs,
+		.rcv_wnd = c->rcvwnd_segs,
+		.nodelay = c->nodelay,
+		.interval_ms = c->interval_ms,
+		.resend = c->resend,
+		.nc = c->nc != 0,
+		.ack_nodelay = c->acknodelay,
+		.rate_limit = c->ratelimit_bytes,
+		.data_shards = c->datashard,
+		.parity_shards = c->parityshard,
+		.compression = c->compression,
+		.smux_version = (int)c->smuxver,
+		.framesize = c->framesize_bytes,
+		.smuxbuf = c->smuxbuf_bytes,
+		.streambuf = c->streambuf_bytes,
+		.stream_send_bytes_max = STREAM_SEND_MAX,
+		.streams_max = c->maxstreams,
+		.keepalive_us = c->keepalive_s * 1000000ull,
+		.qpp = t->qpp,
+		.pool = &t->fifos,
+		.scratch = &t->reactor->scratch,
+	};
+}
+
+void tunnel_udp_options(const struct tunnel *t, struct udp_options *opt)
+{
+	*opt = (struct udp_options){
+		.sockbuf = t->conf->sockbuf_bytes,
+		.dscp = t->conf->dscp,
+		.features = ~0u,
+	};
+}
+
+void tunnel_check_sockbuf(struct tunnel *t, const struct udp *u)
+{
+	unsigned want = t->conf->sockbuf_bytes;
+
+	if (t->sockbuf_told || want == 0)
+		return;
+	if (u->rcvbuf < want || u->sndbuf < want) {
+		t->sockbuf_told = true;
+		log_warn(t->name, "sockbuf = %u: the kernel gives only %u to receive and %u to send; "
+			 "set sysctl net.core.rmem_max and net.core.wmem_max to %u",
+			 want, u->rcvbuf, u->sndbuf, want);
+	}
+}
+
+void tunnel_add_port(struct tunnel *t, struct port *p)
+{
+	p->next = t->ports;
+	if (p->next != NULL)
+		p->next->prev = p;
+	t->ports = p;
+}
+
+static void count_port(const struct port *p, struct counters *c)
+{
+	c->in_errs += p->udp.stats.recv_errs;
+	c->out_errs += p->udp.stats.send_errs;
+}
+
+void tunnel_remove_port(struct tunnel *t, struct port *p)
+{
+	if (p->prev != NULL)
+		p->prev->next = p->next;
+	else
+		t->ports = p->next;
+	if (p->next != NULL)
+		p->next->prev = p->prev;
+	count_port(p, &t->past);
+}
+
+void tunnel_add_link(struct tunnel *t, struct link *l)
+{
+	l->next = t->links;
+	if (l->next != NULL)
+		l->next->prev = l;
+	t->links = l;
+	if (++t->link_count > t->link_peak)
+		t->link_peak = t->link_count;
+}
+
+void tunnel_remove_link(struct tunnel *t, struct link *l)
+{
+	struct counters c;
+
+	if (l->prev != NULL)
+		l->prev->next = l->next;
+	else
+		t->links = l->next;
+	if (l->next != NULL)
+		l->next->prev = l->prev;
+	t->link_count--;
+	session_counters(l->session, &c);
+	counters_retire(&t->past, &c);
+}
+
+void tunnel_link_ended(struct tunnel *t, struct link *l)
+{
+	if (l->end != SESSION_ALIVE)
+		t->past.sessions_dead++;
+	diagnosis_link_end(l);
+	t->role->link_ended(t, l);
+}
+
+void tunnel_reap(struct tunnel *t)
+{
+	reactor_touch(t->reactor, &t->reaper);
+}
+
+static void reap(struct task *task)
+{
+	struct tunnel *t = container_of(task, struct tunnel, reaper);
+	struct link *next;
+
+	for (struct link *l = t->links; l != NULL; l = next) {
+		next = l->next;
+		if (l->ended && l->relay_count == 0)
+			t->role->link_reaped(t, l);
+	}
+}
+
+void tunnel_counters(const struct tunnel *t, struct counters *out)
+{
+	*out = t->past;
+	for (const struct port *p = t->ports; p != NULL; p = p->next)
+		count_port(p, out);
+	for (const struct link *l = t->links; l != NULL; l = l->next) {
+		struct counters c;
+
+		session_counters(l->session, &c);
+		counters_add(out, &c);
+	}
+	out->max_conn = t->link_peak;
+}

@@ -1,0 +1,93 @@
+/* tunnel.h - one configured instance: its key, its links, its counters, its life.
+ *
+ * What differs between the two roles is behind struct role: client.c opens
+ * links for the TCP connections it accepts, server.c makes links for the clients that
+ * send to it and connects each stream to the target. */
+#ifndef KT_TUNNEL_H
+#define KT_TUNNEL_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "counters.h"
+#include "diagnosis.h"
+#include "link.h"
+#include "qpp.h"
+#include "reactor.h"
+
+/* Bytes that the streams of one tunnel may hold, read and unsent together;
+ * past it, reading from whoever is the source stops until there is room again. */
+#define TUNNEL_BUFFER_MAX ((size_t)256 << 20)
+/* Unsent bytes that one stream may hold before its socket is read no more. */
+#define STREAM_SEND_MAX ((size_t)128 << 10)
+
+struct role {
+	/* Open sockets; 0 or -1 after having logged why. */
+	int (*start)(struct tunnel *t);
+	/* Take no new work. */
+	void (*drain)(struct tunnel *t);
+	/* Close what start() opened; all links are gone. */
+	void (*stop)(struct tunnel *t);
+	/* One opened datagram, `bad` ones included. */
+	void (*datagram)(struct tunnel *t, struct port *p, struct packet *pkt);
+	/* The peer opened a stream. */
+	void (*stream_opened)(struct tunnel *t, struct link *l, struct session_stream *st);
+	/* The link is no longer to be used; it is freed later. */
+	void (*link_ended)(struct tunnel *t, struct link *l);
+	/* The link's memory goes now; so does its port, if it is its own. */
+	void (*link_reaped)(struct tunnel *t, struct link *l);
+	/* The link ended before the peer was ever heard: nothing of this relay
+	 * was sent, it may be given another link. */
+	void (*relay_orphaned)(struct tunnel *t, struct relay *relay);
+};
+
+extern const struct role client_role, server_role;
+
+struct tunnel {
+	struct reactor *reactor;        /* borrowed */
+	const struct conf_tunnel *conf; /* borrowed */
+	const char *name;               /* conf's */
+	const struct role *role;
+	void *state;                    /* the role's */
+	struct seal *seal;
+	struct qpp *qpp;                /* NULL: off */
+	struct fifo_pool fifos;
+	struct port *ports;
+	struct link *links;
+	unsigned link_count;
+	struct relay *relays;           /* all, those without a link too */
+	unsigned relay_count;
+	struct task reaper;             /* frees ended links after the pump */
+	bool draining;
+	bool sockbuf_told;
+	struct counters past;           /* of links that are gone, and of no link */
+	uint64_t link_peak;
+	struct diagnosis diagnosis;
+};
+
+/* NULL after having logged why. */
+struct tunnel *tunnel_new(struct reactor *r, const struct conf_tunnel *conf);
+int tunnel_start(struct tunnel *t);
+/* Take no new work, send what is left; tunnel_drained() tells when it is out. */
+void tunnel_drain(struct tunnel *t);
+bool tunnel_drained(const struct tunnel *t);
+void tunnel_free(struct tunnel *t);
+/* Release memory that is not needed; true: ask again. */
+bool tunnel_trim(struct tunnel *t);
+/* Sums over all links, present and past. */
+void tunnel_counters(const struct tunnel *t, struct counters *out);
+
+/* For the roles and the links. */
+void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count);
+void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_t conv);
+void tunnel_udp_options(const struct tunnel *t, struct udp_options *opt);
+/* Say once if the kernel gave less than `sockbuf`. */
+void tunnel_check_sockbuf(struct tunnel *t, const struct udp *u);
+void tunnel_add_port(struct tunnel *t, struct port *p);
+void tunnel_remove_port(struct tunnel *t, struct port *p);
+void tunnel_add_link(struct tunnel *t, struct link *l);
+void tunnel_remove_link(struct tunnel *t, struct link *l);
+void tunnel_link_ended(struct tunnel *t, struct link *l);
+void tunnel_reap(struct tunnel *t);
+
+#endif

@@ -1,0 +1,937 @@
+/* session.c - one conversation: FEC, KCP, codec, smux and QPP composed. */
+#include "session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "fec.h"
+
+/* Segments handed to KCP between two looks at whether it could send them.  What
+ * waits in KCP is past the fair order of the streams, so this is kept short. */
+enum { PULL_SEGMENTS = 64 };
+
+struct session_stream {
+	struct session *session;
+	struct session_stream *prev, *next; /* all of the session's */
+	struct smux_stream *smux;
+	void *user;
+	struct span reserved;
+	size_t plain; /* unread bytes, from the front, that QPP has decrypted */
+	struct qpp_stream tx, rx;
+};
+
+struct session {
+	struct session_config cfg;
+	struct kcp *kcp;
+	struct fec_enc *fec_enc; /* NULL: no FEC */
+	struct fec_dec *fec_dec; /* NULL until a shard came */
+	struct codec_enc *enc;   /* NULL: not known yet (server), or none */
+	struct codec_dec *dec;
+	struct smux *smux;       /* NULL on a server until the client was heard */
+	struct session_stream *streams;
+
+	enum codec_kind codec_in, codec_out;
+	int peer_version;
+	enum session_end end;
+	uint64_t born_us;
+	bool busy;            /* packets since the last session_trim() */
+	bool trimmed;         /* nothing to trim since */
+	bool decoder_pending; /* the last output may not have been all of it */
+
+	uint8_t *held; /* plain bytes that smux could not take, or NULL */
+	size_t held_off, held_len;
+
+	uint8_t first[CODEC_DETECT_BYTES]; /* the stream's first bytes, until they tell the codec */
+	size_t first_len;
+
+	/* of session_flush(), valid while it runs */
+	struct batch *out;
+	size_t out_start; /* its packets from here on are ours */
+	const void *out_path;
+	uint64_t flush_us;
+
+	/* counted here; the rest comes from the modules when asked for */
+	uint64_t bytes_sent, bytes_received;
+	uint64_t in_pkts, in_bytes, out_pkts, out_bytes;
+	uint64_t kcp_in_errors, fec_errors, oob_packets;
+};
+
+const char *session_end_text(enum session_end end)
+{
+	switch (end) {
+	case SESSION_ALIVE:
+		return "alive";
+	case SESSION_TIMEOUT:
+		return "nothing heard for 30 s";
+	case SESSION_NO_FRAME:
+		return "no smux frame ever came";
+	case SESSION_FOREIGN:
+		return "the peer's stream is no kcptun stream";
+	case SESSION_OTHER_CODEC:
+		return "the peer compresses in another way";
+	case SESSION_OTHER_VERSION:
+		return "the peer speaks another smux version";
+	case SESSION_BROKEN_CODEC:
+		return "the compressed stream is corrupt";
+	case SESSION_BROKEN_SMUX:
+		return "the peer broke the smux protocol";
+	case SESSION_NO_MEMORY:
+		return "out of memory";
+	}
+	return "unknown";
+}
+
+void session_scratch_init(struct session_scratch *w)
+{
+	w->buf = NULL;
+	w->cap = 0;
+}
+
+void session_scratch_dispose(struct session_scratch *w)
+{
+	free(w->buf);
+	session_scratch_init(w);
+}
+
+static bool scratch_grow(struct session_scratch *w, size_t cap)
+{
+	uint8_t *buf;
+
+	if (cap <= w->cap)
+		return true;
+	buf = realloc(w->buf, cap);
+	if (buf == NULL)
+		return false;
+	w->buf = buf;
+	w->cap = cap;
+	return true;
+}
+
+/* ---- life -------------------------------------------------------------------- */
+
+static void fail(struct session *s, enum session_end end)
+{
+	if (s->end == SESSION_ALIVE)
+		s->end = end;
+}
+
+static bool start_smux(struct session *s, int version, uint64_t now_us)
+{
+	struct smux_config cfg = {
+		.version = version,
+		.client = s->cfg.client,
+		.framesize = s->cfg.framesize,
+		.recv_bytes_max = s->cfg.smuxbuf,
+		.streambuf = s->cfg.streambuf,
+		.send_bytes_max = s->cfg.stream_send_bytes_max,
+		.streams_max = s->cfg.streams_max,
+		.keepalive_us = s->cfg.keepalive_us,
+		.timeout_us = SMUX_TIMEOUT_US,
+		.pool = s->cfg.pool,
+	};
+
+	s->smux = smux_new(&cfg, now_us);
+	return s->smux != NULL;
+}
+
+static bool start_encoder(struct session *s, enum codec_kind kind)
+{
+	s->codec_out = kind;
+	if (kind == CODEC_NONE)
+		return true;
+	s->enc = codec_enc_new(kind);
+	return s->enc != NULL;
+}
+
+static bool start_decoder(struct session *s, enum codec_kind kind)
+{
+	s->codec_in = kind;
+	s->dec = codec_dec_new(kind);
+	return s->dec != NULL;
+}
+
+static uint8_t *reserve(void *user, size_t cap);
+static void output(void *user, uint8_t *buf, size_t len);
+
+static bool start_kcp(struct session *s, uint64_t now_us)
+{
+	const struct session_config *c = &s->cfg;
+	struct kcp_config cfg = {
+		.conv = c->conv,
+		.mtu = (uint32_t)(c->packet_bytes_max - (s->fec_enc != NULL ? FEC_HEADER_DATA : 0)),
+		.snd_wnd = c->snd_wnd,
+		.rcv_wnd = c->rcv_wnd,
+		.nodelay = c->nodelay,
+		.interval_ms = c->interval_ms,
+		.resend = c->resend,
+		.nc = c->nc,
+		.stream = true,
+		.ack_nodelay = c->ack_nodelay,
+		.rate_limit = c->rate_limit,
+		.reserve = reserve,
+		.output = output,
+		.user = s,
+	};
+
+	s->kcp = kcp_new(&cfg, now_us);
+	return s->kcp != NULL;
+}
+
+struct session *session_new(const struct session_config *cfg, uint64_t now_us)
+{
+	struct session *s;
+
+	if (cfg->packet_bytes_max < FEC_HEADER_DATA + KCP_MTU_MIN ||
+	    cfg->packet_bytes_max > PACKET_MTU_MAX)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	s->cfg = *cfg;
+	s->born_us = now_us;
+	s->codec_in = CODEC_UNKNOWN;
+	s->codec_out = CODEC_UNKNOWN;
+	if (cfg->data_shards > 0 && cfg->parity_shards > 0) {
+		s->fec_enc = fec_enc_new(cfg->data_shards, cfg->parity_shards,
+					 cfg->packet_bytes_max - FEC_HEADER_DATA);
+		if (s->fec_enc == NULL)
+			goto fail;
+	}
+	if (!start_kcp(s, now_us))
+		goto fail;
+	if (cfg->client && (!start_smux(s, cfg->smux_version, now_us) ||
+			    !start_encoder(s, cfg->compression)))
+		goto fail;
+	return s;
+fail:
+	session_free(s);
+	return NULL;
+}
+
+void session_free(struct session *s)
+{
+	struct session_stream *next;
+
+	if (s == NULL)
+		return;
+	for (struct session_stream *st = s->streams; st != NULL; st = next) {
+		next = st->next;
+		free(st);
+	}
+	smux_free(s->smux);
+	codec_enc_free(s->enc);
+	codec_dec_free(s->dec);
+	free(s->held);
+	fec_enc_free(s->fec_enc);
+	fec_dec_free(s->fec_dec);
+	kcp_free(s->kcp);
+	free(s);
+}
+
+void session_set_kcp(struct session *s, const struct session_config *cfg)
+{
+	kcp_set_window(s->kcp, cfg->snd_wnd, cfg->rcv_wnd);
+	kcp_set_nodelay(s->kcp, cfg->nodelay, cfg->interval_ms, cfg->resend);
+	kcp_set_rate_limit(s->kcp, cfg->rate_limit);
+	kcp_set_ack_nodelay(s->kcp, cfg->ack_nodelay);
+}
+
+/* ---- packets in ---------------------------------------------------------------- */
+
+bool session_sniff(struct view payload, struct session_sniff *out)
+{
+	struct kcp_seg_header h;
+	struct view inner;
+
+	memset(out, 0, sizeof(*out));
+	switch (fec_classify(payload, &inner)) {
+	case FEC_PARITY:
+	case FEC_OOB:
+		return true;
+	case FEC_PLAIN:
+	case FEC_DATA:
+		break;
+	case FEC_BAD:
+		return false;
+	}
+	if (!kcp_header_decode(&h, inner.p, inner.n))
+		return false;
+	out->has_conv = true;
+	out->conv = h.conv;
+	out->cmd = h.cmd;
+	out->sn = h.sn;
+	return true;
+}
+
+static void input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags)
+{
+	if (kcp_input(s->kcp, now_us, pkt.p, pkt.n, flags) != KCP_OK)
+		s->kcp_in_errors++;
+}
+
+/* A peer may send parity though we send none, so the decoder comes with the
+ * first shard.  Our own numbers are only its first guess. */
+static void input_shard(struct session *s, uint64_t now_us, struct view pkt)
+{
+	struct view rebuilt;
+
+	if (s->fec_dec == NULL) {
+		s->fec_dec = fec_dec_new(s->cfg.data_shards, s->cfg.parity_shards,
+					 PACKET_MTU_MAX);
+		if (s->fec_dec == NULL)
+			return; /* plain data still flows */
+	}
+	if (fec_dec_input(s->fec_dec, pkt) <= 0)
+		return;
+	while (fec_dec_next(s->fec_dec, &rebuilt))
+		input_kcp(s, now_us, rebuilt, KCP_INPUT_RECOVERED);
+}
+
+void session_input(struct session *s, uint64_t now_us, struct view payload)
+{
+	struct view inner;
+
+	s->in_pkts++;
+	s->in_bytes += payload.n + s->cfg.seal_overhead;
+	s->busy = true;
+	switch (fec_classify(payload, &inner)) {
+	case FEC_PLAIN:
+		input_kcp(s, now_us, inner, 0);
+		break;
+	case FEC_DATA:
+		input_kcp(s, now_us, inner, 0);
+		input_shard(s, now_us, payload);
+		break;
+	case FEC_PARITY:
+		input_shard(s, now_us, payload);
+		break;
+	case FEC_OOB:
+		s->oob_packets++;
+		break;
+	case FEC_BAD:
+		s->fec_errors++;
+		break;
+	}
+}
+
+/* ---- stream bytes in -------------------------------------------------------------- */
+
+/* The first plain byte is a smux version.  A server takes the client's; a
+ * client was told one, and a server that differs will never understand it. */
+static bool agree_on_version(struct session *s, uint64_t now_us, uint8_t version)
+{
+	s->peer_version = version;
+	if (version != 1 && version != 2) {
+		fail(s, SESSION_FOREIGN);
+		return false;
+	}
+	if (s->smux != NULL) {
+		if (s->cfg.smux_version != version)
+			fail(s, SESSION_OTHER_VERSION);
+		return s->end == SESSION_ALIVE;
+	}
+	if (!start_smux(s, version, now_us)) {
+		fail(s, SESSION_NO_MEMORY);
+		return false;
+	}
+	return true;
+}
+
+static void fail_smux(struct session *s)
+{
+	fail(s, smux_closed(s->smux) == SMUX_CLOSED_TIMEOUT ? SESSION_TIMEOUT
+							    : SESSION_BROKEN_SMUX);
+}
+
+/* Give plain bytes to smux.  What it cannot take now is copied aside, because
+ * it lies in memory of the codec or of KCP that will not stay. */
+static void input_smux(struct session *s, uint64_t now_us, struct view plain)
+{
+	if (plain.n == 0)
+		return;
+	if (s->peer_version == 0 && !agree_on_version(s, now_us, plain.p[0]))
+		return;
+	if (smux_input(s->smux, now_us, &plain) == KT_EPROTO) {
+		fail_smux(s);
+		return;
+	}
+	if (plain.n == 0)
+		return;
+	s->held = malloc(plain.n);
+	if (s->held == NULL) {
+		fail(s, SESSION_NO_MEMORY);
+		return;
+	}
+	memcpy(s->held, plain.p, plain.n);
+	s->held_len = plain.n;
+	s->held_off = 0;
+}
+
+/* Offer smux again what was put aside; true when nothing is left of it. */
+static bool input_held(struct session *s, uint64_t now_us)
+{
+	struct view rest = { s->held + s->held_off, s->held_len - s->held_off };
+
+	if (s->held == NULL)
+		return true;
+	if (smux_input(s->smux, now_us, &rest) == KT_EPROTO)
+		fail_smux(s);
+	s->held_off = s->held_len - rest.n;
+	if (rest.n > 0)
+		return false;
+	free(s->held);
+	s->held = NULL;
+	return true;
+}
+
+/* One step of the decoder. */
+static void decode_some(struct session *s, uint64_t now_us, struct view *in)
+{
+	struct view plain;
+	int err = codec_decode(s->dec, in, &plain);
+
+	if (err != KT_OK) {
+		fail(s, err == KT_ENOMEM ? SESSION_NO_MEMORY : SESSION_BROKEN_CODEC);
+		return;
+	}
+	s->decoder_pending = plain.n > 0;
+	input_smux(s, now_us, plain);
+}
+
+/* Find out from the stream's first bytes how it is compressed.  They may come in
+ * segments of their own, so they are collected aside and decoded from there. */
+static bool detect(struct session *s, uint64_t now_us)
+{
+	enum codec_kind kind;
+	const uint8_t *p;
+	struct view first;
+
+	while ((kind = codec_detect((struct view){ s->first, s->first_len }, NULL)) ==
+	       CODEC_UNKNOWN) {
+		if (kcp_peek(s->kcp, &p) == 0)
+			return false;
+		s->first[s->first_len++] = p[0];
+		kcp_consume(s->kcp, 1);
+		s->bytes_received++;
+	}
+	s->codec_in = kind;
+	if (kind == CODEC_FOREIGN) {
+		fail(s, SESSION_FOREIGN);
+		return false;
+	}
+	if (s->cfg.client && kind != s->codec_out) {
+		fail(s, SESSION_OTHER_CODEC);
+		return false;
+	}
+	if (!start_decoder(s, kind) || (!s->cfg.client && !start_encoder(s, kind))) {
+		fail(s, SESSION_NO_MEMORY);
+		return false;
+	}
+	first = (struct view){ s->first, s->first_len };
+	while (first.n > 0 && s->end == SESSION_ALIVE)
+		decode_some(s, now_us, &first);
+	return s->end == SESSION_ALIVE;
+}
+
+void session_process(struct session *s, uint64_t now_us)
+{
+	const uint8_t *p = NULL;
+	struct view in;
+	size_t n;
+
+	if (s->codec_in == CODEC_UNKNOWN && s->end == SESSION_ALIVE && !detect(s, now_us))
+		return;
+	while (s->end == SESSION_ALIVE && input_held(s, now_us) &&
+	       !(s->smux != NULL && smux_input_blocked(s->smux))) {
+		n = kcp_peek(s->kcp, &p);
+		if (n == 0 && !s->decoder_pending)
+			break;
+		in = (struct view){ p, n };
+		decode_some(s, now_us, &in);
+		kcp_consume(s->kcp, n - in.n);
+		s->bytes_received += n - in.n;
+	}
+}
+
+/* ---- stream bytes out ---------------------------------------------------------------- */
+
+static bool send_compressed(struct session *s, const struct smux_frame *f)
+{
+	struct view pieces[SMUX_PIECES_MAX + 1];
+	int n;
+
+	if (!scratch_grow(s->cfg.scratch, codec_bound(s->codec_out, f->len)))
+		return false;
+	pieces[0] = (struct view){ f->header, f->header_len };
+	memcpy(pieces + 1, f->pieces, f->piece_count * sizeof(*pieces));
+	n = codec_encode(s->enc, pieces, f->piece_count + 1, s->cfg.scratch->buf,
+			 s->cfg.scratch->cap);
+	if (n < 0)
+		return false;
+	s->bytes_sent += (size_t)n;
+	return kcp_send(s->kcp, s->cfg.scratch->buf, (size_t)n) == KCP_OK;
+}
+
+static bool send_plain(struct session *s, const struct smux_frame *f)
+{
+	if (kcp_send(s->kcp, f->header, f->header_len) != KCP_OK)
+		return false;
+	for (size_t i = 0; i < f->piece_count; i++)
+		if (kcp_send(s->kcp, f->pieces[i].p, f->pieces[i].n) != KCP_OK)
+			return false;
+	s->bytes_sent += f->len;
+	return true;
+}
+
+/* Move frames from smux to KCP, about as much as KCP can send at once.  Control
+ * frames go even when the window is shut: they are few and bounded.  A frame
+ * that was taken but could not be queued leaves a hole, which ends the session. */
+static bool pull_frames(struct session *s, uint64_t now_us)
+{
+	uint32_t room = kcp_send_room(s->kcp);
+	uint32_t target = kcp_waiting(s->kcp) + (room < PULL_SEGMENTS ? room : PULL_SEGMENTS);
+	struct smux_frame f;
+	bool any = false;
+
+	if (s->smux == NULL || s->codec_out == CODEC_UNKNOWN)
+		return false;
+	while (s->end == SESSION_ALIVE &&
+	       smux_next_frame(s->smux, now_us,
+			       kcp_waiting(s->kcp) < target ? SMUX_FRAME_MAX : 0, &f)) {
+		if (!(s->enc != NULL ? send_compressed(s, &f) : send_plain(s, &f)))
+			fail(s, SESSION_NO_MEMORY);
+		any = true;
+	}
+	return any;
+}
+
+/* ---- packets out --------------------------------------------------------------------- */
+
+static size_t parity_count(const struct session *s)
+{
+	return s->fec_enc != NULL ? s->cfg.parity_shards : 0;
+}
+
+/* kcp.h's reserve: room for this packet and for the parity it may complete. */
+static uint8_t *reserve(void *user, size_t cap)
+{
+	struct session *s = user;
+	struct packet *pkt;
+
+	(void)cap; /* a batch's packets hold any datagram */
+	if (s->out->count - s->out_start >= SESSION_FLUSH_PACKETS ||
+	    batch_room(s->out) < 1 + parity_count(s))
+		return NULL;
+	pkt = batch_add(s->out);
+	if (pkt == NULL)
+		return NULL;
+	pkt->path = s->out_path;
+	return pkt->data;
+}
+
+static void output(void *user, uint8_t *buf, size_t len)
+{
+	struct session *s = user;
+	size_t index = s->out->count - 1;
+
+	assert(buf == s->out->v[index].data);
+	s->out->v[index].len = len;
+	if (s->fec_enc != NULL)
+		fec_enc_add(s->fec_enc, s->flush_us, s->out, index);
+}
+
+static void count_output(struct session *s)
+{
+	for (size_t i = s->out_start; i < s->out->count; i++)
+		s->out_bytes += s->out->v[i].len + s->cfg.seal_overhead;
+	s->out_pkts += s->out->count - s->out_start;
+}
+
+bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const void *path)
+{
+	struct kcp_info info;
+	bool stopped;
+
+	s->out = out;
+	s->out_start = out->count;
+	s->out_path = path;
+	s->flush_us = now_us;
+	do {
+		bool pulled = pull_frames(s, now_us);
+
+		stopped = kcp_flush(s->kcp, now_us);
+		if (!pulled)
+			break;
+		kcp_get_info(s->kcp, &info);
+	} while (!stopped && info.snd_queue_segs == 0 && kcp_send_room(s->kcp) > 0);
+	if (s->fec_enc != NULL)
+		fec_enc_settle(s->fec_enc);
+	if (out->count > s->out_start) {
+		s->busy = true;
+		count_output(s);
+	}
+	s->out = NULL;
+	return stopped;
+}
+
+/* ---- time ------------------------------------------------------------------------------ */
+
+uint64_t session_deadline(const struct session *s)
+{
+	uint64_t at = kcp_deadline(s->kcp);
+	uint64_t smux_at = s->smux != NULL ? smux_deadline(s->smux)
+					   : s->born_us + SESSION_FIRST_FRAME_US;
+
+	return at < smux_at ? at : smux_at;
+}
+
+void session_tick(struct session *s, uint64_t now_us)
+{
+	if (s->smux == NULL) {
+		if (now_us >= s->born_us + SESSION_FIRST_FRAME_US)
+			fail(s, SESSION_NO_FRAME);
+		return;
+	}
+	smux_tick(s->smux, now_us);
+	if (smux_closed(s->smux) != SMUX_ALIVE)
+		fail_smux(s);
+}
+
+void session_ping(struct session *s)
+{
+	if (s->smux != NULL)
+		smux_ping(s->smux);
+}
+
+bool session_trim(struct session *s)
+{
+	if (s->busy) {
+		s->busy = false;
+		s->trimmed = false;
+		return true;
+	}
+	if (s->trimmed)
+		return false;
+	s->trimmed = true;
+	kcp_trim(s->kcp);
+	if (s->fec_enc != NULL)
+		fec_enc_trim(s->fec_enc);
+	if (s->fec_dec != NULL)
+		fec_dec_trim(s->fec_dec);
+	if (s->enc != NULL)
+		codec_enc_trim(s->enc);
+	if (s->dec != NULL)
+		codec_dec_trim(s->dec);
+	return false;
+}
+
+enum session_end session_ended(const struct session *s)
+{
+	return s->end;
+}
+
+enum codec_kind session_peer_codec(const struct session *s)
+{
+	return s->codec_in;
+}
+
+int session_peer_version(const struct session *s)
+{
+	return s->peer_version;
+}
+
+bool session_drained(const struct session *s)
+{
+	return kcp_waiting(s->kcp) == 0 && (s->smux == NULL || !smux_has_output(s->smux));
+}
+
+bool session_exhausted(const struct session *s)
+{
+	return s->end != SESSION_ALIVE || s->smux == NULL || smux_exhausted(s->smux);
+}
+
+/* ---- streams ----------------------------------------------------------------------------- */
+
+static struct session_stream *adopt(struct session *s, struct smux_stream *smux)
+{
+	struct session_stream *st = calloc(1, sizeof(*st));
+
+	if (st == NULL)
+		return NULL;
+	st->session = s;
+	st->smux = smux;
+	st->next = s->streams;
+	if (st->next != NULL)
+		st->next->prev = st;
+	s->streams = st;
+	if (s->cfg.qpp != NULL) {
+		qpp_stream_init(s->cfg.qpp, &st->tx);
+		st->rx = st->tx;
+	}
+	smux_set_user(smux, st);
+	return st;
+}
+
+static void disown(struct session_stream *st)
+{
+	if (st->prev != NULL)
+		st->prev->next = st->next;
+	else
+		st->session->streams = st->next;
+	if (st->next != NULL)
+		st->next->prev = st->prev;
+	free(st);
+}
+
+bool session_next(struct session *s, struct session_event *ev)
+{
+	struct smux_event e;
+
+	while (s->smux != NULL && smux_next(s->smux, &e)) {
+		ev->stream = smux_user(e.stream);
+		ev->what = e.what;
+		if (ev->stream == NULL)
+			ev->stream = adopt(s, e.stream);
+		if (ev->stream != NULL)
+			return true;
+		smux_release(e.stream, true);
+	}
+	return false;
+}
+
+int session_open(struct session *s, struct session_stream **out)
+{
+	struct smux_stream *smux;
+	int err;
+
+	if (s->end != SESSION_ALIVE || s->smux == NULL)
+		return KT_ECLOSED;
+	err = smux_open(s->smux, &smux);
+	if (err != KT_OK)
+		return err;
+	*out = adopt(s, smux);
+	if (*out == NULL) {
+		smux_release(smux, true);
+		return KT_ENOMEM;
+	}
+	return KT_OK;
+}
+
+void session_stream_set_user(struct session_stream *st, void *user)
+{
+	st->user = user;
+}
+
+void *session_stream_user(const struct session_stream *st)
+{
+	return st->user;
+}
+
+uint32_t session_stream_sid(const struct session_stream *st)
+{
+	return smux_sid(st->smux);
+}
+
+struct span session_reserve(struct session_stream *st)
+{
+	st->reserved = smux_reserve(st->smux);
+	return st->reserved;
+}
+
+void session_commit(struct session_stream *st, size_t n)
+{
+	const struct qpp *qpp = st->session->cfg.qpp;
+
+	assert(n <= st->reserved.n);
+	if (qpp != NULL)
+		qpp_encrypt(qpp, &st->tx, (struct span){ st->reserved.p, n });
+	smux_commit(st->smux, n);
+}
+
+void session_shutdown(struct session_stream *st)
+{
+	smux_shutdown(st->smux);
+}
+
+bool session_is_shutdown(const struct session_stream *st)
+{
+	return smux_is_shutdown(st->smux);
+}
+
+size_t session_unsent(const struct session_stream *st)
+{
+	return smux_unsent(st->smux);
+}
+
+/* Undo QPP on the pieces' bytes that nobody has looked at yet. */
+static void decrypt_pieces(struct session_stream *st, struct span *pieces, size_t count)
+{
+	size_t seen = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct span fresh = pieces[i];
+		size_t skip = st->plain > seen ? st->plain - seen : 0;
+
+		seen += pieces[i].n;
+		if (skip >= fresh.n)
+			continue;
+		fresh.p += skip;
+		fresh.n -= skip;
+		qpp_decrypt(st->session->cfg.qpp, &st->rx, fresh);
+		st->plain += fresh.n;
+	}
+}
+
+size_t session_peek(struct session_stream *st, struct span *pieces, size_t max)
+{
+	size_t count = smux_peek(st->smux, pieces, max);
+
+	if (st->session->cfg.qpp != NULL)
+		decrypt_pieces(st, pieces, count);
+	return count;
+}
+
+void session_consume(struct session_stream *st, size_t n)
+{
+	if (st->session->cfg.qpp != NULL) {
+		assert(n <= st->plain); /* only what was seen can be taken */
+		st->plain -= n;
+	}
+	smux_consume(st->smux, n);
+}
+
+size_t session_unread(const struct session_stream *st)
+{
+	return smux_unread(st->smux);
+}
+
+bool session_eof(const struct session_stream *st)
+{
+	return smux_eof(st->smux);
+}
+
+bool session_peer_finished(const struct session_stream *st)
+{
+	return smux_peer_finished(st->smux);
+}
+
+void session_release(struct session_stream *st, bool discard)
+{
+	struct smux_stream *smux = st->smux;
+
+	disown(st);
+	smux_release(smux, discard);
+}
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+static void count_kcp(const struct session *s, struct counters *c)
+{
+	const struct kcp_stats *k = kcp_stats(s->kcp);
+	struct kcp_info info;
+
+	kcp_get_info(s->kcp, &info);
+	c->in_segs = k->in_segs;
+	c->out_segs = k->out_segs;
+	c->retrans_segs = k->retrans_segs;
+	c->fast_retrans_segs = k->fast_retrans_segs;
+	c->early_retrans_segs = k->early_retrans_segs;
+	c->lost_segs = k->lost_segs;
+	c->repeat_segs = k->repeat_segs;
+	c->spurious_segs = k->spurious_segs;
+	c->ring_buffer_snd_queue = info.snd_queue_segs;
+	c->ring_buffer_rcv_queue = info.rcv_queue_segs;
+	c->ring_buffer_snd_buffer = info.inflight_segs;
+}
+
+static void count_fec(const struct session *s, struct counters *c)
+{
+	const struct fec_dec_stats *f;
+
+	c->fec_errs = s->fec_errors;
+	if (s->fec_dec == NULL)
+		return;
+	f = fec_dec_stats(s->fec_dec);
+	c->fec_full_shards = f->full_sets;
+	c->fec_parity_shards = f->parity_shards;
+	c->fec_errs += f->errors;
+	c->fec_recovered = f->recovered;
+	c->fec_retunes = f->retunes;
+	c->fec_shard_set = f->sets_held;
+	c->fec_shard_min = f->shard_min;
+}
+
+static void count_smux(const struct session *s, struct counters *c)
+{
+	const struct smux_stats *m;
+
+	if (s->smux == NULL)
+		return;
+	m = smux_stats(s->smux);
+	c->streams_opened = m->streams_opened + m->streams_accepted;
+	c->streams_refused = m->streams_refused;
+	c->curr_streams = smux_stream_count(s->smux);
+}
+
+void session_counters(const struct session *s, struct counters *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->active_opens = s->cfg.client;
+	out->passive_opens = !s->cfg.client;
+	out->curr_estab = 1;
+	out->bytes_sent = s->bytes_sent;
+	out->bytes_received = s->bytes_received;
+	out->in_pkts = s->in_pkts;
+	out->in_bytes = s->in_bytes;
+	out->out_pkts = s->out_pkts;
+	out->out_bytes = s->out_bytes;
+	out->kcp_in_errors = s->kcp_in_errors;
+	out->oob_packets = s->oob_packets;
+	count_kcp(s, out);
+	count_fec(s, out);
+	count_smux(s, out);
+}
+
+void session_get_info(const struct session *s, struct session_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	kcp_get_info(s->kcp, &info->kcp);
+	info->codec_in = s->codec_in;
+	info->codec_out = s->codec_out;
+	info->memory_bytes = sizeof(*s) + kcp_memory(s->kcp);
+	if (s->smux != NULL) {
+		info->streams = smux_stream_count(s->smux);
+		info->unread_bytes = smux_unread_bytes(s->smux);
+		info->smux_version = s->peer_version != 0 ? s->peer_version : s->cfg.smux_version;
+	}
+	if (s->enc != NULL)
+		info->memory_bytes += codec_enc_memory(s->enc);
+	if (s->dec != NULL)
+		info->memory_bytes += codec_dec_memory(s->dec);
+	if (s->fec_enc != NULL) {
+		info->ds_out = s->cfg.data_shards;
+		info->ps_out = s->cfg.parity_shards;
+		info->memory_bytes += fec_enc_memory(s->fec_enc);
+	}
+	if (s->fec_dec != NULL) {
+		fec_dec_params(s->fec_dec, &info->ds_in, &info->ps_in);
+		info->memory_bytes += fec_dec_memory(s->fec_dec);
+	}
+}
+
+void session_verify(const struct session *s)
+{
+	kcp_verify(s->kcp);
+	if (s->smux != NULL)
+		smux_verify(s->smux);
+	if (s->fec_dec != NULL)
+		fec_dec_verify(s->fec_dec);
+	assert(s->held == NULL || s->held_off < s->held_len);
+	for (const struct session_stream *st = s->streams; st != NULL; st = st->next) {
+		assert(st->session == s);
+		assert(st->next == NULL || st->next->prev == st);
+		assert(st->plain <= smux_unread(st->smux));
+	}
+}

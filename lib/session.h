@@ -1,0 +1,182 @@
+/* session.h - one conversation: FEC, KCP, codec, smux and QPP composed.
+ *
+ *     streams  ->  smux  ->  codec  ->  KCP  ->  FEC  ->  packets for the seal
+ *
+ * A session takes opened datagrams and gives unsealed ones: the seal belongs to the tunnel,
+ * because one batch of datagrams is of many sessions.  In each round of its loop a driver
+ *
+ *   1. calls session_input() for each datagram, then session_process() once,
+ *   2. drains session_next(), and reads and writes streams,
+ *   3. calls session_flush() once, and arms one timer for session_deadline(); when
+ *      that comes it calls session_tick() and does 2 and 3.
+ *
+ * A client knows its compression and smux version from its config.  A server
+ * recognises both, and the FEC numbers, from the client's first bytes and
+ * answers in kind. */
+#ifndef KT_SESSION_H
+#define KT_SESSION_H
+
+#include <stdbool.h>
+
+#include "codec.h"
+#include "counters.h"
+#include "fifo.h"
+#include "kcp.h"
+#include "packet.h"
+#include "qpp.h"
+#include "smux.h"
+#include "wire.h"
+
+enum {
+	/* A session that delivered no smux frame for so long never will: a
+	 * packet of a lost conversation, or of somebody who guesses. */
+	SESSION_FIRST_FRAME_US = 10 * 1000 * 1000,
+	/* One flush gives at most about this many packets, so that they are
+	 * still in the cache when the seal and the kernel read them. */
+	SESSION_FLUSH_PACKETS = 128,
+};
+
+/* Work memory that the sessions of one thread share. */
+struct session_scratch {
+	uint8_t *buf; /* grown to codec_bound() of the largest frame so far */
+	size_t cap;
+};
+void session_scratch_init(struct session_scratch *w);
+void session_scratch_dispose(struct session_scratch *w);
+
+struct session_config {
+	bool client;
+	uint32_t conv;
+	size_t packet_bytes_max; /* mtu less the seal's overhead */
+	size_t seal_overhead;    /* bytes, for the counters */
+
+	/* KCP, see kcp.h */
+	uint32_t snd_wnd, rcv_wnd;
+	uint32_t nodelay, interval_ms, resend;
+	bool nc, ack_nodelay;
+	uint64_t rate_limit;
+
+	unsigned data_shards, parity_shards; /* of what we send; 0, 0: no FEC */
+	enum codec_kind compression;         /* client only */
+	int smux_version;                    /* client only */
+
+	uint32_t framesize;
+	size_t smuxbuf;
+	uint32_t streambuf;
+	size_t stream_send_bytes_max; /* unsent bytes that a stream may hold */
+	unsigned streams_max;
+	uint64_t keepalive_us;
+
+	const struct qpp *qpp;           /* borrowed; NULL: off */
+	struct fifo_pool *pool;          /* borrowed */
+	struct session_scratch *scratch; /* borrowed */
+};
+
+enum session_end {
+	SESSION_ALIVE,
+	SESSION_TIMEOUT,          /* nothing heard for 30 s */
+	SESSION_NO_FRAME,         /* server: no smux frame within SESSION_FIRST_FRAME_US */
+	SESSION_FOREIGN,          /* the stream's first bytes are of nothing we know */
+	SESSION_OTHER_CODEC,      /* the peer compresses in another way: session_peer_codec() */
+	SESSION_OTHER_VERSION,    /* the peer speaks another smux version: session_peer_version() */
+	SESSION_BROKEN_CODEC,     /* the compressed stream is corrupt */
+	SESSION_BROKEN_SMUX,      /* a malformed smux frame */
+	SESSION_NO_MEMORY,
+};
+/* English, for the log; never NULL. */
+const char *session_end_text(enum session_end end);
+
+struct session;
+struct session_stream;
+
+/* NULL when out of memory or the config is out of range. */
+struct session *session_new(const struct session_config *cfg, uint64_t now_us);
+/* Ends everything at once; the streams' pointers become invalid. */
+void session_free(struct session *s);
+
+/* ---- routing --------------------------------------------------------------- */
+
+/* What can be told of an opened datagram without a session. */
+struct session_sniff {
+	bool has_conv; /* a KCP packet, bare or in a data shard: the rest is valid */
+	uint32_t conv;
+	uint8_t cmd;
+	uint32_t sn;
+};
+/* False when it is nothing that a session could use. */
+bool session_sniff(struct view payload, struct session_sniff *out);
+
+/* ---- packets ---------------------------------------------------------------- */
+
+/* An opened datagram, borrowed for the call.  Bad ones are counted and dropped. */
+void session_input(struct session *s, uint64_t now_us, struct view payload);
+/* Move what KCP has in order through codec and smux. */
+void session_process(struct session *s, uint64_t now_us);
+/* Append what is to leave now to `out`, each packet with this `path`.  True when it stopped for
+ * want of room: seal and send the batch, then call again. */
+bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const void *path);
+uint64_t session_deadline(const struct session *s);
+void session_tick(struct session *s, uint64_t now_us);
+/* Send a keepalive with the next flush: an answer shows that the peer is there. */
+void session_ping(struct session *s);
+/* Release what a session can do without if it had no packet since the last call.
+ * True when it had: call again in a few seconds. */
+bool session_trim(struct session *s);
+
+enum session_end session_ended(const struct session *s);
+enum codec_kind session_peer_codec(const struct session *s); /* CODEC_UNKNOWN before it was heard */
+int session_peer_version(const struct session *s);           /* 0 before it was heard */
+/* Nothing queued, nothing in flight: all that was written has arrived. */
+bool session_drained(const struct session *s);
+/* No further stream can be opened: ended, or stream ids exhausted. */
+bool session_exhausted(const struct session *s);
+
+/* Limits and timings that may change in use (reload). */
+void session_set_kcp(struct session *s, const struct session_config *cfg);
+
+/* ---- streams ----------------------------------------------------------------
+ *
+ * As in smux.h, with QPP undone on the way.  Event bits are smux.h's. */
+
+struct session_event {
+	struct session_stream *stream;
+	unsigned what; /* SMUX_OPENED | SMUX_READABLE | SMUX_WRITABLE | SMUX_RESET */
+};
+bool session_next(struct session *s, struct session_event *ev);
+
+/* KT_OK, KT_ELIMIT, KT_ECLOSED, KT_ENOMEM. */
+int session_open(struct session *s, struct session_stream **st);
+void session_stream_set_user(struct session_stream *st, void *user);
+void *session_stream_user(const struct session_stream *st);
+uint32_t session_stream_sid(const struct session_stream *st);
+
+struct span session_reserve(struct session_stream *st);
+void session_commit(struct session_stream *st, size_t n);
+void session_shutdown(struct session_stream *st);
+bool session_is_shutdown(const struct session_stream *st);
+size_t session_unsent(const struct session_stream *st);
+
+size_t session_peek(struct session_stream *st, struct span *pieces, size_t max);
+void session_consume(struct session_stream *st, size_t n);
+size_t session_unread(const struct session_stream *st);
+bool session_eof(const struct session_stream *st);
+bool session_peer_finished(const struct session_stream *st);
+void session_release(struct session_stream *st, bool discard);
+
+/* ---- looking ----------------------------------------------------------------- */
+
+/* The session's counters as of now. */
+void session_counters(const struct session *s, struct counters *out);
+struct session_info {
+	struct kcp_info kcp;
+	unsigned streams;
+	size_t unread_bytes;
+	enum codec_kind codec_in, codec_out;
+	int smux_version;
+	unsigned ds_in, ps_in, ds_out, ps_out;
+	size_t memory_bytes; /* of this session, fifos apart */
+};
+void session_get_info(const struct session *s, struct session_info *info);
+void session_verify(const struct session *s);
+
+#endif

@@ -1,0 +1,213 @@
+/* net.c - a simulated network: two directions of loss, delay and disorder. */
+#include "net.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* splitmix64 */
+uint64_t rng_next(struct rng *r)
+{
+	uint64_t z = (r->s += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+uint32_t rng_below(struct rng *r, uint32_t n)
+{
+	return (uint32_t)((rng_next(r) >> 32) * n >> 32);
+}
+
+uint32_t rng_range(struct rng *r, uint32_t lo, uint32_t hi)
+{
+	return lo + rng_below(r, hi - lo + 1);
+}
+
+bool rng_chance(struct rng *r, double p)
+{
+	return (double)(rng_next(r) >> 11) < p * 9007199254740992.0;
+}
+
+void rng_bytes(struct rng *r, void *p, size_t n)
+{
+	uint8_t *out = p;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint8_t)(rng_next(r) >> 56);
+}
+
+struct flight {
+	uint64_t at_us;
+	uint64_t order; /* among equals, first in first out */
+	size_t len;
+	uint8_t *data;
+};
+
+struct net {
+	struct net_params p;
+	struct rng rng;
+	bool in_burst;
+	uint64_t busy_until_us; /* the bottleneck's line */
+	uint64_t last_at_us;
+	uint64_t order;
+	struct flight *heap; /* by arrival */
+	size_t count, cap;
+	struct net_stats stats;
+};
+
+struct net *net_new(const struct net_params *params, uint64_t start_us, uint64_t seed)
+{
+	struct net *n = calloc(1, sizeof(*n));
+
+	assert(n != NULL);
+	n->p = *params;
+	n->p.dead_from_us += start_us;
+	n->p.dead_until_us += start_us;
+	n->rng.s = seed;
+	return n;
+}
+
+void net_free(struct net *n)
+{
+	for (size_t i = 0; i < n->count; i++)
+		free(n->heap[i].data);
+	free(n->heap);
+	free(n);
+}
+
+static bool earlier(const struct flight *a, const struct flight *b)
+{
+	return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
+}
+
+static void swap(struct flight *a, struct flight *b)
+{
+	struct flight t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+static void push(struct net *n, uint64_t at_us, const uint8_t *data, size_t len)
+{
+	size_t i = n->count++;
+
+	if (n->count > n->cap) {
+		n->cap = n->cap == 0 ? 64 : 2 * n->cap;
+		n->heap = realloc(n->heap, n->cap * sizeof(*n->heap));
+		assert(n->heap != NULL);
+	}
+	n->heap[i] = (struct flight){ at_us, n->order++, len, malloc(len) };
+	assert(n->heap[i].data != NULL);
+	memcpy(n->heap[i].data, data, len);
+	while (i > 0 && earlier(&n->heap[i], &n->heap[(i - 1) / 2])) {
+		swap(&n->heap[i], &n->heap[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+}
+
+static struct flight pop(struct net *n)
+{
+	struct flight first = n->heap[0];
+	size_t i = 0;
+
+	n->heap[0] = n->heap[--n->count];
+	for (;;) {
+		size_t least = i;
+
+		for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < n->count; child++)
+			if (earlier(&n->heap[child], &n->heap[least]))
+				least = child;
+		if (least == i)
+			return first;
+		swap(&n->heap[i], &n->heap[least]);
+		i = least;
+	}
+}
+
+static bool is_lost(struct net *n, uint64_t now_us)
+{
+	if (now_us >= n->p.dead_from_us && now_us < n->p.dead_until_us)
+		return true;
+	if (n->p.burst_start > 0)
+		n->in_burst = n->in_burst ? !rng_chance(&n->rng, n->p.burst_end)
+					  : rng_chance(&n->rng, n->p.burst_start);
+	return n->in_burst || rng_chance(&n->rng, n->p.loss);
+}
+
+/* When the bottleneck has passed it on, or UINT64_MAX when its queue is full. */
+static uint64_t through_bottleneck(struct net *n, uint64_t now_us, size_t len)
+{
+	uint64_t start = n->busy_until_us > now_us ? n->busy_until_us : now_us;
+
+	if (n->p.bytes_per_s == 0)
+		return now_us;
+	if (start - now_us > n->p.queue_us)
+		return UINT64_MAX;
+	n->busy_until_us = start + len * 1000000 / n->p.bytes_per_s;
+	return n->busy_until_us;
+}
+
+void net_send(struct net *n, uint64_t now_us, const uint8_t *data, size_t len)
+{
+	uint64_t at;
+	uint8_t bad[2048];
+
+	assert(len > 0 && len <= sizeof(bad));
+	n->stats.sent++;
+	if (is_lost(n, now_us)) {
+		n->stats.lost++;
+		return;
+	}
+	at = through_bottleneck(n, now_us, len);
+	if (at == UINT64_MAX) {
+		n->stats.dropped_by_queue++;
+		return;
+	}
+	at += n->p.delay_us;
+	if (n->p.jitter_us > 0)
+		at += rng_below(&n->rng, n->p.jitter_us);
+	if (rng_chance(&n->rng, n->p.reorder))
+		at += rng_below(&n->rng, n->p.delay_us + 1000);
+	else if (at < n->last_at_us && n->p.jitter_us == 0)
+		at = n->last_at_us;
+	n->last_at_us = at;
+	if (rng_chance(&n->rng, n->p.duplicate)) {
+		n->stats.duplicated++;
+		push(n, at + rng_below(&n->rng, 2 * n->p.delay_us + 1000), data, len);
+	}
+	if (rng_chance(&n->rng, n->p.corrupt)) {
+		n->stats.corrupted++;
+		memcpy(bad, data, len);
+		for (unsigned flips = rng_range(&n->rng, 1, 4); flips > 0; flips--)
+			bad[rng_below(&n->rng, (uint32_t)len)] ^= (uint8_t)rng_range(&n->rng, 1, 255);
+		push(n, at, bad, len);
+		return;
+	}
+	push(n, at, data, len);
+}
+
+uint64_t net_deadline(const struct net *n)
+{
+	return n->count > 0 ? n->heap[0].at_us : UINT64_MAX;
+}
+
+size_t net_receive(struct net *n, uint64_t now_us, uint8_t *buf)
+{
+	struct flight f;
+
+	if (n->count == 0 || n->heap[0].at_us > now_us)
+		return 0;
+	f = pop(n);
+	memcpy(buf, f.data, f.len);
+	free(f.data);
+	n->stats.delivered++;
+	return f.len;
+}
+
+const struct net_stats *net_stats(const struct net *n)
+{
+	return &n->stats;
+}
