@@ -383,6 +383,7 @@ static bool input_held(struct session *s, uint64_t now_us)
 		return false;
 	free(s->held);
 	s->held = NULL;
+	s->held_len = 0;
 	return true;
 }
 
@@ -900,25 +901,27 @@ void session_get_info(const struct session *s, struct session_info *info)
 	kcp_get_info(s->kcp, &info->kcp);
 	info->codec_in = s->codec_in;
 	info->codec_out = s->codec_out;
-	info->memory_bytes = sizeof(*s) + kcp_memory(s->kcp);
+	info->kcp_bytes = kcp_memory(s->kcp);
 	if (s->smux != NULL) {
 		info->streams = smux_stream_count(s->smux);
 		info->unread_bytes = smux_unread_bytes(s->smux);
 		info->smux_version = s->peer_version != 0 ? s->peer_version : s->cfg.smux_version;
 	}
 	if (s->enc != NULL)
-		info->memory_bytes += codec_enc_memory(s->enc);
+		info->codec_bytes += codec_enc_memory(s->enc);
 	if (s->dec != NULL)
-		info->memory_bytes += codec_dec_memory(s->dec);
+		info->codec_bytes += codec_dec_memory(s->dec);
 	if (s->fec_enc != NULL) {
 		info->ds_out = s->cfg.data_shards;
 		info->ps_out = s->cfg.parity_shards;
-		info->memory_bytes += fec_enc_memory(s->fec_enc);
+		info->fec_bytes += fec_enc_memory(s->fec_enc);
 	}
 	if (s->fec_dec != NULL) {
 		fec_dec_params(s->fec_dec, &info->ds_in, &info->ps_in);
-		info->memory_bytes += fec_dec_memory(s->fec_dec);
+		info->fec_bytes += fec_dec_memory(s->fec_dec);
 	}
+	info->memory_bytes = sizeof(*s) + info->kcp_bytes + info->fec_bytes + info->codec_bytes +
+			     s->held_len;
 }
 
 void session_verify(const struct session *s)

@@ -174,7 +174,8 @@ struct session_info {
 	enum codec_kind codec_in, codec_out;
 	int smux_version;
 	unsigned ds_in, ps_in, ds_out, ps_out;
-	size_t memory_bytes; /* of this session, fifos apart */
+	size_t kcp_bytes, fec_bytes, codec_bytes; /* memory held */
+	size_t memory_bytes; /* of this session in all, fifos and streams apart */
 };
 void session_get_info(const struct session *s, struct session_info *info);
 void session_verify(const struct session *s);

@@ -177,22 +177,22 @@ static void app_read(struct world *w, unsigned f, unsigned side)
 {
 	struct end *e = &w->end[f][side];
 	const struct flow_plan *plan = &w->p->flows[f];
+	uint32_t left = plan->read_pause_us[side] > 0 ? plan->read_chunk[side] : UINT32_MAX;
 	struct span piece;
 
 	if (w->now_us < e->read_at_us || e->eof)
 		return;
-	while (session_peek(e->stream, &piece, 1) == 1) {
-		if (piece.n > plan->read_chunk[side])
-			piece.n = plan->read_chunk[side];
+	while (left > 0 && session_peek(e->stream, &piece, 1) == 1) {
+		if (piece.n > left)
+			piece.n = left;
 		check_bytes(w, f, side, piece);
 		session_consume(e->stream, piece.n);
 		e->received += (uint32_t)piece.n;
+		left -= (uint32_t)piece.n;
 		note_stall(w, e);
-		if (plan->read_pause_us[side] > 0) {
-			e->read_at_us = w->now_us + plan->read_pause_us[side];
-			break;
-		}
 	}
+	if (left == 0 && plan->read_pause_us[side] > 0)
+		e->read_at_us = w->now_us + plan->read_pause_us[side];
 	if (!session_eof(e->stream))
 		return;
 	e->eof = true;
@@ -363,7 +363,8 @@ static void check_memory(struct world *w, unsigned side)
 	if (n->fifos.used_count != 0)
 		fail(w, "end %u still has %zu chunks in use", side, n->fifos.used_count);
 	if (info.codec_out != CODEC_ZSTD && info.memory_bytes > 64 * 1024)
-		fail(w, "end %u: an idle session holds %zu bytes", side, info.memory_bytes);
+		fail(w, "end %u: an idle session holds %zu bytes (KCP %zu, FEC %zu, codec %zu)", side,
+		     info.memory_bytes, info.kcp_bytes, info.fec_bytes, info.codec_bytes);
 }
 
 /* ---- time -------------------------------------------------------------------------------------- */
