@@ -28,6 +28,7 @@ enum {
 	SMUX_FRAME_MAX = 65535,
 	SMUX_PEER_WINDOW_INITIAL = 262144, /* version 2, until the first UPD */
 	SMUX_TIMEOUT_US = 30 * 1000 * 1000, /* silence that ends a session */
+	SMUX_LINGER_US = 30 * 1000 * 1000, /* see smux_release() */
 };
 
 /* ---- pure codec ---------------------------------------------------------- */
@@ -106,6 +107,8 @@ bool smux_has_output(const struct smux *m);
 
 uint64_t smux_deadline(const struct smux *m); /* next keepalive or timeout */
 void smux_tick(struct smux *m, uint64_t now_us);
+/* Send a NOP with the next frames: to be heard of at once. */
+void smux_ping(struct smux *m);
 enum smux_close smux_closed(const struct smux *m);
 unsigned smux_stream_count(const struct smux *m); /* live, lingering ones included */
 size_t smux_unread_bytes(const struct smux *m);
@@ -167,7 +170,11 @@ bool smux_peer_finished(const struct smux_stream *st);
 
 /* The application is through with the stream; the pointer is invalid after.
  * Unread bytes are dropped.  Unsent ones still go out, then a FIN; with
- * `discard` they are dropped and the FIN goes at once.  */
+ * `discard` they are dropped and the FIN goes at once.
+ *
+ * Unsent bytes wait for the peer's window as long as it takes, unless the peer has sent FIN:
+ * it may then be gone for good (Go's always is) and no window will ever come, so that they
+ * are dropped after SMUX_LINGER_US without one. */
 void smux_release(struct smux_stream *st, bool discard);
 
 #endif

@@ -1,0 +1,205 @@
+/* smux.c - many streams in one reliable byte stream: the session as a whole.
+ *
+ * smux_input.c takes frames apart, smux_output.c makes them, smux_stream.c is
+ * what the application sees of a stream.  Here are the frame header, the clock and the events. */
+#include "smux.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "err.h"
+#include "smux_impl.h"
+
+/* ---- pure codec ----------------------------------------------------------- */
+
+void smux_header_encode(uint8_t out[static SMUX_HEADER], const struct smux_header *h)
+{
+	out[0] = h->ver;
+	out[1] = h->cmd;
+	store_le16(out + 2, h->length);
+	store_le32(out + 4, h->sid);
+}
+
+int smux_header_decode(struct smux_header *h, int ver, struct view bytes)
+{
+	if (bytes.n < SMUX_HEADER)
+		return KT_EAGAIN;
+	h->ver = bytes.p[0];
+	h->cmd = bytes.p[1];
+	h->length = load_le16(bytes.p + 2);
+	h->sid = load_le32(bytes.p + 4);
+	if (h->ver != ver || h->cmd > (ver == 1 ? SMUX_NOP : SMUX_UPD))
+		return KT_EPROTO;
+	return KT_OK;
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+struct smux *smux_new(const struct smux_config *cfg, uint64_t now_us)
+{
+	struct smux *m;
+
+	assert(cfg->version == 1 || cfg->version == 2);
+	assert(cfg->framesize >= 1 && cfg->framesize <= SMUX_FRAME_MAX);
+	assert(cfg->version == 1 || cfg->streambuf > 0);
+	assert(cfg->recv_bytes_max > 0 && cfg->send_bytes_max > 0);
+	m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		return NULL;
+	m->cfg = *cfg;
+	if (m->cfg.recv_bytes_max > SMUX_BUDGET_MAX)
+		m->cfg.recv_bytes_max = SMUX_BUDGET_MAX;
+	if (m->cfg.streambuf > INT32_MAX) /* the Go peer reads the window as a signed number */
+		m->cfg.streambuf = INT32_MAX;
+	link_init(&m->all);
+	link_init(&m->control);
+	link_init(&m->data);
+	link_init(&m->ready);
+	link_init(&m->starved);
+	link_init(&m->linger);
+	m->next_sid = 3;
+	m->now_us = m->heard_us = m->spoke_us = now_us;
+	return m;
+}
+
+void smux_free(struct smux *m)
+{
+	if (m == NULL)
+		return;
+	while (linked(&m->all))
+		smux_stream_free(container_of(m->all.next, struct smux_stream, all));
+	free(m->refusals.sids);
+	free(m);
+}
+
+void smux_close(struct smux *m, enum smux_close why)
+{
+	struct link *next;
+
+	m->closed = why;
+	for (struct link *l = m->all.next; l != &m->all; l = next) {
+		struct smux_stream *st = container_of(l, struct smux_stream, all);
+
+		next = l->next;
+		if (st->released)
+			smux_stream_free(st);
+		else
+			smux_schedule(st);
+	}
+}
+
+/* ---- clock ------------------------------------------------------------------ */
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* 0 means never, as an interval. */
+static uint64_t later(uint64_t from_us, uint64_t interval_us)
+{
+	return interval_us == 0 || interval_us > KT_NEVER - from_us ? KT_NEVER : from_us + interval_us;
+}
+
+static bool something_starved(const struct smux *m)
+{
+	return m->input_starved || linked(&m->starved);
+}
+
+/* While our own budget keeps us from reading, silence says nothing about the peer.
+ * Once it no longer does, a tick is due at once, which starts the clock anew. */
+static uint64_t timeout_at(const struct smux *m)
+{
+	if (m->input_blocked)
+		return smux_input_blocked(m) ? KT_NEVER : m->now_us;
+	return later(m->heard_us, m->cfg.timeout_us);
+}
+
+uint64_t smux_deadline(const struct smux *m)
+{
+	uint64_t at;
+
+	if (m->closed != SMUX_ALIVE)
+		return KT_NEVER;
+	at = min_u64(timeout_at(m), smux_linger_deadline(m));
+	if (!m->nop_pending)
+		at = min_u64(at, later(m->spoke_us, m->cfg.keepalive_us));
+	if (something_starved(m))
+		at = min_u64(at, m->retry_us);
+	return at;
+}
+
+/* The pool is shared: whoever gives chunks back does not know that we wait for them. */
+static void retry_pool(struct smux *m)
+{
+	if (!something_starved(m) || m->now_us < m->retry_us)
+		return;
+	smux_wake_starved(m, SMUX_WAKE_ALL);
+	if (m->input_starved && (m->rx == NULL || fifo_has_room(&m->rx->in)))
+		m->input_starved = false;
+	m->retry_us = m->now_us + SMUX_RETRY_US;
+}
+
+void smux_tick(struct smux *m, uint64_t now_us)
+{
+	if (m->closed != SMUX_ALIVE)
+		return;
+	smux_settle(m);
+	m->now_us = now_us;
+	retry_pool(m);
+	smux_linger_expire(m);
+	if (m->input_blocked && !smux_input_blocked(m)) {
+		m->input_blocked = false;
+		m->heard_us = now_us;
+	}
+	if (!m->input_blocked && now_us >= timeout_at(m))
+		smux_close(m, SMUX_CLOSED_TIMEOUT);
+	else if (now_us >= later(m->spoke_us, m->cfg.keepalive_us))
+		m->nop_pending = true;
+}
+
+void smux_ping(struct smux *m)
+{
+	if (m->closed == SMUX_ALIVE)
+		m->nop_pending = true;
+}
+
+/* ---- events and questions ---------------------------------------------------- */
+
+bool smux_next(struct smux *m, struct smux_event *ev)
+{
+	struct smux_stream *st;
+
+	if (!linked(&m->ready))
+		return false;
+	st = container_of(m->ready.next, struct smux_stream, ready);
+	link_remove(&st->ready);
+	*ev = (struct smux_event){ st, st->events };
+	st->events = 0;
+	return true;
+}
+
+enum smux_close smux_closed(const struct smux *m)
+{
+	return m->closed;
+}
+
+bool smux_exhausted(const struct smux *m)
+{
+	return m->closed != SMUX_ALIVE || !m->cfg.client || m->next_sid > UINT32_MAX;
+}
+
+unsigned smux_stream_count(const struct smux *m)
+{
+	return m->count;
+}
+
+size_t smux_unread_bytes(const struct smux *m)
+{
+	return m->unread;
+}
+
+const struct smux_stats *smux_stats(const struct smux *m)
+{
+	return &m->stats;
+}

@@ -1,0 +1,167 @@
+/* smux_impl.h - what the smux_*.c files share.  Not for others; tests may look.
+ *
+ * A stream is on several lists at once, all intrusive, so that nothing a peer sends
+ * makes a queue grow:
+ *
+ *   control  SYN, UPD or FIN is pending (flags; a stream has at most one of each)
+ *   data     it has bytes to send and window to send them
+ *   ready    it has events for the application
+ *   starved  the application was refused room because the pool was exhausted
+ *   linger   it was released, has bytes to send, and the peer has sent FIN; oldest first
+ *
+ * Byte counts of our own are 64 bits wide and never wrap; they narrow to 32 bits on the wire. */
+#ifndef KT_SMUX_IMPL_H
+#define KT_SMUX_IMPL_H
+
+#include "smux.h"
+
+enum {
+	SMUX_RETRY_US = 20 * 1000,     /* until an exhausted pool is looked at again */
+	SMUX_GRANT_MIN = 4096,         /* least window granted, so that every stream moves */
+	SMUX_REFUSALS_MAX = 1024,      /* FINs owed for refused SYNs; those beyond are not answered */
+	SMUX_BUDGET_MAX = 1 << 30,     /* of recv_bytes_max, keeps the arithmetic in 64 bits */
+	SMUX_HARD_FACTOR = 4,          /* version 2 stops reading at so many times recv_bytes_max */
+};
+
+struct link {
+	struct link *prev, *next;
+};
+
+static inline void link_init(struct link *l)
+{
+	l->prev = l->next = l;
+}
+
+static inline bool linked(const struct link *l)
+{
+	return l->next != l;
+}
+
+static inline void link_append(struct link *list, struct link *l)
+{
+	l->prev = list->prev;
+	l->next = list;
+	list->prev->next = l;
+	list->prev = l;
+}
+
+static inline void link_remove(struct link *l)
+{
+	l->prev->next = l->next;
+	l->next->prev = l->prev;
+	link_init(l);
+}
+
+struct smux_stream {
+	struct smux *m;
+	struct smux_stream *child[2]; /* in the table, see smux_table.c */
+	struct link all, control, data, ready, starved, linger;
+	struct fifo in, out;          /* unread, unsent */
+	void *user;
+	uint64_t moved_us;            /* on the linger list: when it was put there or last sent */
+	uint64_t consumed;            /* bytes read, or dropped as if read */
+	uint64_t told;                /* `consumed` in our last UPD */
+	uint64_t edge;                /* the peer may send up to here: largest ever granted */
+	uint64_t sent;                /* bytes handed out */
+	uint32_t peer_consumed, peer_window; /* of the peer's last UPD */
+	uint32_t granted;             /* window in our last UPD, 0: none yet */
+	uint32_t sid;
+	uint8_t events;
+	bool syn_pending, upd_pending, fin_pending;
+	bool shut, fin_sent;          /* our direction: ending, ended */
+	bool peer_fin;                /* the peer's direction has ended */
+	bool cut;                     /* window overrun; waits for its release */
+	bool released;                /* lingers until its FIN is out */
+	bool want_write;              /* owes the application a SMUX_WRITABLE */
+};
+
+/* Ids owed a FIN without there being a stream. */
+struct smux_refusals {
+	uint32_t *sids; /* ring of SMUX_REFUSALS_MAX, or NULL while there are none */
+	unsigned head, count;
+};
+
+struct smux {
+	struct smux_config cfg;
+	struct smux_stats stats;
+	enum smux_close closed;
+	struct smux_stream *root;   /* the table */
+	struct smux_stream *recent; /* last found there, or NULL */
+	struct link all, control, data, ready, starved, linger;
+	unsigned count;             /* streams */
+	size_t unread;              /* bytes in all `in` */
+	uint64_t next_sid;          /* beyond 32 bits: used up */
+	struct smux_refusals refusals;
+	bool nop_pending;
+
+	uint64_t now_us;            /* latest time told */
+	uint64_t heard_us;          /* of the last input, or when input was unblocked */
+	uint64_t spoke_us;          /* of the last frame handed out */
+	uint64_t retry_us;          /* when to look at the pool again, if something is starved */
+	bool input_blocked;         /* as of the last smux_input() or tick: silence is ours */
+	bool input_starved;         /* the pool refused input */
+
+	uint8_t head[SMUX_HEADER + SMUX_UPD_BYTES]; /* of the frame that is arriving */
+	size_t head_len;
+	size_t payload_left;        /* bytes of a PSH still to come */
+	struct smux_stream *rx;     /* whose they are; NULL: nobody's */
+
+	struct smux_stream *taken;  /* whose bytes the last frame borrows, or NULL */
+	size_t taken_len;
+};
+
+/* ---- smux_table.c: streams by id ------------------------------------------ */
+
+struct smux_stream *smux_table_find(const struct smux *m, uint32_t sid);
+/* The id must be new. */
+void smux_table_add(struct smux *m, struct smux_stream *st);
+void smux_table_remove(struct smux *m, struct smux_stream *st);
+
+/* ---- smux_stream.c: the life of a stream ----------------------------------- */
+
+/* NULL when out of memory. */
+struct smux_stream *smux_stream_new(struct smux *m, uint32_t sid);
+void smux_stream_free(struct smux_stream *st);
+void smux_raise(struct smux_stream *st, unsigned what);
+/* SMUX_WRITABLE, if it is owed and there is room. */
+void smux_wake_writer(struct smux_stream *st);
+/* Some chunks went back to the pool. */
+void smux_memory_freed(struct smux *m);
+/* SMUX_WRITABLE to the streams that the pool refused, the first only or all. */
+enum smux_wake { SMUX_WAKE_FIRST, SMUX_WAKE_ALL };
+void smux_wake_starved(struct smux *m, enum smux_wake which);
+/* Ask for a tick, to look at the pool again. */
+void smux_retry_later(struct smux *m);
+/* The stream's peer broke its window. */
+void smux_cut(struct smux_stream *st);
+/* A released stream that waits for a peer which may be gone: (re)start its time. */
+void smux_linger(struct smux_stream *st);
+/* Give those up whose time is over. */
+void smux_linger_expire(struct smux *m);
+uint64_t smux_linger_deadline(const struct smux *m);
+/* n bytes were read or dropped: is an UPD due? */
+void smux_account_consumed(struct smux_stream *st, size_t n);
+size_t smux_drop_unread(struct smux_stream *st);
+
+/* ---- smux_output.c ---------------------------------------------------------- */
+
+/* The bytes that the last frame borrowed are sent: drop them. */
+void smux_settle(struct smux *m);
+/* Put the stream on the lists where its state belongs. */
+void smux_schedule(struct smux_stream *st);
+/* Bytes that the peer's window allows now. */
+size_t smux_window_room(const struct smux_stream *st);
+/* Answer a SYN with FIN. */
+void smux_refuse(struct smux *m, uint32_t sid);
+
+/* ---- smux_input.c ----------------------------------------------------------- */
+
+/* The stream takes what the peer sends. */
+bool smux_takes_data(const struct smux_stream *st);
+
+/* ---- smux.c ------------------------------------------------------------------ */
+
+/* End the session. */
+void smux_close(struct smux *m, enum smux_close why);
+
+#endif

@@ -1,0 +1,223 @@
+/* smux_output.c - what to send: control frames, then one data frame of each stream in turn. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "smux_impl.h"
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+void smux_settle(struct smux *m)
+{
+	struct smux_stream *st = m->taken;
+
+	if (st == NULL)
+		return;
+	m->taken = NULL;
+	fifo_consume(&st->out, m->taken_len);
+	smux_memory_freed(m);
+}
+
+/* ---- scheduling ------------------------------------------------------------------ */
+
+/* Version 2: sent - consumed < window, modulo 2^32.  smux_input.c lets no `consumed` in
+ * that is ahead of what was sent, and less than 2^31 is kept in flight, so the difference
+ * is the true one. */
+size_t smux_window_room(const struct smux_stream *st)
+{
+	uint32_t in_flight = (uint32_t)st->sent - st->peer_consumed;
+	uint32_t window = st->peer_window < INT32_MAX ? st->peer_window : INT32_MAX;
+
+	if (st->m->cfg.version == 1)
+		return SIZE_MAX;
+	return window > in_flight ? window - in_flight : 0;
+}
+
+static void set_linked(struct link *list, struct link *l, bool on)
+{
+	if (on && !linked(l))
+		link_append(list, l);
+	else if (!on && linked(l))
+		link_remove(l);
+}
+
+void smux_schedule(struct smux_stream *st)
+{
+	struct smux *m = st->m;
+	size_t unsent = smux_unsent(st);
+	bool alive = m->closed == SMUX_ALIVE;
+
+	if (st->shut && unsent == 0 && !st->fin_sent)
+		st->fin_pending = true;
+	set_linked(&m->control, &st->control,
+		   alive && (st->syn_pending || st->upd_pending || st->fin_pending));
+	set_linked(&m->data, &st->data, alive && unsent > 0 && smux_window_room(st) > 0);
+}
+
+/* ---- refusals -------------------------------------------------------------------- */
+
+/* The answers are bounded: a peer that opens more than SMUX_REFUSALS_MAX streams beyond its
+ * limit without ever reading what we say is not owed more. */
+void smux_refuse(struct smux *m, uint32_t sid)
+{
+	struct smux_refusals *r = &m->refusals;
+
+	m->stats.streams_refused++;
+	if (r->sids == NULL)
+		r->sids = malloc(SMUX_REFUSALS_MAX * sizeof(*r->sids));
+	if (r->sids == NULL || r->count == SMUX_REFUSALS_MAX)
+		return;
+	r->sids[(r->head + r->count) % SMUX_REFUSALS_MAX] = sid;
+	r->count++;
+}
+
+static uint32_t pop_refusal(struct smux_refusals *r)
+{
+	uint32_t sid = r->sids[r->head];
+
+	r->head = (r->head + 1) % SMUX_REFUSALS_MAX;
+	r->count--;
+	if (r->count == 0) {
+		free(r->sids);
+		*r = (struct smux_refusals){ .sids = NULL };
+	}
+	return sid;
+}
+
+/* ---- frames ----------------------------------------------------------------------- */
+
+static void put_header(const struct smux *m, struct smux_frame *f, uint8_t cmd, uint32_t sid, size_t length)
+{
+	const struct smux_header h = { (uint8_t)m->cfg.version, cmd, (uint16_t)length, sid };
+
+	smux_header_encode(f->header, &h);
+	f->stream = NULL;
+	f->header_len = SMUX_HEADER;
+	f->len = SMUX_HEADER;
+}
+
+/* The window to grant: streambuf, but once the session holds more unread bytes than it
+ * should, less and less, so that the sum of all windows cannot run away.  Never nothing:
+ * a peer that was granted 0 would have to wait for an UPD that no read triggers. */
+static uint32_t window_to_grant(const struct smux *m)
+{
+	const uint64_t soft = m->cfg.recv_bytes_max, hard = SMUX_HARD_FACTOR * soft;
+	const uint32_t full = m->cfg.streambuf;
+	const uint32_t least = full < SMUX_GRANT_MIN ? full : SMUX_GRANT_MIN;
+	uint64_t window;
+
+	if (m->unread <= soft)
+		return full;
+	if (m->unread >= hard)
+		return least;
+	window = full * (hard - m->unread) / (hard - soft);
+	return window > least ? (uint32_t)window : least;
+}
+
+static void put_upd(struct smux_stream *st, struct smux_frame *f)
+{
+	uint32_t window = window_to_grant(st->m);
+
+	put_header(st->m, f, SMUX_UPD, st->sid, SMUX_UPD_BYTES);
+	store_le32(f->header + SMUX_HEADER, (uint32_t)st->consumed);
+	store_le32(f->header + SMUX_HEADER + 4, window);
+	f->header_len = f->len = SMUX_HEADER + SMUX_UPD_BYTES;
+	st->granted = window;
+	st->told = st->consumed;
+	if (st->edge < st->consumed + window)
+		st->edge = st->consumed + window;
+}
+
+static void stream_control(struct smux_stream *st, struct smux_frame *f)
+{
+	if (st->syn_pending) {
+		st->syn_pending = false;
+		put_header(st->m, f, SMUX_SYN, st->sid, 0);
+	} else if (st->upd_pending) {
+		st->upd_pending = false;
+		put_upd(st, f);
+	} else {
+		assert(st->fin_pending);
+		st->fin_pending = false;
+		st->fin_sent = true;
+		put_header(st->m, f, SMUX_FIN, st->sid, 0);
+	}
+	if (st->fin_sent && st->released)
+		smux_stream_free(st);
+	else
+		smux_schedule(st);
+}
+
+static bool next_control(struct smux *m, struct smux_frame *f)
+{
+	if (linked(&m->control))
+		stream_control(container_of(m->control.next, struct smux_stream, control), f);
+	else if (m->refusals.count > 0)
+		put_header(m, f, SMUX_FIN, pop_refusal(&m->refusals), 0);
+	else if (m->nop_pending)
+		put_header(m, f, SMUX_NOP, 0, 0);
+	else
+		return false;
+	return true;
+}
+
+/* Point the frame at up to n of the stream's bytes; returns how many. */
+static size_t borrow(struct smux_stream *st, struct smux_frame *f, size_t n)
+{
+	struct span pieces[SMUX_PIECES_MAX];
+	size_t count = fifo_peek(&st->out, pieces, SMUX_PIECES_MAX, n), sum = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		f->pieces[i] = (struct view){ pieces[i].p, pieces[i].n };
+		sum += pieces[i].n;
+	}
+	f->piece_count = count;
+	return sum;
+}
+
+static bool next_data(struct smux *m, size_t room, struct smux_frame *f)
+{
+	struct smux_stream *st;
+	size_t n;
+
+	if (!linked(&m->data) || room == 0)
+		return false;
+	st = container_of(m->data.next, struct smux_stream, data);
+	n = min_size(min_size(room, m->cfg.framesize), min_size(smux_window_room(st), st->out.len));
+	n = borrow(st, f, n);
+	put_header(m, f, SMUX_PSH, st->sid, n);
+	f->stream = st;
+	f->len += n;
+	m->taken = st;
+	m->taken_len = n;
+	st->sent += n;
+	link_remove(&st->data); /* and to the end of the line, if it has more */
+	smux_schedule(st);
+	smux_linger(st);
+	smux_wake_writer(st);
+	return true;
+}
+
+bool smux_next_frame(struct smux *m, uint64_t now_us, size_t room, struct smux_frame *f)
+{
+	if (m->closed != SMUX_ALIVE)
+		return false;
+	smux_settle(m);
+	m->now_us = now_us;
+	f->piece_count = 0;
+	if (!next_control(m, f) && !next_data(m, room, f))
+		return false;
+	m->spoke_us = now_us;
+	m->nop_pending = false;
+	m->stats.frames_out++;
+	return true;
+}
+
+bool smux_has_output(const struct smux *m)
+{
+	if (m->closed != SMUX_ALIVE)
+		return false;
+	return linked(&m->control) || linked(&m->data) || m->refusals.count > 0 || m->nop_pending;
+}
