@@ -313,6 +313,7 @@ static inline uint64_t look_up(const uint8_t *pad, uint64_t x)
 {
 	uint64_t y = 0;
 
+#pragma GCC unroll 8 /* twice as fast with -O2, which does not by itself */
 	for (unsigned shift = 0; shift < 64; shift += 8)
 		y |= (uint64_t)pad[x >> shift & 0xff] << shift;
 	return y;
