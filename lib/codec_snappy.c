@@ -29,6 +29,7 @@ enum {
 	CHUNK_LENGTH_MAX = CRC_BYTES + BLOCK_BYTES_MAX,           /* Go refuses longer, of any type */
 	CHUNK_ROOM = HEADER_BYTES + CRC_BYTES + BLOCK_BYTES_MAX,  /* to compress a full chunk in */
 	NEVER_SHRINKS = 16, /* plain bytes: so short, snappy looks for no match */
+	TABLE_BYTES_MAX = 65536, /* libsnappy's hash table, all releases */
 };
 
 static const uint8_t identifier[] = { CHUNK_IDENTIFIER, 6, 0, 0, 's', 'N', 'a', 'P', 'p', 'Y' };
@@ -166,20 +167,39 @@ static bool scattered(const struct view *pieces, size_t count, size_t total)
 	return false;
 }
 
+/* libsnappy is C++: when it finds no memory for its table and two buffers it throws, and in C
+ * that ends the process.  So the memory is tried for first; without it the bytes go uncompressed. */
+static bool snappy_has_memory(size_t n)
+{
+	/* volatile, or the compiler takes the pair of calls for useless */
+	void *volatile probe = malloc(TABLE_BYTES_MAX + n + snappy_max_compressed_length(n));
+
+	free(probe);
+	return probe != NULL;
+}
+
+/* The length of the snappy block of `plain` in `body`; 0 when it is not worth sending. */
+static size_t try_block(uint8_t *body, struct view plain)
+{
+	size_t n = snappy_max_compressed_length(plain.n);
+
+	if (plain.n <= NEVER_SHRINKS || !snappy_has_memory(plain.n))
+		return 0;
+	if (snappy_compress((const char *)plain.p, plain.n, (char *)body, &n) != SNAPPY_OK)
+		return 0;
+	return n < plain.n - plain.n / 8 ? n : 0;
+}
+
 /* One chunk from up to PLAIN_MAX bytes; `out` has room for the worst block.  Bytes written. */
 static size_t put_chunk(uint8_t *out, struct view plain)
 {
 	uint8_t *body = out + HEADER_BYTES + CRC_BYTES;
-	size_t n = snappy_max_compressed_length(plain.n);
+	size_t n = try_block(body, plain);
 
-	if (plain.n > NEVER_SHRINKS &&
-	    snappy_compress((const char *)plain.p, plain.n, (char *)body, &n) == SNAPPY_OK &&
-	    n < plain.n - plain.n / 8) {
-		out[0] = CHUNK_COMPRESSED;
-	} else {
-		out[0] = CHUNK_RAW;
+	out[0] = n > 0 ? CHUNK_COMPRESSED : CHUNK_RAW;
+	if (n == 0) {
+		memcpy(body, plain.p, plain.n);
 		n = plain.n;
-		memcpy(body, plain.p, n);
 	}
 	store_le24(out + 1, CRC_BYTES + n);
 	store_le32(out + HEADER_BYTES, masked_crc(plain));
