@@ -99,10 +99,11 @@ enum { UDP_RECV_MIN = 64, UDP_RECV_MAX = 1024 };
 size_t udp_recv(struct udp *u, struct udp_rx *rx, struct packet *pkts, struct udp_path *paths,
 		size_t max, bool *more);
 
-/* Send all packets of a batch, each to its `path` (a const struct udp_path *, ignored on a
- * connected socket; borrowed for this call), in order per path, and clear the batch.  What the socket would not take now is kept and
- * sets u->blocked: then send nothing more, wait until the fd is writable and call
- * udp_send_backlog().  Other errors are counted and the datagrams they hit are lost. */
+/* Send all packets of a batch, each to its `path` (a const struct udp_path *, borrowed for this
+ * call; ignored on a connected socket), in order per path, and clear the batch.  What the
+ * socket would not take now is kept, buffers and all, and sets u->blocked: then send nothing
+ * more, wait until the fd is writable and call udp_send_backlog().  All batches sent on one
+ * socket share a pool, which must outlive the socket.  Other errors are counted and the datagrams they hit are lost. */
 void udp_send(struct udp *u, struct batch *b);
 /* Try the backlog again; true when it is gone. */
 bool udp_send_backlog(struct udp *u);

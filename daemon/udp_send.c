@@ -64,7 +64,7 @@ static size_t group_size(const struct udp *u, const struct packet *p, size_t n)
 {
 	size_t total = p[0].len, i = 1;
 
-	if (!(u->features & UDP_GSO) || total == 0)
+	if (!(u->features & UDP_GSO))
 		return 1;
 	for (; i < n && i < GSO_SEGS_MAX && p[i - 1].len == p[0].len; i++) {
 		if (p[i].len == 0 || p[i].len > p[0].len || total + p[i].len > GSO_BYTES_MAX)
