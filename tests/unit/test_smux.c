@@ -1482,6 +1482,21 @@ static void a_nop_goes_out_only_when_nothing_else_did(void **state)
 	end(&x);
 }
 
+static void a_ping_goes_out_at_once_and_only_while_alive(void **state)
+{
+	struct fixture x;
+
+	begin(&x, 2, true);
+	smux_ping(x.m);
+	smux_ping(x.m);
+	assert_true(smux_has_output(x.m));
+	expect_frames(&x, "0203000000000000");
+	assert_int_equal(feed(&x, "0900000000000000"), KT_EPROTO);
+	smux_ping(x.m);
+	assert_false(smux_has_output(x.m));
+	end(&x);
+}
+
 static void silence_of_the_peer_ends_the_session_on_the_microsecond(void **state)
 {
 	struct smux_stream *st;
@@ -1975,6 +1990,7 @@ int main(void)
 		cmocka_unit_test(room_that_another_session_gives_back_is_noticed_by_a_tick),
 		cmocka_unit_test(writers_leave_a_quarter_of_the_pool_to_input),
 		cmocka_unit_test(a_nop_goes_out_only_when_nothing_else_did),
+		cmocka_unit_test(a_ping_goes_out_at_once_and_only_while_alive),
 		cmocka_unit_test(silence_of_the_peer_ends_the_session_on_the_microsecond),
 		cmocka_unit_test(silence_that_is_our_own_doing_does_not_count),
 		cmocka_unit_test(intervals_without_end_do_not_wrap),
