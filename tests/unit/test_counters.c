@@ -39,7 +39,7 @@ static void every_counter_has_a_name_of_its_own_and_a_help_text(void **state)
 /* Row i has the value base + i. */
 static struct counters numbered(uint64_t base)
 {
-	struct counters c;
+	struct counters c = { 0 };
 
 	for (size_t i = 0; i < counter_count; i++) {
 		uint64_t value = base + i;
