@@ -27,7 +27,7 @@ struct port {
 	ev_io in, out;
 	struct link *touched, **touched_tail;
 	struct link *stalled; /* wait until the socket is writable */
-	struct link *link;    /* client: the one it is for */
+	struct link *link;    /* client: the one it is for; server: of the last datagram */
 };
 
 /* A port of `t` on the heap that takes over the open socket and starts to

@@ -33,12 +33,17 @@ static struct link **bucket(const struct server *s, const struct udp_path *path)
 	return &s->table[udp_path_hash(path, s->hash_seed) & (s->table_size - 1)];
 }
 
-static struct link *find(const struct server *s, const struct port *p, const struct udp_path *path)
+/* Datagrams come in trains: most often it is the link of the one before. */
+static struct link *find(const struct server *s, struct port *p, const struct udp_path *path)
 {
-	struct link *l = *bucket(s, path);
+	struct link *l = p->link;
 
+	if (l != NULL && udp_path_same_peer(&l->path, path))
+		return l;
+	l = *bucket(s, path);
 	while (l != NULL && !(l->port == p && udp_path_same_peer(&l->path, path)))
 		l = l->hash_next;
+	p->link = l;
 	return l;
 }
 
@@ -84,6 +89,8 @@ static void link_ended(struct tunnel *t, struct link *l)
 	struct server *s = t->state;
 	struct link **at = bucket(s, &l->path);
 
+	if (l->port->link == l)
+		l->port->link = NULL;
 	while (*at != NULL && *at != l)
 		at = &(*at)->hash_next;
 	if (*at == l) {

@@ -24,7 +24,7 @@ static char *slurp(const char *name)
 	const char *dir = getenv("KT_VECTORS");
 	char path[4096];
 	char *text;
-	long size;
+	long size = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir != NULL ? dir : "tests/vectors", name);

@@ -1,0 +1,620 @@
+/* test_session.c - captures of real peers through the whole pipeline, and how a
+ * session tells what does not fit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "err.h"
+#include "fec.h"
+#include "seal.h"
+#include "session.h"
+#include "vectors.h"
+
+enum { STREAMS = 2 };
+
+struct bed { /* what a session needs around it */
+	struct fifo_pool fifos;
+	struct session_scratch scratch;
+	struct packet_pool packets;
+	struct batch out;
+};
+
+static void bed_init(struct bed *b)
+{
+	fifo_pool_init(&b->fifos, SIZE_MAX);
+	session_scratch_init(&b->scratch);
+	packet_pool_init(&b->packets);
+	batch_init(&b->out, &b->packets);
+}
+
+static void bed_dispose(struct bed *b)
+{
+	batch_clear(&b->out);
+	packet_pool_dispose(&b->packets);
+	session_scratch_dispose(&b->scratch);
+	fifo_pool_dispose(&b->fifos);
+}
+
+static struct session_config config(struct bed *b, bool client)
+{
+	return (struct session_config){
+		.client = client,
+		.conv = 77,
+		.packet_bytes_max = 1330,
+		.seal_overhead = 20,
+		.snd_wnd = 128,
+		.rcv_wnd = 512,
+		.nodelay = 1,
+		.interval_ms = 10,
+		.resend = 2,
+		.nc = true,
+		.ack_nodelay = true,
+		.data_shards = 10,
+		.parity_shards = 3,
+		.compression = CODEC_SNAPPY,
+		.smux_version = 2,
+		.framesize = 8192,
+		.smuxbuf = 4 << 20,
+		.streambuf = 2 << 20,
+		.stream_send_bytes_max = 128 << 10,
+		.streams_max = 16,
+		.keepalive_us = 10000000,
+		.pool = &b->fifos,
+		.scratch = &b->scratch,
+	};
+}
+
+/* ---- captures ------------------------------------------------------------------------ */
+
+struct capture_stream {
+	struct session_stream *st;
+	uint32_t sid;
+	uint8_t *got;
+	size_t len;
+	bool eof;
+};
+
+struct capture {
+	struct vec_file *file;
+	const struct vec_record *cfg;
+	struct bed bed;
+	struct seal *seal;
+	struct qpp *qpp;
+	struct session *session;
+	struct capture_stream streams[STREAMS];
+	unsigned stream_count;
+};
+
+static void capture_open(struct capture *c, const char *name)
+{
+	const struct seal_method *m;
+	uint8_t pass[SEAL_KEY_SIZE], seed[SEAL_SEED_SIZE] = { 1 };
+	struct vec_bytes password;
+
+	memset(c, 0, sizeof(*c));
+	c->file = vec_open(name);
+	c->cfg = &c->file->records[0];
+	assert_string_equal(c->cfg->kind, "config");
+	bed_init(&c->bed);
+	m = seal_method_find(vec_text(c->cfg, "crypt"));
+	assert_non_null(m);
+	password = vec_hex(c->cfg, "password");
+	assert_int_equal(seal_derive_key(pass, password.p, password.n), KT_OK);
+	c->seal = seal_new(m, pass, seed, NULL);
+	assert_non_null(c->seal);
+	if (strcmp(vec_text(c->cfg, "qpp"), "yes") == 0) {
+		c->qpp = qpp_new(password.p, password.n,
+				 (unsigned)vec_number(c->cfg, "qppcount"), NULL);
+		assert_non_null(c->qpp);
+	}
+	vec_bytes_free(&password);
+}
+
+static void capture_close(struct capture *c)
+{
+	session_free(c->session);
+	for (unsigned i = 0; i < c->stream_count; i++)
+		free(c->streams[i].got);
+	seal_free(c->seal);
+	qpp_free(c->qpp);
+	bed_dispose(&c->bed);
+	vec_close(c->file);
+}
+
+static void start_session(struct capture *c, bool client, uint32_t conv, uint64_t now_us)
+{
+	struct session_config cfg = config(&c->bed, client);
+
+	cfg.conv = conv;
+	cfg.compression = strcmp(vec_text(c->cfg, "comp"), "yes") == 0 ? CODEC_SNAPPY : CODEC_NONE;
+	cfg.smux_version = (int)vec_number(c->cfg, "smuxver");
+	cfg.qpp = c->qpp;
+	c->session = session_new(&cfg, now_us);
+	assert_non_null(c->session);
+	for (; client && c->stream_count < STREAMS; c->stream_count++) {
+		struct capture_stream *s = &c->streams[c->stream_count];
+
+		assert_int_equal(session_open(c->session, &s->st), KT_OK);
+		s->sid = session_stream_sid(s->st);
+		session_stream_set_user(s->st, s);
+	}
+}
+
+static void collect(struct capture_stream *s)
+{
+	struct span piece;
+
+	while (session_peek(s->st, &piece, 1) == 1) {
+		s->got = realloc(s->got, s->len + piece.n);
+		assert_non_null(s->got);
+		memcpy(s->got + s->len, piece.p, piece.n);
+		s->len += piece.n;
+		session_consume(s->st, piece.n);
+	}
+	s->eof = session_eof(s->st);
+}
+
+static void handle_events(struct capture *c)
+{
+	struct session_event ev;
+
+	while (session_next(c->session, &ev)) {
+		struct capture_stream *s = session_stream_user(ev.stream);
+
+		if (s == NULL) {
+			assert_true(ev.what & SMUX_OPENED);
+			assert_true(c->stream_count < STREAMS);
+			s = &c->streams[c->stream_count++];
+			s->st = ev.stream;
+			s->sid = session_stream_sid(ev.stream);
+			session_stream_set_user(ev.stream, s);
+		}
+		if (ev.what & SMUX_READABLE)
+			collect(s);
+	}
+}
+
+/* Give the session of the receiving side all datagrams that reached it. */
+static void replay(struct capture *c, bool client)
+{
+	for (size_t i = 0; i < c->file->record_count; i++) {
+		const struct vec_record *r = &c->file->records[i];
+		uint64_t now_us;
+		struct vec_bytes data;
+		struct packet pkt;
+		struct session_sniff sniff;
+
+		if (strcmp(r->kind, "udp") != 0 ||
+		    strcmp(vec_text(r, "dir"), client ? "s2c" : "c2s") != 0 ||
+		    (vec_find(r, "lost") != NULL && strcmp(vec_text(r, "lost"), "yes") == 0))
+			continue;
+		now_us = (1 + vec_number(r, "t")) * 1000;
+		data = vec_hex(r, "data");
+		pkt = (struct packet){ .data = data.p, .len = data.n };
+		assert_int_equal(seal_open_batch(c->seal, &pkt, 1), 1);
+		assert_true(session_sniff((struct view){ pkt.data, pkt.len }, &sniff));
+		if (c->session == NULL) {
+			assert_true(sniff.has_conv);
+			start_session(c, client, sniff.conv, now_us);
+		}
+		session_input(c->session, now_us, (struct view){ pkt.data, pkt.len });
+		session_process(c->session, now_us);
+		handle_events(c);
+		session_verify(c->session);
+		session_flush(c->session, now_us, &c->bed.out, NULL);
+		batch_clear(&c->bed.out);
+		assert_int_equal(session_ended(c->session), SESSION_ALIVE);
+		vec_bytes_free(&data);
+	}
+}
+
+static void compare(struct capture *c, bool client)
+{
+	unsigned compared = 0;
+
+	for (size_t i = 0; i < c->file->record_count; i++) {
+		const struct vec_record *r = &c->file->records[i];
+		struct capture_stream *s = NULL;
+		struct vec_bytes want;
+
+		if (strcmp(r->kind, "tcp") != 0 ||
+		    strcmp(vec_text(r, "dir"), client ? "down" : "up") != 0)
+			continue;
+		for (unsigned k = 0; k < c->stream_count; k++)
+			if (c->streams[k].sid == vec_number(r, "sid"))
+				s = &c->streams[k];
+		assert_non_null(s);
+		want = vec_hex(r, "data");
+		assert_int_equal(s->len, want.n);
+		assert_memory_equal(s->got, want.p, want.n);
+		vec_bytes_free(&want);
+		compared++;
+	}
+	assert_int_equal(compared, STREAMS);
+}
+
+static void run_capture(const char *name)
+{
+	for (int client = 0; client <= 1; client++) {
+		struct capture c;
+		struct counters n;
+
+		capture_open(&c, name);
+		replay(&c, client);
+		compare(&c, client);
+		session_counters(c.session, &n);
+		assert_int_equal(n.kcp_in_errors, 0);
+		assert_int_equal(n.fec_errs, 0);
+		capture_close(&c);
+	}
+}
+
+#define CAPTURE(name)                                                       \
+	static void replays_##name(void **state)                            \
+	{                                                                   \
+		run_capture("session_" #name ".txt");                       \
+	}
+CAPTURE(aes_fec_smux1_comp)
+CAPTURE(aes_fec_smux2_comp)
+CAPTURE(aes_nofec_smux2_nocomp)
+CAPTURE(debian2021_aes_fec_smux1_comp)
+CAPTURE(gcm_fec_smux2_nocomp)
+CAPTURE(loss_aes_fec_smux2_comp)
+CAPTURE(mixed_client2026_server2021_tea_fec_smux2_comp)
+CAPTURE(null_nofec_smux2_nocomp)
+CAPTURE(salsa20_fec_smux2_comp_qpp)
+
+/* ---- two of ours ------------------------------------------------------------------------ */
+
+struct pair {
+	struct bed bed;
+	struct session *end[2]; /* client, server */
+	uint64_t now_us;
+};
+
+static void pair_open(struct pair *p, const struct session_config *client,
+		      const struct session_config *server)
+{
+	p->now_us = 1000000;
+	p->end[0] = session_new(client, p->now_us);
+	p->end[1] = session_new(server, p->now_us);
+	assert_non_null(p->end[0]);
+	assert_non_null(p->end[1]);
+}
+
+static void pair_close(struct pair *p)
+{
+	session_free(p->end[0]);
+	session_free(p->end[1]);
+	bed_dispose(&p->bed);
+}
+
+/* Move packets both ways until nothing is under way. */
+static void settle(struct pair *p)
+{
+	for (int round = 0; round < 50; round++) {
+		p->now_us += 5000;
+		for (int side = 0; side < 2; side++) {
+			bool more;
+
+			do {
+				more = session_flush(p->end[side], p->now_us, &p->bed.out, NULL);
+				for (size_t i = 0; i < p->bed.out.count; i++)
+					session_input(p->end[!side], p->now_us,
+						      (struct view){ p->bed.out.v[i].data,
+								     p->bed.out.v[i].len });
+				batch_clear(&p->bed.out);
+			} while (more);
+			session_process(p->end[!side], p->now_us);
+		}
+	}
+}
+
+static void write_text(struct session_stream *st, const char *text)
+{
+	struct span room = session_reserve(st);
+
+	assert_true(room.n >= strlen(text));
+	memcpy(room.p, text, strlen(text));
+	session_commit(st, strlen(text));
+}
+
+static void assert_reads(struct session_stream *st, const char *text)
+{
+	struct span piece;
+
+	assert_int_equal(session_peek(st, &piece, 1), 1);
+	assert_int_equal(piece.n, strlen(text));
+	assert_memory_equal(piece.p, text, piece.n);
+	session_consume(st, piece.n);
+}
+
+static struct session_stream *accept_stream(struct session *s)
+{
+	struct session_event ev;
+
+	assert_true(session_next(s, &ev));
+	assert_true(ev.what & SMUX_OPENED);
+	return ev.stream;
+}
+
+static void carries_a_request_and_its_answer(enum codec_kind codec, int version, bool with_qpp)
+{
+	struct pair p = { 0 };
+	struct session_config client, server;
+	struct session_stream *near, *far;
+	struct qpp *qpp = with_qpp ? qpp_new("a key of the test", 17, 7, NULL) : NULL;
+	struct session_info info;
+
+	bed_init(&p.bed);
+	client = config(&p.bed, true);
+	server = config(&p.bed, false);
+	client.compression = codec;
+	client.smux_version = version;
+	client.qpp = server.qpp = qpp;
+	pair_open(&p, &client, &server);
+	assert_int_equal(session_open(p.end[0], &near), KT_OK);
+	write_text(near, "a request");
+	session_shutdown(near);
+	settle(&p);
+	far = accept_stream(p.end[1]);
+	assert_reads(far, "a request");
+	assert_true(session_eof(far));
+	write_text(far, "the answer comes after the end of the request");
+	session_shutdown(far);
+	settle(&p);
+	assert_reads(near, "the answer comes after the end of the request");
+	assert_true(session_eof(near));
+	session_get_info(p.end[1], &info);
+	assert_int_equal(info.codec_in, codec);
+	assert_int_equal(info.codec_out, codec);
+	assert_int_equal(info.smux_version, version);
+	assert_int_equal(session_peer_version(p.end[1]), version);
+	session_release(near, false);
+	session_release(far, false);
+	settle(&p);
+	assert_true(session_drained(p.end[0]));
+	assert_true(session_drained(p.end[1]));
+	pair_close(&p);
+	qpp_free(qpp);
+}
+
+static void a_server_recognises_compression_and_version(void **state)
+{
+	for (enum codec_kind codec = CODEC_NONE; codec <= CODEC_ZSTD; codec++)
+		for (int version = 1; version <= 2; version++)
+			for (int qpp = 0; qpp <= 1; qpp++)
+				carries_a_request_and_its_answer(codec, version, qpp);
+}
+
+/* A client hears a server that answers with `codec` and `version`. */
+static enum session_end end_of_client_that_hears(enum codec_kind ours, int our_version,
+						 enum codec_kind theirs, int their_version)
+{
+	struct pair p = { 0 };
+	struct session_config a, b;
+	struct session_stream *st;
+	enum session_end end;
+
+	bed_init(&p.bed);
+	a = config(&p.bed, true);
+	a.compression = ours;
+	a.smux_version = our_version;
+	b = config(&p.bed, true); /* a second client: it speaks without being asked */
+	b.compression = theirs;
+	b.smux_version = their_version;
+	pair_open(&p, &a, &b);
+	assert_int_equal(session_open(p.end[1], &st), KT_OK);
+	write_text(st, "something");
+	settle(&p);
+	end = session_ended(p.end[0]);
+	if (end == SESSION_OTHER_CODEC)
+		assert_int_equal(session_peer_codec(p.end[0]), theirs);
+	if (end == SESSION_OTHER_VERSION)
+		assert_int_equal(session_peer_version(p.end[0]), their_version);
+	pair_close(&p);
+	return end;
+}
+
+static void a_client_names_what_the_server_does_otherwise(void **state)
+{
+	assert_int_equal(end_of_client_that_hears(CODEC_NONE, 2, CODEC_SNAPPY, 2),
+			 SESSION_OTHER_CODEC);
+	assert_int_equal(end_of_client_that_hears(CODEC_SNAPPY, 2, CODEC_NONE, 2),
+			 SESSION_OTHER_CODEC);
+	assert_int_equal(end_of_client_that_hears(CODEC_SNAPPY, 2, CODEC_ZSTD, 2),
+			 SESSION_OTHER_CODEC);
+	assert_int_equal(end_of_client_that_hears(CODEC_SNAPPY, 2, CODEC_SNAPPY, 1),
+			 SESSION_OTHER_VERSION);
+	assert_int_equal(end_of_client_that_hears(CODEC_NONE, 1, CODEC_NONE, 2),
+			 SESSION_OTHER_VERSION);
+	assert_int_equal(end_of_client_that_hears(CODEC_NONE, 2, CODEC_NONE, 2), SESSION_ALIVE);
+}
+
+/* Stream bytes of our choice, through a bare KCP. */
+static void put_segment(uint8_t *seg, uint32_t sn, const void *data, uint32_t len)
+{
+	struct kcp_seg_header h = { .conv = 77, .cmd = KCP_CMD_PUSH, .wnd = 128, .sn = sn,
+				    .len = len };
+
+	kcp_header_encode(seg, &h);
+	memcpy(seg + KCP_OVERHEAD, data, len);
+}
+
+static enum session_end end_of_server_that_hears(const void *data, uint32_t len)
+{
+	struct bed bed;
+	struct session_config cfg;
+	struct session *s;
+	uint8_t seg[KCP_OVERHEAD + 64];
+	enum session_end end;
+
+	bed_init(&bed);
+	cfg = config(&bed, false);
+	s = session_new(&cfg, 1000);
+	assert_non_null(s);
+	for (uint32_t i = 0; i < len; i++) { /* a byte a segment */
+		put_segment(seg, i, (const uint8_t *)data + i, 1);
+		session_input(s, 2000, (struct view){ seg, KCP_OVERHEAD + 1 });
+		session_process(s, 2000);
+	}
+	end = session_ended(s);
+	session_free(s);
+	bed_dispose(&bed);
+	return end;
+}
+
+static void a_server_ends_what_is_no_kcptun_stream(void **state)
+{
+	assert_int_equal(end_of_server_that_hears("GET / HTTP/1.1", 14), SESSION_FOREIGN);
+	assert_int_equal(end_of_server_that_hears("\x03\x00\x00\x00\x03\x00\x00\x00", 8),
+			 SESSION_FOREIGN);
+	assert_int_equal(end_of_server_that_hears("\x02\x07\x00\x00\x03\x00\x00\x00", 8),
+			 SESSION_BROKEN_SMUX);
+	assert_int_equal(end_of_server_that_hears("\xff\x06\x00\x00sNaPpX", 10),
+			 SESSION_BROKEN_CODEC);
+	assert_int_equal(end_of_server_that_hears("\x02\x00\x00\x00\x03\x00\x00\x00", 8),
+			 SESSION_ALIVE);
+}
+
+static void a_server_drops_a_session_without_a_frame_after_seconds(void **state)
+{
+	struct bed bed;
+	struct session_config cfg;
+	struct session *s;
+
+	bed_init(&bed);
+	cfg = config(&bed, false);
+	s = session_new(&cfg, 1000);
+	assert_non_null(s);
+	assert_true(session_deadline(s) <= 1000 + SESSION_FIRST_FRAME_US);
+	session_tick(s, SESSION_FIRST_FRAME_US);
+	assert_int_equal(session_ended(s), SESSION_ALIVE);
+	session_tick(s, 1000 + SESSION_FIRST_FRAME_US);
+	assert_int_equal(session_ended(s), SESSION_NO_FRAME);
+	session_free(s);
+	bed_dispose(&bed);
+}
+
+static void sniff_tells_the_conversation_of_a_datagram(void **state)
+{
+	uint8_t seg[8 + KCP_OVERHEAD + 4];
+	struct session_sniff sniff;
+
+	put_segment(seg + 8, 9, "abcd", 4);
+	assert_true(session_sniff((struct view){ seg + 8, KCP_OVERHEAD + 4 }, &sniff));
+	assert_true(sniff.has_conv);
+	assert_int_equal(sniff.conv, 77);
+	assert_int_equal(sniff.cmd, KCP_CMD_PUSH);
+	assert_int_equal(sniff.sn, 9);
+	/* the same in a data shard */
+	memcpy(seg, "\0\0\0\0\xf1\0", 6);
+	store_le16(seg + 6, 2 + KCP_OVERHEAD + 4);
+	assert_true(session_sniff((struct view){ seg, sizeof(seg) }, &sniff));
+	assert_int_equal(sniff.sn, 9);
+	/* parity has none */
+	seg[4] = 0xf2;
+	assert_true(session_sniff((struct view){ seg, sizeof(seg) }, &sniff));
+	assert_false(sniff.has_conv);
+	/* rubbish, and every truncation */
+	for (size_t n = 0; n < KCP_OVERHEAD + 4; n++)
+		assert_false(session_sniff((struct view){ seg + 8, n }, &sniff));
+	seg[8 + 4] = 99;
+	assert_false(session_sniff((struct view){ seg + 8, KCP_OVERHEAD + 4 }, &sniff));
+}
+
+static void a_ping_is_heard(void **state)
+{
+	struct pair p = { 0 };
+	struct session_config client, server;
+
+	bed_init(&p.bed);
+	client = config(&p.bed, true);
+	server = config(&p.bed, false);
+	pair_open(&p, &client, &server);
+	assert_false(session_flush(p.end[0], p.now_us, &p.bed.out, NULL));
+	assert_int_equal(p.bed.out.count, 0); /* an idle session is silent */
+	session_ping(p.end[0]);
+	settle(&p);
+	assert_int_equal(session_peer_version(p.end[1]), 2);
+	assert_true(session_drained(p.end[0])); /* and acknowledged */
+	pair_close(&p);
+}
+
+static void silence_ends_a_session_after_thirty_seconds(void **state)
+{
+	struct pair p = { 0 };
+	struct session_config client, server;
+
+	bed_init(&p.bed);
+	client = config(&p.bed, true);
+	server = config(&p.bed, false);
+	pair_open(&p, &client, &server);
+	session_tick(p.end[0], p.now_us + 29 * 1000000);
+	assert_int_equal(session_ended(p.end[0]), SESSION_ALIVE);
+	session_tick(p.end[0], p.now_us + 31 * 1000000);
+	assert_int_equal(session_ended(p.end[0]), SESSION_TIMEOUT);
+	assert_true(session_exhausted(p.end[0]));
+	pair_close(&p);
+}
+
+static void no_more_streams_than_allowed(void **state)
+{
+	struct pair p = { 0 };
+	struct session_config client, server;
+	struct session_stream *st;
+
+	bed_init(&p.bed);
+	client = config(&p.bed, true);
+	server = config(&p.bed, false);
+	pair_open(&p, &client, &server);
+	for (unsigned i = 0; i < client.streams_max; i++)
+		assert_int_equal(session_open(p.end[0], &st), KT_OK);
+	assert_int_equal(session_open(p.end[0], &st), KT_ELIMIT);
+	pair_close(&p);
+}
+
+static void refuses_a_datagram_size_that_cannot_work(void **state)
+{
+	struct bed bed;
+	struct session_config cfg;
+
+	bed_init(&bed);
+	cfg = config(&bed, true);
+	cfg.packet_bytes_max = FEC_HEADER_DATA + KCP_MTU_MIN - 1;
+	assert_null(session_new(&cfg, 0));
+	cfg.packet_bytes_max = PACKET_MTU_MAX + 1;
+	assert_null(session_new(&cfg, 0));
+	bed_dispose(&bed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(replays_aes_fec_smux1_comp),
+		cmocka_unit_test(replays_aes_fec_smux2_comp),
+		cmocka_unit_test(replays_aes_nofec_smux2_nocomp),
+		cmocka_unit_test(replays_debian2021_aes_fec_smux1_comp),
+		cmocka_unit_test(replays_gcm_fec_smux2_nocomp),
+		cmocka_unit_test(replays_loss_aes_fec_smux2_comp),
+		cmocka_unit_test(replays_mixed_client2026_server2021_tea_fec_smux2_comp),
+		cmocka_unit_test(replays_null_nofec_smux2_nocomp),
+		cmocka_unit_test(replays_salsa20_fec_smux2_comp_qpp),
+		cmocka_unit_test(a_server_recognises_compression_and_version),
+		cmocka_unit_test(a_client_names_what_the_server_does_otherwise),
+		cmocka_unit_test(a_server_ends_what_is_no_kcptun_stream),
+		cmocka_unit_test(a_server_drops_a_session_without_a_frame_after_seconds),
+		cmocka_unit_test(sniff_tells_the_conversation_of_a_datagram),
+		cmocka_unit_test(a_ping_is_heard),
+		cmocka_unit_test(silence_ends_a_session_after_thirty_seconds),
+		cmocka_unit_test(no_more_streams_than_allowed),
+		cmocka_unit_test(refuses_a_datagram_size_that_cannot_work),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
