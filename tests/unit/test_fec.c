@@ -9,11 +9,12 @@
 
 #include "err.h"
 #include "fec.h"
+#include "fec_tune.h"
 #include "vectors.h"
 
 enum { PAYLOAD_MAX = 1400 };
 
-/* ---- a sender whose packets can be lost ------------------------------------ */
+/* ---- a sender whose packets can be lost ---- */
 
 struct wire_packet {
 	uint8_t bytes[1500];
@@ -216,7 +217,7 @@ static void assert_all_got(const struct sender *s, const struct outcome *o)
 		assert_true(o->got[i]);
 }
 
-/* ---- coefficients ----------------------------------------------------------- */
+/* ---- coefficients ---- */
 
 static void matrix_rows_are_those_of_the_wire(void **state)
 {
@@ -267,7 +268,7 @@ static void refuses_impossible_numbers_of_shards(void **state)
 	fec_dec_free(NULL);
 }
 
-/* ---- what a datagram is ------------------------------------------------------ */
+/* ---- what a datagram is ---- */
 
 struct classify_case {
 	const char *hex;
@@ -343,7 +344,7 @@ static void out_of_band_packets_are_no_shards(void **state)
 	vec_close(f);
 }
 
-/* ---- encoder against the vectors ---------------------------------------------- */
+/* ---- encoder against the vectors ---- */
 
 enum settling { SETTLE_ALWAYS, SETTLE_BETWEEN_SETS, SETTLE_SOMETIMES };
 
@@ -444,7 +445,7 @@ static void encodes_as_the_reference_does_with_flushes_within_sets(void **state)
 	encode_all_records(SETTLE_SOMETIMES);
 }
 
-/* ---- decoder against the vectors ----------------------------------------------- */
+/* ---- decoder against the vectors ---- */
 
 /* The packet `seqid` of an encoder run. */
 static struct vec_bytes packet_of_run(const struct vec_file *f, const char *session, uint32_t seqid)
@@ -486,8 +487,8 @@ static void run_parameters(const struct vec_file *f, const char *session, unsign
 
 /* Check what came out of input `index` against the records rec[*next] .. that name it;
  * a repeat is not asked of us. */
-static void check_recovered(struct fec_dec *d, const struct vec_record *r, unsigned index, int announced,
-                            unsigned *next)
+static void check_recovered(struct fec_dec *d, const struct vec_record *r, unsigned index,
+                            int announced, unsigned *next)
 {
 	const char *text;
 	int n = 0;
@@ -602,7 +603,7 @@ static void bad_packets_have_no_effect(void **state)
 	vec_close(f);
 }
 
-/* ---- recovery --------------------------------------------------------------------- */
+/* ---- recovery ---- */
 
 static const unsigned shapes[][2] = {
 	{ 10, 3 },   { 1, 1 },     { 1, 254 },  { 254, 1 },  { 128, 127 }, { 127, 128 }, { 70, 30 },
@@ -767,7 +768,7 @@ static void empty_payloads_are_sound_but_not_delivered(void **state)
 	sender_free(s);
 }
 
-/* ---- hostile input ------------------------------------------------------------------ */
+/* ---- hostile input ---- */
 
 static void malformed_packets_are_refused_and_counted(void **state)
 {
@@ -859,6 +860,24 @@ static void rebuilt_shards_with_a_false_size_are_dropped(void **state)
 	sender_free(s);
 }
 
+static void rebuilt_shards_with_noise_behind_the_payload_are_dropped(void **state)
+{
+	struct sender *s = sender_new(2, 1, 0);
+	struct fec_dec *d = fec_dec_new(2, 1, PAYLOAD_MAX);
+
+	for (size_t i = 0; i < 2; i++) {
+		sender_put(s, 20 + 30 * i);
+		fec_enc_add(s->enc, 0, &s->batch, i);
+	}
+	s->batch.v[2].data[s->batch.v[2].len - 1] ^= 1;
+	for (size_t i = 1; i < 3; i++)
+		assert_int_equal(fec_dec_input(d, (struct view){ s->batch.v[i].data, s->batch.v[i].len }), 0);
+	assert_int_equal(fec_dec_stats(d)->errors, 1);
+	assert_int_equal(fec_dec_stats(d)->recovered, 0);
+	fec_dec_free(d);
+	sender_free(s);
+}
+
 static void a_flood_of_noise_takes_bounded_memory(void **state)
 {
 	struct sender *s = sender_new(20, 10, 0);
@@ -888,7 +907,7 @@ static void a_flood_of_noise_takes_bounded_memory(void **state)
 	sender_free(s);
 }
 
-/* ---- jumps of the sequence -------------------------------------------------------------- */
+/* ---- jumps of the sequence ---- */
 
 /* Sets until one of them, with losses, is rebuilt again; 0: none of twenty. */
 static unsigned sets_until_recovery(struct fec_dec *d, struct sender *s)
@@ -979,7 +998,7 @@ static void a_clump_of_late_packets_does_not_lose_the_place(void **state)
 	sender_free(s);
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static void trimming_gives_memory_back_and_recovery_goes_on(void **state)
 {
@@ -1074,7 +1093,7 @@ static void packets_without_room_behind_them_are_copied(void **state)
 	sender_free(plain);
 }
 
-/* ---- auto-tune ---------------------------------------------------------------------------------- */
+/* ---- auto-tune ---- */
 
 static void feed(struct fec_dec *d, uint32_t seqid, bool is_data)
 {
@@ -1123,8 +1142,8 @@ static void finds_the_numbers_in_every_trace_of_the_reference(void **state)
 
 /* Positions of one (ds, ps) stream with loss, swaps and repeats; the number of sets
  * until the decoder has the right numbers, or 0. */
-static unsigned sets_to_tune(struct fec_dec *d, unsigned ds, unsigned ps, uint32_t first, unsigned loss,
-                             unsigned disorder, uint64_t *rng)
+static unsigned sets_to_tune(struct fec_dec *d, unsigned ds, unsigned ps, uint32_t first,
+                             unsigned loss, unsigned disorder, uint64_t *rng)
 {
 	unsigned n = ds + ps, got_ds, got_ps;
 	uint32_t seqid = first, paws = UINT32_MAX / n * n;
@@ -1299,7 +1318,103 @@ static void without_parity_nothing_is_believed(void **state)
 	assert_int_equal(ds, 0);
 	assert_int_equal(ps, 0);
 	assert_int_equal(fec_dec_stats(d)->sets_held, 0);
+	feed(d, 500 * 13 + 10, false); /* one alone may be a stray */
+	assert_params(d, 0, 0);
+	feed(d, 501 * 13 + 10, false);
+	assert_params(d, 10, 3);
 	fec_dec_free(d);
+}
+
+/* ---- the tuner by itself ---- */
+
+/* Show the tuner `count` packets of (ds, ps), saying `fits` of each; what it found. */
+static bool show(struct fec_tune *t, unsigned ds, unsigned ps, unsigned count, bool fits)
+{
+	unsigned found_ds, found_ps;
+
+	for (uint32_t seqid = 0; seqid < count; seqid++) {
+		bool found = fec_tune_input(t, seqid, seqid % (ds + ps) < ds, fits, &found_ds, &found_ps);
+
+		fec_tune_verify(t);
+		if (!found)
+			continue;
+		assert_int_equal(found_ds, ds);
+		assert_int_equal(found_ps, ps);
+		return true;
+	}
+	return false;
+}
+
+static void numbers_that_did_not_fail_are_kept(void **state)
+{
+	struct fec_tune t;
+
+	fec_tune_init(&t, 10, 3);
+	show(&t, 5, 2, 2, false);
+	assert_false(show(&t, 5, 2, 700, true));
+	assert_true(show(&t, 5, 2, 700, false));
+}
+
+static void what_confirms_the_numbers_ends_the_search(void **state)
+{
+	struct fec_tune t;
+
+	fec_tune_init(&t, 10, 3);
+	assert_true(fec_tune_quiet(&t));
+	show(&t, 10, 3, 1, false);
+	assert_false(fec_tune_quiet(&t));
+	assert_false(show(&t, 10, 3, 40, true));
+	assert_true(fec_tune_quiet(&t));
+}
+
+static void trust_goes_with_failures_and_returns(void **state)
+{
+	struct fec_tune t;
+
+	fec_tune_init(&t, 10, 3);
+	show(&t, 10, 3, 1, false);
+	assert_true(fec_tune_trusted(&t));
+	show(&t, 10, 3, 100, false);
+	assert_false(fec_tune_trusted(&t));
+	show(&t, 10, 3, 40, true);
+	assert_true(fec_tune_trusted(&t));
+}
+
+static void a_seqid_past_the_wrap_rules_numbers_out(void **state)
+{
+	unsigned ds, ps;
+	struct fec_tune t;
+
+	fec_tune_init(&t, 0, 0);
+	assert_false(fec_tune_input(&t, UINT32_MAX - 1, false, false, &ds, &ps));
+	assert_in_range(t.alive_count, 1, 10);
+	for (unsigned i = 0; i < t.alive_count; i++)
+		assert_int_equal(UINT32_MAX % t.alive[i], 0);
+	fec_tune_verify(&t);
+}
+
+static void nothing_is_rebuilt_with_numbers_that_fail(void **state)
+{
+	struct sender *s = sender_new(11, 5, 0);
+	struct fec_dec *d = fec_dec_new(10, 3, PAYLOAD_MAX);
+	struct view v;
+	unsigned sets = 0, ds, ps;
+
+	/* Parity is rare, so the search takes its time. */
+	do {
+		sender_set(s, 60);
+		for (unsigned i = 0; i < 16; i++) {
+			if (i < 11 ? i == 3 : sets % 4 != 0)
+				continue;
+			fec_dec_input(d, packet_view(&s->set[i]));
+			assert_false(fec_dec_next(d, &v));
+		}
+		fec_dec_params(d, &ds, &ps);
+		assert_true(++sets < 40);
+	} while (ds != 11);
+	assert_int_equal(fec_dec_stats(d)->recovered, 0);
+	fec_dec_free(d);
+	sender_free(s);
 }
 
 int main(void)
@@ -1325,6 +1440,7 @@ int main(void)
 		cmocka_unit_test(parity_of_unequal_length_is_refused),
 		cmocka_unit_test(data_longer_than_the_parity_spoils_only_its_set),
 		cmocka_unit_test(rebuilt_shards_with_a_false_size_are_dropped),
+		cmocka_unit_test(rebuilt_shards_with_noise_behind_the_payload_are_dropped),
 		cmocka_unit_test(a_flood_of_noise_takes_bounded_memory),
 		cmocka_unit_test(resumes_soon_wherever_the_sender_jumps),
 		cmocka_unit_test(packets_astray_do_not_disturb_a_set),
@@ -1342,6 +1458,11 @@ int main(void)
 		cmocka_unit_test(follows_a_sender_that_changes_its_numbers),
 		cmocka_unit_test(numbers_that_hardly_differ_are_told_apart),
 		cmocka_unit_test(without_parity_nothing_is_believed),
+		cmocka_unit_test(numbers_that_did_not_fail_are_kept),
+		cmocka_unit_test(what_confirms_the_numbers_ends_the_search),
+		cmocka_unit_test(trust_goes_with_failures_and_returns),
+		cmocka_unit_test(a_seqid_past_the_wrap_rules_numbers_out),
+		cmocka_unit_test(nothing_is_rebuilt_with_numbers_that_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
