@@ -38,7 +38,6 @@ struct session {
 	uint64_t born_us;
 	bool busy;            /* packets since the last session_trim() */
 	bool trimmed;         /* nothing to trim since */
-	bool decoder_pending; /* the last output may not have been all of it */
 
 	uint8_t *held; /* plain bytes that smux could not take, or NULL */
 	size_t held_off, held_len;
@@ -397,7 +396,6 @@ static void decode_some(struct session *s, uint64_t now_us, struct view *in)
 		fail(s, err == KT_ENOMEM ? SESSION_NO_MEMORY : SESSION_BROKEN_CODEC);
 		return;
 	}
-	s->decoder_pending = plain.n > 0;
 	input_smux(s, now_us, plain);
 }
 
@@ -438,7 +436,7 @@ static bool detect(struct session *s, uint64_t now_us)
 
 void session_process(struct session *s, uint64_t now_us)
 {
-	const uint8_t *p = NULL;
+	const uint8_t *p;
 	struct view in;
 	size_t n;
 
@@ -447,7 +445,7 @@ void session_process(struct session *s, uint64_t now_us)
 	while (s->end == SESSION_ALIVE && input_held(s, now_us) &&
 	       !(s->smux != NULL && smux_input_blocked(s->smux))) {
 		n = kcp_peek(s->kcp, &p);
-		if (n == 0 && !s->decoder_pending)
+		if (n == 0)
 			break;
 		in = (struct view){ p, n };
 		decode_some(s, now_us, &in);
