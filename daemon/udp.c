@@ -167,9 +167,10 @@ static int find_port(struct udp *u)
 	union udp_sockaddr a;
 	socklen_t len = sizeof(a);
 
+	memset(&a, 0, sizeof(a));
 	if (getsockname(u->fd, &a.sa, &len) < 0)
 		return -errno;
-	u->port = ntohs(a.sa.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
+	u->port = ntohs(u->family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 	return 0;
 }
 

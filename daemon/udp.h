@@ -103,7 +103,8 @@ size_t udp_recv(struct udp *u, struct udp_rx *rx, struct packet *pkts, struct ud
  * call; ignored on a connected socket), in order per path, and clear the batch.  What the
  * socket would not take now is kept, buffers and all, and sets u->blocked: then send nothing
  * more, wait until the fd is writable and call udp_send_backlog().  All batches sent on one
- * socket share a pool, which must outlive the socket.  Other errors are counted and the datagrams they hit are lost. */
+ * socket share a pool, which must outlive the socket.  Other errors are counted and the
+ * datagrams they hit are lost. */
 void udp_send(struct udp *u, struct batch *b);
 /* Try the backlog again; true when it is gone. */
 bool udp_send_backlog(struct udp *u);

@@ -93,13 +93,27 @@ static size_t put_segment_size(struct cmsghdr *c, size_t bytes)
 #endif
 }
 
+/* Control data of a message of `n` packets from p, in `ctl`; returns its size. */
+static size_t fill_control(const struct udp *u, union udp_ctl *ctl, const struct packet *p, size_t n)
+{
+	size_t used = 0;
+
+	if (u->connected && n == 1)
+		return 0;
+	memset(ctl, 0, sizeof(*ctl)); /* the padding goes to the kernel too */
+	if (!u->connected)
+		used = udp_path_put_source(p->path, (struct cmsghdr *)(void *)ctl->bytes);
+	if (n > 1)
+		used += put_segment_size((struct cmsghdr *)(void *)(ctl->bytes + used), p->len);
+	return used;
+}
+
 /* Message m of tx: `n` packets from p, whose bytes iov describes. */
 static void fill_message(const struct udp *u, struct tx *tx, size_t m, struct iovec *iov,
 			 const struct packet *p, size_t n)
 {
 	struct msghdr *h = &tx->msg[m].msg_hdr;
-	unsigned char *ctl = tx->ctl[m].bytes;
-	size_t used = 0;
+	size_t control;
 
 	*h = (struct msghdr){ .msg_iov = iov, .msg_iovlen = (__typeof__(h->msg_iovlen))n };
 	if (!u->connected) {
@@ -108,13 +122,11 @@ static void fill_message(const struct udp *u, struct tx *tx, size_t m, struct io
 		assert(path != NULL);
 		h->msg_name = (void *)(uintptr_t)&path->peer;
 		h->msg_namelen = path->peer_len;
-		used = udp_path_put_source(path, (struct cmsghdr *)(void *)ctl);
 	}
-	if (n > 1)
-		used += put_segment_size((struct cmsghdr *)(void *)(ctl + used), p->len);
-	if (used > 0) {
-		h->msg_control = ctl;
-		h->msg_controllen = (__typeof__(h->msg_controllen))used;
+	control = fill_control(u, &tx->ctl[m], p, n);
+	if (control > 0) {
+		h->msg_control = tx->ctl[m].bytes;
+		h->msg_controllen = (__typeof__(h->msg_controllen))control;
 	}
 	for (size_t i = 0; i < n; i++)
 		iov[i] = (struct iovec){ .iov_base = p[i].data, .iov_len = p[i].len };
