@@ -16,7 +16,7 @@
 #define CFB_LEGACY(name, key, block) IMPL(&seal_cfb_ops, key, name, block, seal_block_evp, true)
 #define CFB_OWN(setup, key, block) IMPL(&seal_cfb_ops, key, NULL, block, setup, false)
 #define AEAD(name, key) IMPL(&seal_aead_ops, key, name, 0, NULL, false)
-#define OTHER(ops, key) IMPL(&ops, key, NULL, 0, NULL, false)
+#define OTHER(ops, key) IMPL(&(ops), key, NULL, 0, NULL, false)
 
 #define CRC_LAYOUT SEAL_CRC_HEAD, 0
 #define AEAD_LAYOUT SEAL_AEAD_NONCE_SIZE, SEAL_AEAD_TAG_SIZE
@@ -95,10 +95,11 @@ static int setup(struct seal *s, const uint8_t *pass, const uint8_t *seed)
 struct seal *seal_new(const struct seal_method *method, const uint8_t pass[static SEAL_KEY_SIZE],
 		      const uint8_t seed[static SEAL_SEED_SIZE], int *err)
 {
-	struct seal *s = calloc(1, sizeof(*s));
+	struct seal *s = aligned_alloc(alignof(struct seal), sizeof(*s));
 	int status = KT_ENOMEM;
 
 	if (s != NULL) {
+		memset(s, 0, sizeof(*s));
 		s->method = method;
 		status = setup(s, pass, seed);
 	}

@@ -5,11 +5,19 @@
 #include <isa-l.h>
 #include <string.h>
 
+static uint32_t crc_of(const struct packet *p)
+{
+	uint32_t crc = crc32_gzip_refl(0, p->data, p->len);
+
+	simd_leave();
+	return crc;
+}
+
 bool seal_crc_frame(struct seal *s, struct packet *pkts, size_t count)
 {
 	for (struct packet *p = pkts; p < pkts + count; p++) {
 		const uint8_t *nonce = seal_nonces_draw(&s->nonces);
-		uint32_t crc = crc32_gzip_refl(0, p->data, p->len);
+		uint32_t crc = crc_of(p);
 
 		if (nonce == NULL)
 			return false;
@@ -18,7 +26,6 @@ bool seal_crc_frame(struct seal *s, struct packet *pkts, size_t count)
 		memcpy(p->data, nonce, SEAL_NONCE_SIZE);
 		store_le32(p->data + SEAL_NONCE_SIZE, crc);
 	}
-	simd_leave();
 	return true;
 }
 
@@ -32,7 +39,6 @@ void seal_crc_check(struct packet *pkts, size_t count)
 		crc = load_le32(p->data + SEAL_NONCE_SIZE);
 		p->data += SEAL_CRC_HEAD;
 		p->len -= SEAL_CRC_HEAD;
-		p->bad = crc32_gzip_refl(0, p->data, p->len) != crc;
+		p->bad = crc_of(p) != crc;
 	}
-	simd_leave();
 }

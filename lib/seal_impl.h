@@ -18,9 +18,11 @@
 #include <nettle/twofish.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
+#include <stdalign.h>
 
 enum {
 	SEAL_GROUP = 32, /* packets worked on at a time: fills the AES pipeline, fits the L1 cache */
+	SEAL_ALIGN = 64, /* a cache line */
 	SEAL_BLOCK_MAX = 16,
 	SEAL_NONCE_SIZE = 16,
 	SEAL_NONCE_COUNT = 256, /* made at a time */
@@ -104,8 +106,9 @@ struct seal_impl {
 struct seal_cfb {
 	struct seal_block block;
 	uint8_t first[SEAL_BLOCK_MAX]; /* the first key stream block, that of the constant IV */
-	uint8_t row[SEAL_GROUP * SEAL_BLOCK_MAX];
-	uint8_t stream[PACKET_MTU_MAX + SEAL_BLOCK_MAX];
+	/* Aligned, so that no block of a row straddles two cache lines. */
+	alignas(SEAL_ALIGN) uint8_t row[SEAL_GROUP * SEAL_BLOCK_MAX];
+	alignas(SEAL_ALIGN) uint8_t stream[PACKET_MTU_MAX + SEAL_BLOCK_MAX];
 };
 
 struct seal_aead {

@@ -1,10 +1,10 @@
 /* simd.h - leave the vector unit as ordinary code expects to find it.
  *
  * ISA-L's kernels end without VZEROUPPER.  On x86 processors with AVX every SSE
- * instruction that follows, ours or libcrypto's, then carries a dependency on
- * the upper halves of its register until something clears them: opening a batch
- * of AES packets went from 6.2 to 3.8 GB/s because of the CRC before it.  Call
- * simd_leave() once after a run of ISA-L calls. */
+ * instruction that follows, ours or libcrypto's, then pays for the upper halves of
+ * its registers until something clears them: framing a packet, one CRC and a copy of 20 bytes,
+ * took 180 ns instead of 28, and opening AES packets fell from 6.2 to 3.8 GB/s.
+ * Call simd_leave() after each call of an ISA-L function. */
 #ifndef KT_SIMD_H
 #define KT_SIMD_H
 
