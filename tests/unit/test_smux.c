@@ -843,7 +843,8 @@ static void data_after_the_peers_own_fin_is_dropped(void **state)
 	assert_int_equal(smux_unread(st), 1);
 	assert_int_equal(smux_stats(x.m)->unknown_stream_bytes, 1);
 	expect_event(&x, st, SMUX_READABLE);
-	expect_no_event(&x);
+	assert_int_equal(feed(&x, "0101000003000000"), KT_OK);
+	expect_no_event(&x); /* a second FIN is no news */
 	end(&x);
 }
 
@@ -1299,6 +1300,23 @@ static void the_peers_window_counts_modulo_2_to_the_32(void **state)
 	assert_int_equal(drain(&x), 0);
 	feed_upd(&x, 3, 0x00000013, 0xffffffff);
 	assert_int_equal(drain(&x), SMUX_HEADER + 65);
+	end(&x);
+}
+
+static void no_window_lets_so_much_in_flight_that_order_is_lost(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin(&x, 2, true);
+	st = open_stream(&x);
+	drain(&x);
+	st->sent = 0x7ffffffa;
+	feed_upd(&x, 3, 0, 0xffffffff);
+	write_zeros(st, 100);
+	assert_int_equal(drain(&x), SMUX_HEADER + 5); /* 0x7fffffff in flight */
+	feed_upd(&x, 3, 1, 0xffffffff);
+	assert_int_equal(drain(&x), SMUX_HEADER + 1);
 	end(&x);
 }
 
@@ -1983,6 +2001,7 @@ int main(void)
 		cmocka_unit_test(bytes_under_way_when_the_window_shrank_are_no_overrun),
 		cmocka_unit_test(our_own_consumed_wraps_at_32_bits),
 		cmocka_unit_test(the_peers_window_counts_modulo_2_to_the_32),
+		cmocka_unit_test(no_window_lets_so_much_in_flight_that_order_is_lost),
 		cmocka_unit_test(an_upd_for_more_than_was_sent_changes_nothing),
 		cmocka_unit_test(writers_are_refused_at_send_bytes_max_and_called_back_once),
 		cmocka_unit_test(the_smallest_send_buffer_works),
