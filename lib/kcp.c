@@ -490,7 +490,7 @@ const struct kcp_cc kcp_cc_none = {
 struct reno {
 	uint32_t cwnd, ssthresh; /* segments */
 	uint32_t acked;          /* towards the next step of congestion avoidance */
-	uint64_t cut_us;         /* last halving, or 0 */
+	uint64_t cut_until_us;   /* no further halving before */
 };
 
 static_assert(sizeof(struct reno) <= KCP_CC_STATE_MAX, "state fits");
@@ -519,27 +519,34 @@ static void reno_on_acked(void *state, const struct kcp_cc_event *ev)
 	r->acked = min32(r->acked, r->cwnd);
 }
 
+/* Losses of one round trip are one event; those found in the one after a
+ * timeout belong to it, too. */
+static bool reno_cut(struct reno *r, const struct kcp_cc_event *ev, uint32_t round_trips)
+{
+	if (ev->now_us < r->cut_until_us)
+		return false;
+	r->cut_until_us = ev->now_us + (uint64_t)round_trips * ev->srtt_us;
+	r->ssthresh = max32(r->cwnd / 2, 2);
+	r->acked = 0;
+	return true;
+}
+
 static void reno_on_lost(void *state, const struct kcp_cc_event *ev)
 {
 	struct reno *r = state;
 
-	/* Losses of one round trip are one event. */
-	if (r->cut_us != 0 && ev->now_us - r->cut_us < ev->srtt_us)
-		return;
-	r->cut_us = ev->now_us;
-	r->ssthresh = max32(r->cwnd / 2, 2);
-	r->cwnd = r->ssthresh;
-	r->acked = 0;
+	if (reno_cut(r, ev, 1))
+		r->cwnd = r->ssthresh;
 }
 
 static void reno_on_timeout(void *state, const struct kcp_cc_event *ev)
 {
 	struct reno *r = state;
 
-	(void)ev;
-	r->ssthresh = max32(r->cwnd / 2, 2);
+	if (r->cwnd > 1) /* the timeouts that follow tell nothing new */
+		reno_cut(r, ev, 2);
 	r->cwnd = 1;
-	r->acked = 0;
+	r->cut_until_us = ev->now_us + 2 * (uint64_t)ev->srtt_us;
 }
 
 static uint32_t reno_window(const void *state, const struct kcp_cc_event *ev)
