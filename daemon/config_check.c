@@ -303,7 +303,7 @@ static void check_effect(struct config *c, enum conf_id id, struct conf_reporter
 		struct check k = check_of(r, t);
 		bool effect;
 
-		if (!belongs(t, id) || from(t, id) == CONF_BUILTIN)
+		if (!belongs(t, id) || from(t, id) == CONF_BUILTIN || t->origins[id].bad)
 			continue;
 		effect = conf_key_has_effect(t, id, &why);
 		if (from(t, id) == CONF_DEFAULTS) {

@@ -139,7 +139,6 @@ void log_vmsg(enum log_level level, const char *tag, const char *fmt, va_list ap
 	}
 	if (tag)
 		line_add(&l, "[%s] ", tag);
-	errno = saved; /* for %m */
 	line_vadd(&l, fmt, ap);
 	line_clean(&l);
 	line_write(&l);

@@ -80,6 +80,7 @@ struct resolver {
 	ev_timer teller;
 	struct node channels;
 	char *servers; /* NULL: as the system says */
+	ev_tstamp timeout;
 };
 
 static void ring_init(struct node *head)
@@ -409,7 +410,7 @@ static struct channel *channel_new(struct resolver *r, const char **error)
 	ch->born = ev_now(r->loop);
 	ev_init(&ch->timeout, on_timeout);
 	ch->timeout.data = ch;
-	ev_timer_init(&ch->deadline, on_deadline, RESOLVE_TIMEOUT_S, 0.);
+	ev_timer_init(&ch->deadline, on_deadline, r->timeout, 0.);
 	ch->deadline.data = ch;
 	ev_timer_start(r->loop, &ch->deadline);
 	ring_append(&r->channels, &ch->node);
@@ -498,6 +499,7 @@ struct resolver *resolver_new(struct ev_loop *loop)
 		return NULL;
 	}
 	r->loop = loop;
+	r->timeout = RESOLVE_TIMEOUT_S;
 	ring_init(&r->waiting);
 	ring_init(&r->done);
 	ring_init(&r->telling);
@@ -535,5 +537,12 @@ int resolver_set_servers(struct resolver *r, const char *servers)
 		return -ENOMEM;
 	free(r->servers);
 	r->servers = copy;
+	for (struct node *n = r->channels.next; n != &r->channels; n = n->next)
+		container_of(n, struct channel, node)->born = 0.; /* takes no more queries */
 	return 0;
+}
+
+void resolver_set_timeout(struct resolver *r, double seconds)
+{
+	r->timeout = seconds;
 }

@@ -42,5 +42,7 @@ void resolve_cancel(struct resolve_query *q);
 /* Ask these name servers, "192.0.2.53:53,[2001:db8::53]:53", instead of
  * those of resolv.conf; NULL goes back.  For later queries.  0 or -ENOMEM. */
 int resolver_set_servers(struct resolver *r, const char *servers);
+/* End queries after so long instead of RESOLVE_TIMEOUT_S. */
+void resolver_set_timeout(struct resolver *r, double seconds);
 
 #endif

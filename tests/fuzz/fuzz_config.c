@@ -1,0 +1,64 @@
+/* fuzz_config.c - any bytes as a config file: no fault of ours, and what is good survives a dump. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct seen { size_t errors; };
+
+static void note(void *user, enum conf_severity severity, const char *line)
+{
+	struct seen *s = user;
+
+	s->errors += severity == CONF_ERROR;
+	if (strpbrk(line, "\n\r"))
+		abort(); /* a report is one line */
+}
+
+static void check_tunnel(const struct conf_tunnel *t)
+{
+	if (!t->key || t->key_len == 0 || !t->crypt || t->datashard + t->parityshard > 255 ||
+	    !t->sndwnd_segs || t->sndwnd_segs > 65535 || t->keepalive_s >= 30 || t->mtu_bytes < 50)
+		abort();
+}
+
+static void check_good(const struct config *c)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+
+	for (size_t i = 0; i < c->tunnel_count; i++)
+		check_tunnel(c->tunnels[i]);
+	if (!out || config_dump(out, c) < 0)
+		abort();
+	fclose(out);
+	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char path[64];
+	struct seen seen = { 0 };
+	struct config *c;
+	int fd = memfd_create("config", 0);
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	c = config_read(path, note, &seen);
+	if ((c == NULL) != (seen.errors > 0))
+		abort(); /* refused without a word, or good with a fault */
+	if (c)
+		check_good(c);
+	config_free(c);
+	close(fd);
+	return 0;
+}

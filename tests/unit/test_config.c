@@ -1,0 +1,1168 @@
+/* test_config.c - every key, every rule, and the files in conf/. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+#include "log.h"
+#include "wire.h"
+
+enum { REPORTS_MAX = 1100 };
+
+static struct {
+	char *lines[REPORTS_MAX];
+	enum conf_severity severity[REPORTS_MAX];
+	size_t count, errors;
+} reports;
+
+static void note(void *user, enum conf_severity severity, const char *line)
+{
+	assert_true(reports.count < REPORTS_MAX);
+	assert_null(strpbrk(line, "\n\r"));
+	reports.lines[reports.count] = strdup(line);
+	reports.severity[reports.count++] = severity;
+	reports.errors += severity == CONF_ERROR;
+}
+
+static void forget_reports(void)
+{
+	for (size_t i = 0; i < reports.count; i++)
+		free(reports.lines[i]);
+	memset(&reports, 0, sizeof(reports));
+}
+
+static void write_file(const char *name, const void *text, size_t n)
+{
+	FILE *f = fopen(name, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+}
+
+static struct config *read_bytes(const void *text, size_t n)
+{
+	forget_reports();
+	write_file("t.ini", text, n);
+	return config_read("t.ini", note, NULL);
+}
+
+static struct config *read_text(const char *text)
+{
+	return read_bytes(text, strlen(text));
+}
+
+static struct config *read_good(const char *text)
+{
+	struct config *c = read_text(text);
+
+	for (size_t i = 0; i < reports.count; i++)
+		print_message("unexpected: %s\n", reports.lines[i]);
+	assert_int_equal(reports.count, 0);
+	assert_non_null(c);
+	return c;
+}
+
+/* The text has just this fault. */
+static void expect_fault(const char *text, const char *line)
+{
+	struct config *c = read_text(text);
+
+	assert_null(c);
+	for (size_t i = 0; i < reports.count; i++)
+		assert_string_equal(reports.lines[i], line);
+	assert_int_equal(reports.count, 1);
+	assert_int_equal(reports.errors, 1);
+}
+
+/* The text is good and has just this warning. */
+static void expect_warning(const char *text, const char *line)
+{
+	struct config *c = read_text(text);
+
+	for (size_t i = 0; i < reports.count; i++)
+		assert_string_equal(reports.lines[i], line);
+	assert_int_equal(reports.count, 1);
+	assert_int_equal(reports.errors, 0);
+	assert_non_null(c);
+	config_free(c);
+}
+
+static bool was_said(const char *part)
+{
+	for (size_t i = 0; i < reports.count; i++) {
+		if (strstr(reports.lines[i], part))
+			return true;
+	}
+	return false;
+}
+
+/* Lines 1 and 2 of what the tests put their own lines behind. */
+#define DEFAULTS "[defaults]\nkey = secret\n"
+/* Lines 3 to 5. */
+#define CLIENT DEFAULTS "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n"
+#define SERVER DEFAULTS "[server s]\nlisten = :1\ntarget = h:2\n"
+
+/* ---- good files --------------------------------------------------------------------- */
+
+static void gives_a_client_the_defaults_of_kcptun(void **state)
+{
+	struct config *c = read_good(CLIENT);
+	const struct conf_tunnel *t = c->tunnels[0];
+
+	assert_int_equal(c->tunnel_count, 1);
+	assert_int_equal(c->daemon.loglevel, LOG_LEVEL_INFO);
+	assert_string_equal(t->name, "c");
+	assert_int_equal(t->role, ROLE_CLIENT);
+	assert_int_equal(t->line, 3);
+	assert_int_equal(t->key_len, 6);
+	assert_memory_equal(t->key, "secret", 6);
+	assert_null(t->keyfile);
+	assert_string_equal(t->crypt->name, "aes");
+	assert_string_equal(conf_modes[t->mode].name, "fast");
+	assert_int_equal(t->nodelay, 0);
+	assert_int_equal(t->interval_ms, 30);
+	assert_int_equal(t->resend, 2);
+	assert_int_equal(t->nc, 1);
+	assert_int_equal(t->conn, 1);
+	assert_int_equal(t->autoexpire_s, 0);
+	assert_int_equal(t->scavengettl_s, 600);
+	assert_int_equal(t->mtu_bytes, 1350);
+	assert_int_equal(t->ratelimit_bytes, 0);
+	assert_int_equal(t->sndwnd_segs, 128);
+	assert_int_equal(t->rcvwnd_segs, 512);
+	assert_int_equal(t->datashard, 10);
+	assert_int_equal(t->parityshard, 3);
+	assert_int_equal(t->dscp, 0);
+	assert_int_equal(t->compression, CODEC_SNAPPY);
+	assert_false(t->acknodelay);
+	assert_int_equal(t->sockbuf_bytes, 4194304);
+	assert_int_equal(t->smuxver, 2);
+	assert_int_equal(t->smuxbuf_bytes, 4194304);
+	assert_int_equal(t->framesize_bytes, 8192);
+	assert_int_equal(t->streambuf_bytes, 2097152);
+	assert_int_equal(t->keepalive_s, 10);
+	assert_int_equal(t->closewait_s, 30);
+	assert_false(t->quiet);
+	assert_false(t->qpp);
+	assert_int_equal(t->qpp_count, 61);
+	assert_int_equal(t->maxstreams, 4096);
+	config_free(c);
+}
+
+static void gives_a_server_the_windows_of_a_server(void **state)
+{
+	struct config *c = read_good(SERVER);
+	const struct conf_tunnel *t = c->tunnels[0];
+
+	assert_int_equal(t->role, ROLE_SERVER);
+	assert_int_equal(t->sndwnd_segs, 1024);
+	assert_int_equal(t->rcvwnd_segs, 1024);
+	assert_int_equal(t->maxsessions, 4096);
+	assert_string_equal(t->listen.host, "");
+	assert_string_equal(t->target.text, "h:2");
+	config_free(c);
+}
+
+static void reads_every_key_of_a_client(void **state)
+{
+	struct config *c = read_good(
+		"[daemon]\nloglevel = debug\n"
+		"[client c]\nlocaladdr = /run/a b.sock\nremoteaddr = [2001:db8::1]:100-200\n"
+		"key = a b=c:d;e\ncrypt = chacha20-poly1305\nqpp = on\nqpp-count = 7\n"
+		"mode = manual\nnodelay = 1\ninterval = 15\nresend = 3\nnc = 1\n"
+		"sndwnd = 65535\nrcvwnd = 1\nmtu = 1500\nratelimit = 2M\nacknodelay = TRUE\n"
+		"datashard = 70\nparityshard = 30\ncompression = zstd\nsmuxver = 2\n"
+		"smuxbuf = 1G\nframesize = 65535\nstreambuf = 8m\n"
+		"keepalive = 29\nclosewait = 0\nconn = 4\nautoexpire = 60\nscavengettl = -1\n"
+		"maxstreams = 9\ndscp = 46\nsockbuf = 64K\nquiet = 1\n");
+	const struct conf_tunnel *t = c->tunnels[0];
+
+	assert_int_equal(c->daemon.loglevel, LOG_LEVEL_DEBUG);
+	assert_string_equal(t->localaddr.path, "/run/a b.sock");
+	assert_null(t->localaddr.host);
+	assert_string_equal(t->remoteaddr.host, "2001:db8::1");
+	assert_int_equal(t->remoteaddr.port, 100);
+	assert_int_equal(t->remoteaddr.port_last, 200);
+	assert_int_equal(t->key_len, strlen("a b=c:d;e"));
+	assert_memory_equal(t->key, "a b=c:d;e", t->key_len);
+	assert_string_equal(t->crypt->name, "chacha20-poly1305");
+	assert_true(t->qpp);
+	assert_int_equal(t->qpp_count, 7);
+	assert_int_equal(t->mode, CONF_MODE_COUNT - 1);
+	assert_int_equal(t->nodelay, 1);
+	assert_int_equal(t->interval_ms, 15);
+	assert_int_equal(t->resend, 3);
+	assert_int_equal(t->nc, 1);
+	assert_int_equal(t->sndwnd_segs, 65535);
+	assert_int_equal(t->rcvwnd_segs, 1);
+	assert_int_equal(t->mtu_bytes, 1500);
+	assert_int_equal(t->ratelimit_bytes, 2 << 20);
+	assert_true(t->acknodelay);
+	assert_int_equal(t->datashard, 70);
+	assert_int_equal(t->parityshard, 30);
+	assert_int_equal(t->compression, CODEC_ZSTD);
+	assert_int_equal(t->smuxbuf_bytes, 1 << 30);
+	assert_int_equal(t->framesize_bytes, 65535);
+	assert_int_equal(t->streambuf_bytes, 8 << 20);
+	assert_int_equal(t->keepalive_s, 29);
+	assert_int_equal(t->closewait_s, 0);
+	assert_int_equal(t->conn, 4);
+	assert_int_equal(t->autoexpire_s, 60);
+	assert_int_equal(t->scavengettl_s, -1);
+	assert_int_equal(t->maxstreams, 9);
+	assert_int_equal(t->dscp, 46);
+	assert_int_equal(t->sockbuf_bytes, 64 << 10);
+	assert_true(t->quiet);
+	config_free(c);
+}
+
+static void every_mode_sets_its_four_numbers(void **state)
+{
+	static const struct { const char *text; unsigned v[4]; } modes[] = {
+		{ CLIENT "mode = normal\n", { 0, 40, 2, 1 } },
+		{ CLIENT "mode = fast\n", { 0, 30, 2, 1 } },
+		{ CLIENT "mode = fast2\n", { 1, 20, 2, 1 } },
+		{ CLIENT "mode = fast3\n", { 1, 10, 2, 1 } },
+		{ CLIENT "mode = manual\n", { 0, 50, 0, 0 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		struct config *c = read_good(modes[i].text);
+		const struct conf_tunnel *t = c->tunnels[0];
+
+		assert_int_equal(t->mode, i);
+		assert_int_equal(t->nodelay, modes[i].v[0]);
+		assert_int_equal(t->interval_ms, modes[i].v[1]);
+		assert_int_equal(t->resend, modes[i].v[2]);
+		assert_int_equal(t->nc, modes[i].v[3]);
+		config_free(c);
+	}
+}
+
+static void defaults_are_inherited_wherever_they_stand(void **state)
+{
+	struct config *c = read_good("[server s]\nlisten = :1\ntarget = h:2\nmtu = 1000\n"
+				     "[defaults]\nkey = k\nmtu = 1200\ndscp = 3\n"
+				     "[client c]\nlocaladdr = :1\nremoteaddr = h:2\ndscp = 4\n");
+
+	assert_int_equal(c->tunnel_count, 2);
+	assert_string_equal(c->tunnels[0]->name, "s");
+	assert_int_equal(c->tunnels[0]->mtu_bytes, 1000);
+	assert_int_equal(c->tunnels[0]->dscp, 3);
+	assert_int_equal(c->tunnels[1]->mtu_bytes, 1200);
+	assert_int_equal(c->tunnels[1]->dscp, 4);
+	config_free(c);
+}
+
+static void the_origin_of_each_value_is_kept(void **state)
+{
+	struct config *c = read_good("[defaults]\nkey = k\ndscp = 3\n"
+				     "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nmtu = 1000\n");
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	assert_int_equal(config_dump(f, c), 0);
+	fclose(f);
+	assert_non_null(strstr(text, "\nmtu = 1000 ; line 7\n"));
+	assert_non_null(strstr(text, "\ndscp = 3 ; line 3, [defaults]\n"));
+	assert_non_null(strstr(text, "\nconn = 1 ; built in\n"));
+	assert_non_null(strstr(text, "[client c]\nlocaladdr = :1 ; line 5\n"));
+	free(text);
+	config_free(c);
+}
+
+static void a_dump_reads_back_as_the_same_config(void **state)
+{
+	struct config *c = read_good(CLIENT "ratelimit = 5G\nnocomp = yes\nsmuxver = 1\n"
+				     "mode = manual\nresend = 9\ndatashard = 0\n");
+	char *text = NULL, *again = NULL;
+	struct config *d;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	config_dump(f, c);
+	fputs("key = secret\n", f);
+	fclose(f);
+	d = read_good(text);
+	f = open_memstream(&again, &n);
+	config_dump(f, d);
+	fclose(f);
+	assert_int_equal(d->tunnels[0]->ratelimit_bytes, UINT64_C(5) << 30);
+	assert_int_equal(d->tunnels[0]->compression, CODEC_NONE);
+	assert_int_equal(d->tunnels[0]->resend, 9);
+	assert_int_equal(d->tunnels[0]->datashard, 0);
+	assert_int_equal(d->tunnels[0]->parityshard, 0);
+	assert_null(strstr(text, "streambuf")); /* has no effect, so is not shown */
+	assert_non_null(strstr(again, "resend = 9"));
+	free(text);
+	free(again);
+	config_free(c);
+	config_free(d);
+}
+
+static void bom_crlf_indentation_and_comments_are_accepted(void **state)
+{
+	struct config *c = read_good("\xef\xbb\xbf# a comment\r\n\r\n  [ defaults ] ; a comment\r\n"
+				     "\tkey=k ; comment\r\n; crypt = nothing\r\n"
+				     "[client  c]\r\n  localaddr = :1\r\n  remoteaddr : h:2\r\n"
+				     "mode = fast3");
+
+	assert_string_equal(c->tunnels[0]->name, "c");
+	assert_int_equal(c->tunnels[0]->key_len, 1);
+	assert_int_equal(c->tunnels[0]->mode, 3);
+	assert_string_equal(c->tunnels[0]->remoteaddr.text, "h:2");
+	config_free(c);
+}
+
+static void yes_and_no_have_four_spellings_each(void **state)
+{
+	static const char *const yes[] = { "yes", "true", "on", "1", "Yes" };
+	static const char *const no[] = { "no", "false", "off", "0", "NO" };
+	char text[256];
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(yes); i++) {
+		bool on = i < ARRAY_LEN(yes);
+		struct config *c;
+
+		snprintf(text, sizeof(text), "%squiet = %s\n", CLIENT,
+			 on ? yes[i] : no[i - ARRAY_LEN(yes)]);
+		c = read_good(text);
+		assert_int_equal(c->tunnels[0]->quiet, on);
+		config_free(c);
+	}
+}
+
+/* ---- faults ---------------------------------------------------------------------------- */
+
+static void every_fault_is_one_line_with_its_place(void **state)
+{
+	static const struct { const char *text, *line; } faults[] = {
+		/* the file */
+		{ "", "t.ini: has no tunnel; add a section [client NAME] or [server NAME]" },
+		{ "[daemon]\n" DEFAULTS,
+		  "t.ini: has no tunnel; add a section [client NAME] or [server NAME]" },
+		{ "a = b\n" CLIENT, "t.ini:1: a key stands before the first section" },
+		{ CLIENT "hello\n",
+		  "t.ini:6: [client c] this line is no section, no comment and has no '='" },
+		{ CLIENT "hello", /* in the last line, without a newline */
+		  "t.ini:6: [client c] this line is no section, no comment and has no '='" },
+		{ CLIENT " = 1\n", "t.ini:6: [client c] there is no key before the '='" },
+		{ CLIENT "quiet = \n", "t.ini:6: [client c] quiet: has no value" },
+		{ CLIENT "quiet = y\x01\n", "t.ini:6: [client c] a control character is in this line" },
+		{ CLIENT "quiet = no\rmtu = 3\n",
+		  "t.ini:6: [client c] a control character is in this line" },
+
+		/* sections */
+		{ CLIENT "[nonsense]\nmtu = x\n", "t.ini:6: [nonsense]: unknown section; there are "
+		  "[daemon], [defaults], [client NAME] and [server NAME]" },
+		{ CLIENT "[default]\n",
+		  "t.ini:6: [default]: unknown section; did you mean [defaults]?" },
+		{ CLIENT "[serve x]\n",
+		  "t.ini:6: [serve x]: unknown section; did you mean [server NAME]?" },
+		{ CLIENT "[]\n", "t.ini:6: []: unknown section; there are "
+		  "[daemon], [defaults], [client NAME] and [server NAME]" },
+		{ CLIENT "[client]\n", "t.ini:6: [client]: the tunnel needs a name: [client NAME]" },
+		{ CLIENT "[client a b]\n", "t.ini:6: [client a b]: a name has letters, digits, "
+		  "'.', '_' and '-' only" },
+		{ CLIENT "[server x\n", "t.ini:6: the section's name has no ']' at its end" },
+		{ CLIENT "[server x] y\n", "t.ini:6: after the ']' only a comment may follow" },
+		{ CLIENT "[server c]\n", "t.ini:6: [server c]: the name is taken by [client c] at line 3" },
+		{ CLIENT "[defaults]\n",
+		  "t.ini:6: [defaults]: a second such section; the first is at line 1" },
+		{ CLIENT "[daemon x]\n", "t.ini:6: [daemon]: this section takes no name" },
+
+		/* keys in the wrong place */
+		{ CLIENT "mut = 3\n", "t.ini:6: [client c] mut: unknown key; did you mean mtu?" },
+		{ CLIENT "MTU = 3\n", "t.ini:6: [client c] MTU: unknown key; did you mean mtu?" },
+		{ CLIENT "qpp_count = 3\n",
+		  "t.ini:6: [client c] qpp_count: unknown key; did you mean qpp-count?" },
+		{ CLIENT "zzzzzz = 3\n",
+		  "t.ini:6: [client c] zzzzzz: unknown key; kcptund --help lists all" },
+		{ CLIENT "tcp = yes\n", "t.ini:6: [client c] tcp: TCP emulation is not supported; a "
+		  "tunnel is UDP" },
+		{ CLIENT "mtu = 1000\nmtu = 1001\n",
+		  "t.ini:7: [client c] mtu: is given twice, first in line 6" },
+		{ CLIENT "listen = :3\n", "t.ini:6: [client c] listen: is a server's key; a client "
+		  "takes connections on localaddr and carries them to remoteaddr" },
+		{ SERVER "remoteaddr = h:3\n", "t.ini:6: [server s] remoteaddr: is a client's key; a "
+		  "server awaits clients on listen and carries their streams to target" },
+		{ SERVER "conn = 3\n", "t.ini:6: [server s] conn: is a client's key and means nothing "
+		  "here; it may stand in [defaults]" },
+		{ CLIENT "loglevel = info\n", "t.ini:6: [client c] loglevel: belongs into [daemon]" },
+		{ CLIENT "[daemon]\nmtu = 1000\n", "t.ini:7: [daemon] mtu: is a tunnel's key: it "
+		  "belongs into [defaults] or into a tunnel" },
+
+		/* values */
+		{ CLIENT "mtu = 1501\n", "t.ini:6: [client c] mtu: 1501 is above 1500, the most allowed" },
+		{ CLIENT "mtu = 49\n", "t.ini:6: [client c] mtu: 49 is below 50, the least allowed" },
+		{ CLIENT "mtu = 0x500\n",
+		  "t.ini:6: [client c] mtu: '0x500' is not a number from 50 to 1500" },
+		{ CLIENT "mtu = 99999999999999999999\n",
+		  "t.ini:6: [client c] mtu: '99999999999999999999' is not a number from 50 to 1500" },
+		{ CLIENT "mtu = -\n", "t.ini:6: [client c] mtu: '-' is not a number from 50 to 1500" },
+		{ CLIENT "sndwnd = 65536\n", "t.ini:6: [client c] sndwnd: 65536 is above 65535: the "
+		  "window field on the wire has 16 bits" },
+		{ CLIENT "rcvwnd = 0\n",
+		  "t.ini:6: [client c] rcvwnd: 0 is below 1, the least allowed" },
+		{ CLIENT "keepalive = 30\n", "t.ini:6: [client c] keepalive: 30 is above 29: a peer "
+		  "gives up after 30 s of silence, so that a longer keepalive can never work" },
+		{ CLIENT "keepalive = 0\n",
+		  "t.ini:6: [client c] keepalive: 0 is below 1, the least allowed" },
+		{ CLIENT "scavengettl = -2\n",
+		  "t.ini:6: [client c] scavengettl: -2 is below -1, the least allowed" },
+		{ CLIENT "sockbuf = 4X\n", "t.ini:6: [client c] sockbuf: '4X' is not a number of "
+		  "bytes, such as 65536, 64K or 4M" },
+		{ CLIENT "sockbuf = K\n", "t.ini:6: [client c] sockbuf: 'K' is not a number of "
+		  "bytes, such as 65536, 64K or 4M" },
+		{ CLIENT "ratelimit = 9223372036854775807G\n", "t.ini:6: [client c] ratelimit: "
+		  "'9223372036854775807G' is not a number of bytes, such as 65536, 64K or 4M" },
+		{ CLIENT "quiet = maybe\n",
+		  "t.ini:6: [client c] quiet: 'maybe' is neither yes nor no" },
+		{ CLIENT "mode = turbo\n", "t.ini:6: [client c] mode: 'turbo' is none of normal, "
+		  "fast, fast2, fast3, manual" },
+		{ CLIENT "mode = fast # quick\n", "t.ini:6: [client c] mode: 'fast # quick' is none "
+		  "of normal, fast, fast2, fast3, manual; a comment behind a value starts with ';'" },
+		{ CLIENT "compression = gzip\n",
+		  "t.ini:6: [client c] compression: 'gzip' is none of snappy, zstd, none" },
+		{ CLIENT "[daemon]\nloglevel = loud\n",
+		  "t.ini:7: [daemon] loglevel: 'loud' is none of error, warn, info, debug" },
+		{ DEFAULTS "conn = 0\n" "[server s]\nlisten = :1\ntarget = h:2\n",
+		  "t.ini:3: [defaults] conn: 0 is below 1, the least allowed" },
+
+		/* between keys */
+		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n", "t.ini:1: [client c] key: is "
+		  "missing, as is keyfile; both ends need the same, make one with: openssl rand "
+		  "-base64 24" },
+		{ CLIENT "key = a\nkeyfile = b\n",
+		  "t.ini:7: [client c] keyfile: stands beside key in line 6; give one of them" },
+		{ DEFAULTS "[client c]\nlocaladdr = :1\n", "t.ini:3: [client c] remoteaddr: is "
+		  "missing; for example remoteaddr = vps.example.net:29900" },
+		{ CLIENT "datashard = 200\nparityshard = 56\n", "t.ini:6: [client c] datashard: "
+		  "datashard + parityshard is 256; at most 255 shards make a set" },
+		{ CLIENT "parityshard = 246\n", "t.ini:6: [client c] parityshard: datashard + "
+		  "parityshard is 256; at most 255 shards make a set" },
+		{ CLIENT "mtu = 77\n", "t.ini:6: [client c] mtu: an mtu of 77 is below 78: aes takes "
+		  "20, error correction 8 and KCP 50" },
+		{ CLIENT "mtu = 85\ncrypt = aes-128-gcm\n", "t.ini:6: [client c] mtu: an mtu of 85 is "
+		  "below 86: aes-128-gcm takes 28, error correction 8 and KCP 50" },
+		{ CLIENT "smuxbuf = 1M\n", "t.ini:6: [client c] smuxbuf: streambuf, 2097152, is above "
+		  "smuxbuf, 1048576: one stream cannot hold more than the session" },
+		{ CLIENT "nocomp = yes\ncompression = zstd\n",
+		  "t.ini:6: [client c] nocomp: contradicts compression in line 7" },
+		{ CLIENT "nocomp = no\ncompression = none\n",
+		  "t.ini:6: [client c] nocomp: contradicts compression in line 7" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+		expect_fault(faults[i].text, faults[i].line);
+}
+
+static void an_unknown_cipher_is_answered_with_the_list(void **state)
+{
+	assert_null(read_text(CLIENT "crypt = rot13\n"));
+	assert_int_equal(reports.count, 1);
+	for (size_t i = 0; i < seal_method_count; i++)
+		assert_true(was_said(seal_methods[i].name));
+}
+
+static void the_least_mtu_follows_the_cipher_and_fec(void **state)
+{
+	config_free(read_good(CLIENT "mtu = 78\n"));
+	config_free(read_good(CLIENT "mtu = 70\nparityshard = 0\n"));
+	config_free(read_good(CLIENT "mtu = 86\ncrypt = aes-128-gcm\n"));
+	config_free(read_good(CLIENT "mtu = 50\ncrypt = null\ndatashard = 0\n"));
+	assert_null(read_text(CLIENT "mtu = 69\nparityshard = 0\n"));
+}
+
+static void addresses_without_sense_are_refused(void **state)
+{
+	static const struct { const char *line, *fault; } bad[] = {
+		{ "localaddr = 127.0.0.1", "'127.0.0.1' has no port; write host:port, or a path" },
+		{ "localaddr = 127.0.0.1:0", "'0' is no port: 1 to 65535" },
+		{ "localaddr = 127.0.0.1:65536", "'65536' is no port" },
+		{ "localaddr = 127.0.0.1:http", "'http' is no port" },
+		{ "localaddr = 127.0.0.1:1-2", "takes one port, not the range 1-2" },
+		{ "localaddr = ::1:80", "an IPv6 address goes in brackets" },
+		{ "localaddr = [::1", "a ']' is missing" },
+		{ "localaddr = [::1]", "'[::1]' has no port" },
+		{ "localaddr = [::1]80", "'[::1]80' has no port" },
+		{ "localaddr = [1.2.3.4]:80", "'1.2.3.4' in brackets is no IPv6 address" },
+		{ "localaddr = [::1%]:80", "'::1%' in brackets is no IPv6 address" },
+		{ "localaddr = []:80", "'' in brackets is no IPv6 address" },
+		{ "localaddr = 1.2.3:80", "'1.2.3' is no IPv4 address" },
+		{ "localaddr = 1.2.3.256:80", "'1.2.3.256' is no IPv4 address" },
+		{ "localaddr = *:80", "every local address is written :PORT" },
+		{ "localaddr = a b:80", "'a b' is no host name" },
+		{ "localaddr = /123456789012345678901234567890123456789012345678901234567890"
+		  "123456789012345678901234567890123456789012345678", "longer than 107 bytes" },
+		{ "remoteaddr = :80", "the host before the port is missing" },
+		{ "remoteaddr = h:2-1", "the port range 2-1 ends before it starts" },
+		{ "remoteaddr = h:1-", "'1-' is no port range: 1 to 65535, or first-last" },
+		{ "remoteaddr = h:-1", "'-1' is no port range" },
+		{ "remoteaddr = h:1-2-3", "'1-2-3' is no port range" },
+		{ "remoteaddr = /run/x", "is UDP and takes host:port, not a path" },
+	};
+	char text[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		bool local = bad[i].line[0] == 'l';
+
+		snprintf(text, sizeof(text), "%s[client c]\n%s\n%s\n", DEFAULTS, bad[i].line,
+			 local ? "remoteaddr = h:2" : "localaddr = :1");
+		assert_null(read_text(text));
+		assert_int_equal(reports.count, 1);
+		assert_true(was_said(bad[i].fault));
+		assert_true(was_said("t.ini:4: [client c] "));
+	}
+}
+
+static void long_lines_are_told_and_never_cut(void **state)
+{
+	char text[1024], key[400];
+	struct config *c;
+
+	for (size_t n = 180; n < sizeof(key) - 1; n++) {
+		memset(key, 'k', n);
+		key[n] = '\0';
+		snprintf(text, sizeof(text), "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = %s\n",
+			 key);
+		c = read_text(text);
+		if (c) { /* then all of it is there */
+			assert_int_equal(c->tunnels[0]->key_len, n);
+			assert_memory_equal(c->tunnels[0]->key, key, n);
+			config_free(c);
+		} else {
+			assert_true(was_said("t.ini:4: [client c] the line has "));
+			assert_false(was_said("kkk"));
+		}
+	}
+	assert_null(c); /* 400 characters are too many for Debian's inih */
+}
+
+static void a_long_comment_is_no_long_line(void **state)
+{
+	char text[2048] = CLIENT "# ";
+	struct config *c;
+
+	memset(text + strlen(text), 'x', 1000);
+	c = read_good(text);
+	config_free(c);
+}
+
+static void all_faults_come_at_once_in_the_order_of_the_file(void **state)
+{
+	int last = 0;
+
+	assert_null(read_text("[server s]\nlisten = [::]:1\ntarget = h:2\nmtu = 1\n"
+			      "[defaults]\nkey = k\nkeepalive = 40\nmdoe = fast\n"
+			      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\ndscp = 64\n"
+			      "[server u]\nlisten = 0.0.0.0:1\ntarget = h:2\n"));
+	assert_int_equal(reports.count, 5);
+	for (size_t i = 0; i < reports.count; i++) {
+		int line = 0;
+
+		assert_int_equal(sscanf(reports.lines[i], "t.ini:%d:", &line), 1);
+		assert_true(line > last);
+		last = line;
+	}
+	assert_true(was_said("t.ini:4:"));
+	assert_true(was_said("t.ini:7: [defaults] keepalive"));
+	assert_true(was_said("t.ini:8: [defaults] mdoe"));
+	assert_true(was_said("t.ini:12:"));
+	assert_true(was_said("t.ini:14: [server u] listen: 0.0.0.0:1 collides with [::]:1 of [server s] "
+			     "in line 2"));
+}
+
+static void a_fault_of_the_defaults_is_told_once(void **state)
+{
+	expect_fault("[defaults]\nkey = k\nmtu = 60\n"
+		     "[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
+		     "[client b]\nlocaladdr = :2\nremoteaddr = h:2\n",
+		     "t.ini:3: [defaults] mtu: an mtu of 60 is below 78: aes takes 20, error "
+		     "correction 8 and KCP 50");
+}
+
+static void the_key_is_never_printed(void **state)
+{
+	static const char *const texts[] = {
+		"[client c]\nkey = hunter2hunter2\nkey = hunter2hunter2\nkeyfile = x\nlocaladdr = 1\n",
+		"[daemon]\nkey = hunter2hunter2\n",
+		"[client c]\nkey = \"hunter2hunter2\"\nlocaladdr = :1\nremoteaddr = h:2\n",
+		"[client c]\nkey hunter2hunter2\n",
+		"[client c]\nkey = hunter2hunter2\x01\n",
+		"key = hunter2hunter2\n",
+		"[client c]\nkye = hunter2hunter2\n",
+	};
+	char *text = NULL;
+	size_t n;
+	FILE *f;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct config *c = read_text(texts[i]);
+
+		assert_true(reports.count > 0);
+		assert_false(was_said("hunter"));
+		if (!c)
+			continue;
+		f = open_memstream(&text, &n);
+		config_dump(f, c);
+		fclose(f);
+		assert_null(strstr(text, "hunter"));
+		assert_non_null(strstr(text, "; key = (not shown)"));
+		free(text);
+		config_free(c);
+	}
+}
+
+/* ---- tunnels on one address ------------------------------------------------------------ */
+
+static bool collide(const char *a, const char *b)
+{
+	char text[512];
+	struct config *c;
+	bool told;
+
+	snprintf(text, sizeof(text), "%s[server a]\nlisten = %s\ntarget = h:1\n"
+		 "[server b]\nlisten = %s\ntarget = h:1\n", DEFAULTS, a, b);
+	c = read_text(text);
+	told = reports.count == 1 && was_said("t.ini:7: [server b] listen: ") &&
+	       was_said(" of [server a] in line 4");
+	assert_int_equal(c == NULL, told);
+	assert_int_equal(reports.count, told);
+	config_free(c);
+	return told;
+}
+
+static void servers_on_one_address_are_told(void **state)
+{
+	static const struct { const char *a, *b; bool collide; } pairs[] = {
+		{ "1.2.3.4:80", "1.2.3.4:80", true },
+		{ "1.2.3.4:80", "1.2.3.4:81", false },
+		{ "1.2.3.4:80", "1.2.3.5:80", false },
+		{ "1.2.3.4:80-90", "1.2.3.4:90-99", true },
+		{ "1.2.3.4:80-90", "1.2.3.4:91-99", false },
+		{ "1.2.3.4:1-65535", "1.2.3.4:7", true },
+		{ ":80", "1.2.3.4:80", true },
+		{ ":80", "[::1]:80", true },
+		{ ":80", "somewhere:80", true },
+		{ "[::]:80", "0.0.0.0:80", true },
+		{ "0.0.0.0:80", "1.2.3.4:80", true },
+		{ "0.0.0.0:80", "[::1]:80", false },
+		{ "[::1]:80", "[0:0::0:1]:80", true },
+		{ "[::ffff:1.2.3.4]:80", "1.2.3.4:80", true },
+		{ "[::ffff:0.0.0.0]:80", "1.2.3.4:80", true },
+		{ "[fe80::1%a]:80", "[fe80::1%b]:80", false },
+		{ "[fe80::1%a]:80", "[fe80::1%a]:80", true },
+		{ "Host.example:80", "host.EXAMPLE:80", true },
+		{ "host.example:80", "other.example:80", false },
+		{ "host.example:80", "1.2.3.4:80", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		assert_int_equal(collide(pairs[i].a, pairs[i].b), pairs[i].collide);
+		assert_int_equal(collide(pairs[i].b, pairs[i].a), pairs[i].collide);
+	}
+}
+
+static void clients_on_one_address_are_told_but_not_beside_a_server(void **state)
+{
+	config_free(read_good(CLIENT "[server s]\nlisten = :1\ntarget = h:2\n"));
+	expect_fault(CLIENT "[client d]\nlocaladdr = 127.0.0.1:1\nremoteaddr = h:2\n",
+		     "t.ini:7: [client d] localaddr: 127.0.0.1:1 collides with :1 of [client c] in "
+		     "line 4");
+	expect_fault(DEFAULTS "[client a]\nlocaladdr = /run/x\nremoteaddr = h:2\n"
+		     "[client b]\nlocaladdr = /run/x\nremoteaddr = h:2\n",
+		     "t.ini:7: [client b] localaddr: /run/x collides with /run/x of [client a] in "
+		     "line 4");
+	config_free(read_good(DEFAULTS "[client a]\nlocaladdr = /run/x\nremoteaddr = h:2\n"
+			      "[client b]\nlocaladdr = /run/y\nremoteaddr = h:2\n"
+			      "[client d]\nlocaladdr = :9\nremoteaddr = h:2\n"));
+}
+
+static void an_inherited_address_serves_one_tunnel(void **state)
+{
+	expect_fault("[defaults]\nkey = k\nlisten = :80\ntarget = h:2\n[server a]\n[server b]\n",
+		     "t.ini:3: [defaults] listen: :80 is inherited by [server a] and by [server b]; "
+		     "each needs its own");
+}
+
+/* ---- warnings ------------------------------------------------------------------------------ */
+
+static void keys_without_effect_are_told(void **state)
+{
+	static const struct { const char *text, *line; } warnings[] = {
+		{ CLIENT "interval = 20\n",
+		  "t.ini:6: [client c] interval: has no effect without mode = manual" },
+		{ CLIENT "nodelay = 1\n",
+		  "t.ini:6: [client c] nodelay: has no effect without mode = manual" },
+		{ CLIENT "resend = 1\n",
+		  "t.ini:6: [client c] resend: has no effect without mode = manual" },
+		{ CLIENT "nc = 1\n", "t.ini:6: [client c] nc: has no effect without mode = manual" },
+		{ CLIENT "scavengettl = 1\n",
+		  "t.ini:6: [client c] scavengettl: has no effect without autoexpire" },
+		{ CLIENT "qpp-count = 7\n",
+		  "t.ini:6: [client c] qpp-count: has no effect without qpp = yes" },
+		{ CLIENT "smuxver = 1\nstreambuf = 1M\n",
+		  "t.ini:7: [client c] streambuf: has no effect with smuxver = 1" },
+		{ SERVER "smuxver = 1\n", "t.ini:6: [server s] smuxver: has no effect in a server, "
+		  "which follows each client" },
+		{ CLIENT "qpp = yes\nqpp-count = 64\n", "t.ini:7: [client c] qpp-count: 64 is even, "
+		  "which makes QPP weak; take a prime, such as 61" },
+		{ CLIENT "streambuf = 8000\n", "t.ini:6: [client c] streambuf: framesize, 8192, is "
+		  "above streambuf, 8000: a frame so large will not be sent to a peer with the same "
+		  "streambuf" },
+		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = it's a secrect\n",
+		  "t.ini:4: [client c] key: is the one built into kcptun, which everybody knows; "
+		  "make one with: openssl rand -base64 24" },
+		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = \"k\"\n",
+		  "t.ini:4: [client c] key: the quotes around it are part of it" },
+		/* settled in [defaults]: once, and only if no tunnel has a use for it */
+		{ "[defaults]\nkey = k\ninterval = 20\n"
+		  "[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
+		  "[client b]\nlocaladdr = :2\nremoteaddr = h:2\n",
+		  "t.ini:3: [defaults] interval: has no effect without mode = manual" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(warnings); i++)
+		expect_warning(warnings[i].text, warnings[i].line);
+}
+
+static void a_default_that_one_tunnel_uses_is_no_warning(void **state)
+{
+	config_free(read_good("[defaults]\nkey = k\ninterval = 20\nsmuxver = 1\n"
+			      "[client a]\nlocaladdr = :1\nremoteaddr = h:2\nmode = manual\n"
+			      "[server b]\nlisten = :2\ntarget = h:2\n"));
+	config_free(read_good(CLIENT "autoexpire = 1\nscavengettl = 1\n"));
+}
+
+/* ---- what is given closer to the tunnel holds ------------------------------------------------ */
+
+static enum codec_kind compression_of(const char *defaults, const char *own)
+{
+	char text[256];
+	enum codec_kind kind;
+	struct config *c;
+
+	snprintf(text, sizeof(text), "[defaults]\nkey = k\n%s\n[client c]\nlocaladdr = :1\n"
+		 "remoteaddr = h:2\n%s\n", defaults, own);
+	c = read_good(text);
+	kind = c->tunnels[0]->compression;
+	assert_int_equal(c->tunnels[0]->nocomp, kind == CODEC_NONE);
+	config_free(c);
+	return kind;
+}
+
+static void nocomp_and_compression_override_each_other(void **state)
+{
+	assert_int_equal(compression_of("", ""), CODEC_SNAPPY);
+	assert_int_equal(compression_of("", "nocomp = yes"), CODEC_NONE);
+	assert_int_equal(compression_of("nocomp = yes", ""), CODEC_NONE);
+	assert_int_equal(compression_of("", "nocomp = yes\ncompression = none"), CODEC_NONE);
+	assert_int_equal(compression_of("", "nocomp = no\ncompression = zstd"), CODEC_ZSTD);
+	assert_int_equal(compression_of("nocomp = yes", "compression = zstd"), CODEC_ZSTD);
+	assert_int_equal(compression_of("compression = zstd", "nocomp = yes"), CODEC_NONE);
+	assert_int_equal(compression_of("compression = none", "nocomp = no"), CODEC_SNAPPY);
+	assert_int_equal(compression_of("nocomp = yes", "nocomp = no"), CODEC_SNAPPY);
+}
+
+static void one_zero_turns_fec_off(void **state)
+{
+	struct config *c = read_good(CLIENT "parityshard = 0\n");
+
+	assert_int_equal(c->tunnels[0]->datashard, 0);
+	assert_int_equal(c->tunnels[0]->parityshard, 0);
+	config_free(c);
+	c = read_good(CLIENT "datashard = 252\n");
+	assert_int_equal(c->tunnels[0]->datashard + c->tunnels[0]->parityshard, 255);
+	config_free(c);
+}
+
+/* ---- keyfiles --------------------------------------------------------------------------------- */
+
+#define KEYFILE_CLIENT "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkeyfile = k\n"
+
+static void give_keyfile(const void *bytes, size_t n, mode_t mode)
+{
+	unlink("k");
+	write_file("k", bytes, n);
+	assert_int_equal(chmod("k", mode), 0);
+}
+
+static void a_keyfile_loses_one_newline_and_nothing_else(void **state)
+{
+	static const struct { const char *bytes; size_t n, key; } files[] = {
+		{ "abc", 3, 3 },
+		{ "abc\n", 4, 3 },
+		{ "abc\n\n", 5, 4 },
+		{ " a\0b \n", 6, 5 },
+		{ "\n\n", 2, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		struct config *c;
+
+		give_keyfile(files[i].bytes, files[i].n, 0600);
+		c = read_good(KEYFILE_CLIENT);
+		assert_int_equal(c->tunnels[0]->key_len, files[i].key);
+		assert_memory_equal(c->tunnels[0]->key, files[i].bytes, files[i].key);
+		assert_string_equal(c->tunnels[0]->keyfile, "k");
+		config_free(c);
+	}
+}
+
+static void a_keyfile_that_cannot_be_used_is_a_fault(void **state)
+{
+	static char big[(64 << 10) + 1];
+
+	unlink("k");
+	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k cannot be opened: No such file or "
+		     "directory");
+	give_keyfile("", 0, 0600);
+	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is empty; make a key with: "
+		     "openssl rand -base64 24 > k");
+	give_keyfile("\n", 1, 0600);
+	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is empty; make a key with: "
+		     "openssl rand -base64 24 > k");
+	memset(big, 'x', sizeof(big));
+	give_keyfile(big, sizeof(big), 0600);
+	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is larger than 64 KiB");
+	give_keyfile(big, sizeof(big) - 1, 0600);
+	config_free(read_good(KEYFILE_CLIENT));
+	unlink("k");
+	assert_int_equal(mkfifo("k", 0600), 0); /* must not hold us up */
+	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is not a regular file");
+	unlink("k");
+}
+
+static void a_doubtful_keyfile_is_told(void **state)
+{
+	give_keyfile("abc\n", 4, 0644);
+	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k can be read by every user; "
+		       "chmod o= it");
+	give_keyfile("abc\r\n", 5, 0600);
+	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k has a carriage return at its "
+		       "end, which is part of the key");
+	unlink("k");
+}
+
+static void key_and_keyfile_override_each_other(void **state)
+{
+	struct config *c;
+
+	give_keyfile("file\n", 5, 0600);
+	c = read_good(CLIENT "keyfile = k\n");
+	assert_int_equal(c->tunnels[0]->key_len, 4);
+	assert_memory_equal(c->tunnels[0]->key, "file", 4);
+	config_free(c);
+	c = read_good("[defaults]\nkeyfile = missing\n"
+		      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = own\n");
+	assert_memory_equal(c->tunnels[0]->key, "own", 3);
+	assert_null(c->tunnels[0]->keyfile);
+	config_free(c);
+	unlink("k");
+}
+
+static void a_relative_keyfile_starts_at_the_config(void **state)
+{
+	struct config *c;
+
+	assert_int_equal(mkdir("d", 0700), 0);
+	write_file("d/k", "deep", 4);
+	chmod("d/k", 0600);
+	write_file("d/t.ini", KEYFILE_CLIENT, strlen(KEYFILE_CLIENT));
+	forget_reports();
+	c = config_read("d/t.ini", note, NULL);
+	assert_non_null(c);
+	assert_string_equal(c->tunnels[0]->keyfile, "d/k");
+	assert_memory_equal(c->tunnels[0]->key, "deep", 4);
+	config_free(c);
+	unlink("d/k");
+	unlink("d/t.ini");
+	rmdir("d");
+}
+
+/* ---- hostile files ------------------------------------------------------------------------------ */
+
+static void files_that_are_none_are_refused(void **state)
+{
+	static char big[(1 << 20) + 1];
+
+	forget_reports();
+	assert_null(config_read("no/such/file", note, NULL));
+	assert_string_equal(reports.lines[0], "no/such/file: cannot be opened: No such file or directory");
+	forget_reports();
+	assert_null(config_read("/", note, NULL));
+	assert_string_equal(reports.lines[0], "/: cannot be read: Is a directory");
+	memset(big, '\n', sizeof(big));
+	assert_null(read_bytes(big, sizeof(big)));
+	assert_string_equal(reports.lines[0], "t.ini: is larger than 1024 KiB");
+	assert_null(read_bytes(CLIENT "\0", sizeof(CLIENT)));
+	assert_string_equal(reports.lines[0], "t.ini: is not a text file: it has NUL bytes");
+}
+
+static void faults_without_end_end(void **state)
+{
+	static char text[1 << 19];
+	size_t n = 0;
+
+	for (unsigned i = 0; n < sizeof(text) - 64; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "[client c%u]\nx%u = 1\n", i, i);
+	assert_null(read_bytes(text, n));
+	assert_int_equal(reports.count, 1000);
+}
+
+static void messages_quote_little_and_nothing_harmful(void **state)
+{
+	char text[400] = CLIENT "[";
+
+	memset(text + strlen(text), 'x', 300);
+	strcat(text, "\x1b]\n");
+	assert_null(read_text(text));
+	assert_true(was_said("control character"));
+	memset(text, 0, sizeof(text));
+	strcpy(text, CLIENT "[");
+	memset(text + strlen(text), 'x', 300);
+	strcat(text, "]\n");
+	assert_null(read_text(text));
+	assert_true(was_said("xxx...: unknown section"));
+	assert_true(strlen(reports.lines[0]) < 200);
+}
+
+/* ---- the table and the files in conf/ -------------------------------------------------------------- */
+
+static char *read_source(const char *name)
+{
+	const char *root = getenv("KT_SOURCE");
+	char path[4096], *text = calloc(1, 1 << 16);
+	FILE *f;
+
+	assert_non_null(root);
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(fread(text, 1, (1 << 16) - 1, f) > 0);
+	fclose(f);
+	return text;
+}
+
+static void every_key_is_described(void **state)
+{
+	struct conf_key_info info;
+	char buf[CONF_DESCRIBE_BYTES];
+
+	for (size_t i = 0; i < conf_key_count(); i++) {
+		conf_key_describe(i, &info, buf, sizeof(buf));
+		assert_true(strlen(info.name) > 0);
+		assert_true(strlen(info.type) > 0);
+		assert_true(strlen(info.help) > 10);
+		assert_non_null(strstr("client server both daemon", info.roles));
+		assert_non_null(info.dflt);
+	}
+}
+
+static void the_help_names_every_key_with_its_default(void **state)
+{
+	struct conf_key_info info;
+	char buf[CONF_DESCRIBE_BYTES], *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	config_print_help(f);
+	fclose(f);
+	for (size_t i = 0; i < conf_key_count(); i++) {
+		char needle[64];
+		const char *at;
+
+		conf_key_describe(i, &info, buf, sizeof(buf));
+		snprintf(needle, sizeof(needle), "\n  %s ", info.name);
+		at = i == 0 ? text : strstr(text, needle);
+		assert_non_null(at);
+		assert_non_null(strstr(at, info.type));
+		assert_non_null(strstr(at, info.help));
+		assert_non_null(strstr(at, info.dflt));
+	}
+	free(text);
+}
+
+/* The comment lines above the line that starts at `line`, as one line. */
+static void comment_above(const char *text, const char *line, char *out, size_t cap)
+{
+	const char *start = line;
+	size_t n = 0;
+
+	while (start > text + 1) {
+		const char *before = start - 1;
+
+		while (before > text && before[-1] != '\n')
+			before--;
+		if (*before != '#')
+			break;
+		start = before;
+	}
+	for (; start < line && n + 1 < cap; start++) {
+		bool mark = *start == '#' || *start == '\n';
+
+		if (!(mark || *start == ' ') || (n > 0 && out[n - 1] != ' '))
+			out[n++] = mark ? ' ' : *start;
+	}
+	out[n] = '\0';
+}
+
+static void expect_in_sample(const char *text, const struct conf_key_info *info, const char *dflt)
+{
+	char line[128], comment[1024], type[128];
+	const char *at;
+
+	snprintf(line, sizeof(line), "\n;%s =%s%s%s", info->name, dflt[0] ? " " : "", dflt,
+		 dflt[0] ? "\n" : "");
+	at = strstr(text, line);
+	if (!at)
+		print_message("missing in the sample: %s\n", line + 1);
+	assert_non_null(at);
+	comment_above(text, at + 1, comment, sizeof(comment));
+	snprintf(type, sizeof(type), "(%s)", info->type);
+	if (!strcasestr(comment, info->help) || !strstr(comment, type))
+		print_message("above %s: '%s' lacks '%s %s'\n", line + 1, comment, info->help, type);
+	assert_non_null(strcasestr(comment, info->help));
+	assert_non_null(strstr(comment, type));
+}
+
+static void the_sample_file_agrees_with_the_table(void **state)
+{
+	char *text = read_source("conf/kcptun.ini");
+	struct conf_key_info info;
+	char buf[CONF_DESCRIBE_BYTES];
+
+	for (size_t i = 0; i < conf_key_count(); i++) {
+		conf_key_describe(i, &info, buf, sizeof(buf));
+		expect_in_sample(text, &info, conf_key_default(i, ROLE_CLIENT));
+		expect_in_sample(text, &info, conf_key_default(i, ROLE_SERVER));
+	}
+	for (size_t i = 0; i < seal_method_count; i++)
+		assert_non_null(strstr(text, seal_methods[i].name));
+	free(text);
+}
+
+/* Without the semicolons the sample is a config: all that it says is understood. */
+static void the_sample_file_without_its_semicolons_is_good(void **state)
+{
+	char *text = read_source("conf/kcptun.ini"), *live = calloc(1, 1 << 16), *save;
+	struct config *c;
+
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		size_t len = strlen(line);
+
+		if (strcmp(line, ";key =") == 0)
+			strcat(live, "key = k\n");
+		else if (line[len - 1] != '=')
+			strcat(strcat(live, line + (line[0] == ';')), "\n");
+	}
+	c = read_text(live);
+	assert_int_equal(reports.errors, 0);
+	assert_non_null(c);
+	assert_int_equal(c->tunnel_count, 2);
+	assert_string_equal(c->tunnels[0]->name, "home");
+	assert_string_equal(c->tunnels[1]->name, "office");
+	config_free(c);
+	free(live);
+	free(text);
+}
+
+static void the_sample_file_as_it_is_wants_a_tunnel(void **state)
+{
+	char *text = read_source("conf/kcptun.ini");
+
+	expect_fault(text, "t.ini: has no tunnel; add a section [client NAME] or [server NAME]");
+	free(text);
+}
+
+static void the_demo_holds_both_ends_of_a_tunnel(void **state)
+{
+	char *text = read_source("conf/demo.ini");
+	struct config *c = read_good(text);
+	const struct conf_tunnel *near = c->tunnels[0], *far = c->tunnels[1];
+
+	assert_int_equal(c->tunnel_count, 2);
+	assert_int_equal(near->role, ROLE_CLIENT);
+	assert_int_equal(far->role, ROLE_SERVER);
+	assert_string_equal(near->localaddr.text, "127.0.0.1:12948");
+	assert_string_equal(near->remoteaddr.text, far->listen.text);
+	assert_string_equal(far->target.text, "127.0.0.1:8080");
+	assert_string_equal(conf_modes[near->mode].name, "fast3");
+	assert_int_equal(near->key_len, far->key_len);
+	assert_memory_equal(near->key, far->key, far->key_len);
+	config_free(c);
+	free(text);
+}
+
+/* ---- main --------------------------------------------------------------------------------------- */
+
+static char folder[] = "/tmp/test_config.XXXXXX";
+
+static int enter_folder(void **state)
+{
+	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave_folder(void **state)
+{
+	forget_reports();
+	unlink("t.ini");
+	return chdir("/") == 0 ? rmdir(folder) : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gives_a_client_the_defaults_of_kcptun),
+		cmocka_unit_test(gives_a_server_the_windows_of_a_server),
+		cmocka_unit_test(reads_every_key_of_a_client),
+		cmocka_unit_test(every_mode_sets_its_four_numbers),
+		cmocka_unit_test(defaults_are_inherited_wherever_they_stand),
+		cmocka_unit_test(the_origin_of_each_value_is_kept),
+		cmocka_unit_test(a_dump_reads_back_as_the_same_config),
+		cmocka_unit_test(bom_crlf_indentation_and_comments_are_accepted),
+		cmocka_unit_test(yes_and_no_have_four_spellings_each),
+		cmocka_unit_test(every_fault_is_one_line_with_its_place),
+		cmocka_unit_test(an_unknown_cipher_is_answered_with_the_list),
+		cmocka_unit_test(the_least_mtu_follows_the_cipher_and_fec),
+		cmocka_unit_test(addresses_without_sense_are_refused),
+		cmocka_unit_test(long_lines_are_told_and_never_cut),
+		cmocka_unit_test(a_long_comment_is_no_long_line),
+		cmocka_unit_test(all_faults_come_at_once_in_the_order_of_the_file),
+		cmocka_unit_test(a_fault_of_the_defaults_is_told_once),
+		cmocka_unit_test(the_key_is_never_printed),
+		cmocka_unit_test(servers_on_one_address_are_told),
+		cmocka_unit_test(clients_on_one_address_are_told_but_not_beside_a_server),
+		cmocka_unit_test(an_inherited_address_serves_one_tunnel),
+		cmocka_unit_test(keys_without_effect_are_told),
+		cmocka_unit_test(a_default_that_one_tunnel_uses_is_no_warning),
+		cmocka_unit_test(nocomp_and_compression_override_each_other),
+		cmocka_unit_test(one_zero_turns_fec_off),
+		cmocka_unit_test(a_keyfile_loses_one_newline_and_nothing_else),
+		cmocka_unit_test(a_keyfile_that_cannot_be_used_is_a_fault),
+		cmocka_unit_test(a_doubtful_keyfile_is_told),
+		cmocka_unit_test(key_and_keyfile_override_each_other),
+		cmocka_unit_test(a_relative_keyfile_starts_at_the_config),
+		cmocka_unit_test(files_that_are_none_are_refused),
+		cmocka_unit_test(faults_without_end_end),
+		cmocka_unit_test(messages_quote_little_and_nothing_harmful),
+		cmocka_unit_test(every_key_is_described),
+		cmocka_unit_test(the_help_names_every_key_with_its_default),
+		cmocka_unit_test(the_sample_file_agrees_with_the_table),
+		cmocka_unit_test(the_sample_file_without_its_semicolons_is_good),
+		cmocka_unit_test(the_sample_file_as_it_is_wants_a_tunnel),
+		cmocka_unit_test(the_demo_holds_both_ends_of_a_tunnel),
+	};
+
+	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
