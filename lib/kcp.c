@@ -655,9 +655,10 @@ static void pace_refill(struct kcp *k)
 	k->credit_us = k->now_us;
 	k->pace_at = 0;
 	burst = pace_burst(k);
-	k->credit += (int64_t)(k->rate * elapsed);
-	if (k->rate == 0 || k->credit > burst)
+	if (k->rate == 0 || k->credit >= burst - (int64_t)(k->rate * elapsed))
 		k->credit = burst;
+	else
+		k->credit += (int64_t)(k->rate * elapsed);
 }
 
 /* Debt is bounded: acknowledgements are never held, and a flood of them must
@@ -1904,6 +1905,7 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 	k->mss = cfg->mtu - KCP_OVERHEAD;
 	k->now_us = now_us;
 	k->credit_us = now_us;
+	k->credit = INT64_MAX; /* a burst, once its size is known */
 	k->rmt_wnd = KCP_RMT_WND_INITIAL;
 	k->told_wnd = cfg->rcv_wnd;
 	k->rto_us = (uint32_t)RTO_INITIAL_US;
