@@ -94,7 +94,7 @@ void conf_hint_key(const char *name, unsigned where, char *why)
 
 	for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
 		if (strcmp(foreign[i].name, name) == 0) {
-			conf_wrong(why, "%s", foreign[i].text);
+			conf_why(why, "%s", foreign[i].text);
 			return;
 		}
 	}
@@ -104,7 +104,7 @@ void conf_hint_key(const char *name, unsigned where, char *why)
 	}
 	nearest = conf_nearest(name, names, count);
 	if (nearest)
-		conf_wrong(why, "unknown key; did you mean %s?", nearest);
+		conf_why(why, "unknown key; did you mean %s?", nearest);
 	else
-		conf_wrong(why, "unknown key; kcptund --help lists all");
+		conf_why(why, "unknown key; kcptund --help lists all");
 }

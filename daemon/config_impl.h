@@ -155,8 +155,10 @@ void conf_report(struct conf_reporter *r, enum conf_severity severity, struct co
 /* Text from the file fit for a message: short, no control characters. */
 enum { CONF_QUOTE_BYTES = 64 };
 const char *conf_quote(char buf[static CONF_QUOTE_BYTES], const char *text);
-/* Write a sentence into `why` (CONF_WHY_BYTES); always false. */
-bool conf_wrong(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Write a sentence into `why` (CONF_WHY_BYTES). */
+void conf_why(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same, and false: the result of what it explains. */
+#define conf_wrong(...) (conf_why(__VA_ARGS__), false)
 #define conf_fault(r, at, ...) conf_report(r, CONF_ERROR, at, __VA_ARGS__)
 #define conf_warn(r, at, ...) conf_report(r, CONF_WARNING, at, __VA_ARGS__)
 

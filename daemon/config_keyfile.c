@@ -27,9 +27,9 @@ static int open_regular(const char *path, struct stat *st, char *why)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0 || fstat(fd, st) < 0) {
-		conf_wrong(why, "%s cannot be opened: %s", path, strerror(errno));
+		conf_why(why, "%s cannot be opened: %s", path, strerror(errno));
 	} else if (!S_ISREG(st->st_mode)) {
-		conf_wrong(why, "%s is not a regular file", path);
+		conf_why(why, "%s is not a regular file", path);
 	} else {
 		return fd;
 	}
@@ -65,9 +65,9 @@ static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warn
 {
 	warning[0] = '\0';
 	if (st->st_mode & S_IROTH)
-		conf_wrong(warning, "%s can be read by every user; chmod o= it", t->keyfile);
+		conf_why(warning, "%s can be read by every user; chmod o= it", t->keyfile);
 	else if (t->key[t->key_len - 1] == '\r')
-		conf_wrong(warning, "%s has a carriage return at its end, which is part of the key",
+		conf_why(warning, "%s has a carriage return at its end, which is part of the key",
 			   t->keyfile);
 }
 

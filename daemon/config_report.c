@@ -116,14 +116,13 @@ void conf_report(struct conf_reporter *r, enum conf_severity severity, struct co
 		remember(r, severity, at.line, line);
 }
 
-bool conf_wrong(char *why, const char *fmt, ...)
+void conf_why(char *why, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(why, CONF_WHY_BYTES, fmt, ap);
 	va_end(ap);
-	return false;
 }
 
 const char *conf_quote(char buf[static CONF_QUOTE_BYTES], const char *text)

@@ -27,13 +27,13 @@ static char *slurp_into(int fd, size_t max, size_t *len, char *buf, char *why)
 	do {
 		got = read(fd, buf + n, max + 1 - n);
 		if (got < 0 && errno != EINTR) {
-			conf_wrong(why, "cannot be read: %s", strerror(errno));
+			conf_why(why, "cannot be read: %s", strerror(errno));
 			return NULL;
 		}
 		n += got > 0 ? (size_t)got : 0;
 	} while (got != 0 && n <= max);
 	if (n > max) {
-		conf_wrong(why, "is larger than %zu KiB", max >> 10);
+		conf_why(why, "is larger than %zu KiB", max >> 10);
 		return NULL;
 	}
 	buf[n] = '\0';
@@ -46,7 +46,7 @@ char *conf_slurp(int fd, size_t max, size_t *len, char *why)
 	char *buf = malloc(max + 1);
 
 	if (!buf) {
-		conf_wrong(why, "out of memory");
+		conf_why(why, "out of memory");
 		return NULL;
 	}
 	if (slurp_into(fd, max, len, buf, why))
@@ -471,7 +471,7 @@ static char *load(const char *path, size_t *len, char *why)
 	char *text;
 
 	if (fd < 0) {
-		conf_wrong(why, "cannot be opened: %s", strerror(errno));
+		conf_why(why, "cannot be opened: %s", strerror(errno));
 		return NULL;
 	}
 	text = conf_slurp(fd, CONF_FILE_MAX, len, why);

@@ -38,7 +38,7 @@ static size_t choose(const char *text, size_t count, const char *(*name_of)(size
 		if (strcmp(text, name_of(i)) == 0)
 			return i;
 	}
-	conf_wrong(why, "'%s' is none of", conf_quote(quoted, text));
+	conf_why(why, "'%s' is none of", conf_quote(quoted, text));
 	for (size_t i = 0; i < count; i++) {
 		len = strlen(why);
 		snprintf(why + len, CONF_WHY_BYTES - len, "%s %s", i > 0 ? "," : "", name_of(i));
