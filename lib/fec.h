@@ -89,6 +89,12 @@ struct fec_dec_stats {
  * NULL when out of memory or out of range. */
 struct fec_dec *fec_dec_new(unsigned ds, unsigned ps, size_t payload_max);
 void fec_dec_free(struct fec_dec *d);
+/* The numbers given to fec_dec_new() are our own, and the sender's may differ:
+ * rebuild nothing until what arrives has shown that they are right.  (A set rebuilt with wrong
+ * numbers can look sound: every row of the matrix adds up to 1, so header bytes that the shards have
+ * in common come out right, and only the payload is noise.)  Sets that are complete
+ * by then are rebuilt at once. */
+void fec_dec_doubt(struct fec_dec *d);
 
 /* Offer an opened datagram of kind FEC_DATA or FEC_PARITY (header included);
  * `pkt` is borrowed for this call and copied if needed.  The payload of a data

@@ -17,8 +17,8 @@ enum { REBUILD_ROWS = 6 /* shards rebuilt in one pass, as many as ISA-L's kernel
 
 /* What rebuilding with one (ds, ps) needs. */
 struct rebuilder {
-	unsigned cap;           /* shards of a set that can be rebuilt: min(ds, ps) */
-	struct fec_shard *out;  /* cap; rebuilt ones, in the order of seqid */
+	unsigned cap;           /* shards that can be rebuilt of one set: min(ds, ps), of all held */
+	struct fec_shard *out;  /* cap; rebuilt ones, set by set in the order of seqid */
 	uint8_t *tables;        /* for REBUILD_ROWS shards at most */
 	uint8_t *data_weights;  /* ds */
 };
@@ -49,7 +49,7 @@ static void rebuilder_dispose(struct rebuilder *rb)
 
 static bool rebuilder_init(struct rebuilder *rb, unsigned ds, unsigned ps)
 {
-	rb->cap = ds < ps ? ds : ps;
+	rb->cap = (ds < ps ? ds : ps) * FEC_SETS_MAX;
 	rb->out = calloc(rb->cap, sizeof(*rb->out));
 	rb->tables = malloc(tables_size(ds, rb->cap));
 	rb->data_weights = malloc(ds);
@@ -222,13 +222,35 @@ static int take_shard(struct fec_dec *d, struct fec_set *s, unsigned position, s
 		fec_sets_close(&d->sets, s);
 		return 0;
 	}
+	if (s->held == d->sets.ds) /* it waits for the numbers to be proven, and has enough */
+		return 0;
 	if (!fec_sets_store(&d->sets, s, position, bytes))
 		return 0;
-	if (s->held < d->sets.ds)
+	if (s->held < d->sets.ds || !d->tune.proven)
 		return 0;
 	rebuild(d, s);
 	fec_sets_close(&d->sets, s);
 	return (int)d->out_count;
+}
+
+/* The numbers have just been proven: sets that waited for that, oldest first. */
+static int rebuild_waiting(struct fec_dec *d)
+{
+	for (;;) {
+		struct fec_set *oldest = NULL;
+
+		for (size_t i = 0; i < FEC_SETS_MAX; i++) {
+			struct fec_set *s = &d->sets.slots[i];
+
+			if (fec_set_is_open(s) && s->held >= d->sets.ds &&
+			    (oldest == NULL || s->number < oldest->number))
+				oldest = s;
+		}
+		if (oldest == NULL)
+			return (int)d->out_count;
+		rebuild(d, oldest);
+		fec_sets_close(&d->sets, oldest);
+	}
 }
 
 /* Begin with new numbers.  When out of memory, those in force remain. */
@@ -302,7 +324,9 @@ static int input(struct fec_dec *d, struct view pkt)
 	uint32_t number = known ? seqid / d->sets.n : 0;
 	unsigned position = seqid - number * d->sets.n;
 	bool fits = known && !beyond && is_data == (position < d->sets.ds);
+	bool proven = d->tune.proven;
 	struct fec_set *s;
+	int result = 0;
 
 	d->stats.parity_shards += !is_data;
 	if (!consult(d, seqid, is_data, fits)) {
@@ -310,9 +334,10 @@ static int input(struct fec_dec *d, struct view pkt)
 		return beyond ? KT_EPROTO : 0;
 	}
 	s = fec_sets_find(&d->sets, number);
-	if (s == NULL)
-		return 0;
-	return take_shard(d, s, position, (struct view){ pkt.p + FEC_HEADER, pkt.n - FEC_HEADER });
+	if (s != NULL)
+		result = take_shard(d, s, position,
+				    (struct view){ pkt.p + FEC_HEADER, pkt.n - FEC_HEADER });
+	return proven || !d->tune.proven ? result : rebuild_waiting(d);
 }
 
 int fec_dec_input(struct fec_dec *d, struct view pkt)
@@ -359,6 +384,11 @@ struct fec_dec *fec_dec_new(unsigned ds, unsigned ps, size_t payload_max)
 		return NULL;
 	}
 	return d;
+}
+
+void fec_dec_doubt(struct fec_dec *d)
+{
+	fec_tune_doubt(&d->tune);
 }
 
 void fec_dec_free(struct fec_dec *d)

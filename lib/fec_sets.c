@@ -23,7 +23,7 @@ bool fec_sets_init(struct fec_sets *w, unsigned ds, unsigned ps, size_t stride)
 	w->paws = rs_paws(w->n);
 	w->set_count = w->paws / w->n;
 	w->stride = stride;
-	/* A set holds less than ds between calls; the rest of n covers what is rebuilt. */
+	/* A set holds at most ds; the rest of n covers what is rebuilt. */
 	w->spare_cap = (size_t)FEC_SETS_MAX * w->n;
 	w->spare = calloc(w->spare_cap, sizeof(*w->spare));
 	w->shards = calloc((size_t)FEC_SETS_MAX * w->n, sizeof(*w->shards));
@@ -230,7 +230,7 @@ static unsigned verify_set(const struct fec_sets *w, size_t slot)
 		assert(i < w->ds || s->shards[i].len == s->parity_len);
 	}
 	assert(held == s->held && data_held == s->data_held);
-	assert(held == 0 || (fec_set_is_open(s) && held < w->ds));
+	assert(held == 0 || (fec_set_is_open(s) && held <= w->ds));
 	if (s->used) {
 		assert(s->number % FEC_SETS_MAX == slot);
 		assert(w->newest - s->number < FEC_SETS_MAX);

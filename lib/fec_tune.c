@@ -34,8 +34,15 @@ void fec_tune_init(struct fec_tune *t, unsigned ds, unsigned ps)
 	memset(t, 0, sizeof(*t));
 	t->ds = ds;
 	t->ps = ps;
+	t->proven = ds != 0;
 	if (ds == 0)
 		start_learning(t);
+}
+
+void fec_tune_doubt(struct fec_tune *t)
+{
+	t->proven = false;
+	start_learning(t);
 }
 
 static void suspect(struct fec_tune *t, bool fits)
@@ -104,6 +111,7 @@ bool fec_tune_input(struct fec_tune *t, uint32_t seqid, bool is_data, bool fits,
 	*ps = t->alive[0] - *ds;
 	if (*ds == t->ds && *ps == t->ps) {
 		t->learning = false;
+		t->proven = true;
 		return false;
 	}
 	return t->misfits >= MISFITS;

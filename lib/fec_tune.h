@@ -19,6 +19,7 @@
 
 struct fec_tune {
 	unsigned ds, ps;         /* in force; 0, 0: none yet */
+	bool proven;             /* nothing but ds, ps can explain what came, or they were known */
 	unsigned suspicion;      /* up with each packet that does not fit, down with each that does */
 	bool learning;
 	unsigned heard;          /* packets since learning began */
@@ -32,6 +33,8 @@ struct fec_tune {
 
 /* Start with these numbers in force; 0, 0 for none. */
 void fec_tune_init(struct fec_tune *t, unsigned ds, unsigned ps);
+/* The numbers in force are no more than a guess. */
+void fec_tune_doubt(struct fec_tune *t);
 
 /* Is there nothing to tell to fec_tune_input() but a misfit? */
 static inline bool fec_tune_quiet(const struct fec_tune *t)

@@ -281,6 +281,7 @@ static void input_shard(struct session *s, uint64_t now_us, struct view pkt)
 					 PACKET_MTU_MAX);
 		if (s->fec_dec == NULL)
 			return; /* plain data still flows */
+		fec_dec_doubt(s->fec_dec);
 	}
 	if (fec_dec_input(s->fec_dec, pkt) <= 0)
 		return;

@@ -362,7 +362,9 @@ static void check_memory(struct world *w, unsigned side)
 		fail(w, "end %u still has %u streams", side, info.streams);
 	if (n->fifos.used_count != 0)
 		fail(w, "end %u still has %zu chunks in use", side, n->fifos.used_count);
-	if (info.codec_out != CODEC_ZSTD && info.memory_bytes > 64 * 1024)
+	/* zstd has its window, and a wide shard set its copies and tables. */
+	if (info.codec_out != CODEC_ZSTD && info.ds_in + info.ps_in <= 16 &&
+	    info.ds_out + info.ps_out <= 16 && info.memory_bytes > 64 * 1024)
 		fail(w, "end %u: an idle session holds %zu bytes (KCP %zu, FEC %zu, codec %zu)", side,
 		     info.memory_bytes, info.kcp_bytes, info.fec_bytes, info.codec_bytes);
 }

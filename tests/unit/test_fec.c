@@ -1417,6 +1417,97 @@ static void nothing_is_rebuilt_with_numbers_that_fail(void **state)
 	sender_free(s);
 }
 
+/* A set of payloads of one length, which leaves no padding to tell noise by. */
+static void sender_equal_set(struct sender *s, size_t len)
+{
+	for (unsigned i = 0; i < s->ds; i++) {
+		sender_put(s, len);
+		s->now_us += 1000;
+		fec_enc_add(s->enc, s->now_us, &s->batch, s->batch.count - 1);
+	}
+	for (size_t i = 0; i < FEC_SHARDS_MAX; i++)
+		s->set[i].len = 0;
+	for (size_t i = 0; i < s->batch.count; i++) {
+		memcpy(s->set[i].bytes, s->batch.v[i].data, s->batch.v[i].len);
+		s->set[i].len = s->batch.v[i].len;
+	}
+	fec_enc_settle(s->enc);
+	batch_clear(&s->batch);
+}
+
+/* Was this payload among those of the last few sets? */
+static bool was_sent(uint8_t (*sent)[40], unsigned count, struct view v)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (v.n == sizeof(sent[i]) && memcmp(sent[i], v.p, v.n) == 0)
+			return true;
+	return false;
+}
+
+enum { GUESS_SETS = 30, GUESS_LEN = 40 };
+
+static void guess_wrongly(unsigned ds, unsigned ps, unsigned guess_ds, unsigned guess_ps)
+{
+	struct sender *s = sender_new(ds, ps, 0);
+	struct fec_dec *d = fec_dec_new(guess_ds, guess_ps, PAYLOAD_MAX);
+	static uint8_t sent[GUESS_SETS * FEC_SHARDS_MAX][GUESS_LEN];
+	unsigned sent_count = 0;
+	struct view v;
+
+	fec_dec_doubt(d);
+	for (unsigned set = 0; set < GUESS_SETS; set++) {
+		sender_equal_set(s, GUESS_LEN);
+		for (unsigned i = 0; i < ds; i++)
+			memcpy(sent[sent_count++], payload_view(&s->set[i]).p, GUESS_LEN);
+		for (unsigned i = 0; i < ds + ps; i++) {
+			if (s->set[i].len == 0 || chance(&s->rng, 40))
+				continue;
+			receive(d, &s->set[i]);
+			while (fec_dec_next(d, &v))
+				assert_true(was_sent(sent, sent_count, v));
+		}
+	}
+	assert_params(d, ds, ps);
+	fec_dec_free(d);
+	sender_free(s);
+}
+
+static void a_wrong_guess_never_rebuilds_noise(void **state)
+{
+	static const uint8_t guesses[][2] = { { 1, 1 }, { 2, 5 }, { 10, 3 }, { 9, 4 }, { 3, 10 }, { 5, 1 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(guesses); i++)
+		for (size_t k = 0; k < ARRAY_LEN(guesses); k++)
+			guess_wrongly(guesses[i][0], guesses[i][1], guesses[k][0], guesses[k][1]);
+}
+
+static void a_right_guess_recovers_the_first_set_too(void **state)
+{
+	struct sender *s = sender_new(10, 3, 0);
+	struct fec_dec *d = fec_dec_new(10, 3, PAYLOAD_MAX);
+	uint8_t lost[GUESS_LEN];
+	bool found = false;
+	struct view v;
+
+	fec_dec_doubt(d);
+	for (unsigned set = 0; set < 4; set++) {
+		sender_equal_set(s, GUESS_LEN);
+		if (set == 0)
+			memcpy(lost, payload_view(&s->set[4]).p, GUESS_LEN);
+		for (unsigned i = 0; i < 13; i++) {
+			if (set == 0 && i == 4)
+				continue;
+			receive(d, &s->set[i]);
+			while (fec_dec_next(d, &v))
+				found |= v.n == GUESS_LEN && memcmp(v.p, lost, v.n) == 0;
+		}
+	}
+	assert_true(found);
+	assert_int_equal(fec_dec_stats(d)->recovered, 1);
+	fec_dec_free(d);
+	sender_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1463,6 +1554,8 @@ int main(void)
 		cmocka_unit_test(trust_goes_with_failures_and_returns),
 		cmocka_unit_test(a_seqid_past_the_wrap_rules_numbers_out),
 		cmocka_unit_test(nothing_is_rebuilt_with_numbers_that_fail),
+		cmocka_unit_test(a_wrong_guess_never_rebuilds_noise),
+		cmocka_unit_test(a_right_guess_recovers_the_first_set_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
