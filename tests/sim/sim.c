@@ -264,7 +264,9 @@ static void draw_net(struct net_params *n, struct rng *r, bool may_corrupt)
 		n->queue_us = rng_range(r, 20000, 400000);
 	}
 	if (rng_chance(r, 0.1)) {
-		n->dead_from_us = rng_range(r, 0, 2000000);
+		/* Not from the start: both sessions are there from the start, and a
+		 * server's ends when it hears no frame for 10 s. */
+		n->dead_from_us = rng_range(r, 1500000, 3500000);
 		n->dead_until_us = n->dead_from_us + rng_range(r, 0, 8000000);
 	}
 }
@@ -324,6 +326,7 @@ static void make_any(struct world_params *p, struct rng *r)
 	p->cfg[0].compression = (enum codec_kind)rng_below(r, 3);
 	for (unsigned i = 0; i < flows; i++)
 		draw_flow(p, r, 120000 / flows + 1000);
+	p->flows[0].open_at_us = 0;
 	p->time_max_us = 900 * 1000000ull;
 }
 
