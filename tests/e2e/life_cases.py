@@ -1,0 +1,278 @@
+"""Start, stop, death and return of either end."""
+
+import os
+import signal
+import sys
+import time
+
+from suite import suite
+from tunnels import (LOCAL, Listener, Pair, check_traffic, counters, dial, pair_to_target, read_exactly,
+                     read_to_end)
+import ends
+import traffic
+from cases import check, wait_until
+
+BADNET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop", "badnet.py")
+
+# A session whose server forgot it is given up after smux's 30 s of silence at the latest.
+RECOVERY_MAX = 45
+
+
+@suite.case("term_and_int_stop_an_idle_daemon_at_once", tags=["short"])
+def stop_idle(case):
+    for number in (signal.SIGTERM, signal.SIGINT):
+        pair, target = pair_to_target(case, together=True)
+        check_traffic(pair.address, target)
+        start = time.monotonic()
+        pair.client.signal(number)
+        code = pair.client.wait(10)
+        took = time.monotonic() - start
+        check(code == 0, f"exit code {code} after signal {number}")
+        check(took < 3, f"{took:.1f} s to stop with nothing to send")
+
+
+def slow_net(case, pair, delay):
+    """Put a relay with this delay (ms) between the ends of a pair whose client is yet to start."""
+    near = case.port()
+    relay = case.start([sys.executable, BADNET, "--listen", near, "--to", pair.far, "--delay", delay], "badnet")
+    ends.wait_ready(relay, udp=[near])
+    pair.texts["client"] = pair.texts["client"].replace(f"remoteaddr = {LOCAL}:{pair.far}",
+                                                        f"remoteaddr = {LOCAL}:{near}")
+    ends.stop_cleanly(pair.client)
+    pair.start_client("client2")
+
+
+@suite.case("term_at_the_client_delivers_what_is_in_flight")
+def term_client_in_flight(case):
+    data = os.urandom(150_000)
+
+    def serve(conn):
+        try:
+            return read_to_end(conn)
+        except ConnectionResetError:
+            return b"reset"
+
+    far = Listener(serve)
+    pair = Pair(case, far.text)
+    slow_net(case, pair, 150)
+    with dial(pair.address) as s:
+        s.sendall(data)
+        time.sleep(0.1)  # all is read by now, and nothing acknowledged: that takes 300 ms
+        code = pair.client.term(15)
+        check(code == 0, f"exit code {code}")
+    ends.stop_cleanly(pair.server)
+    got = far.result()
+    check(got == data, f"{len(got)} of {len(data)} bytes arrived")
+
+
+@suite.case("term_at_the_server_delivers_what_is_in_flight")
+def term_server_in_flight(case):
+    data = os.urandom(150_000)
+
+    def serve(conn):
+        read_exactly(conn, 1)
+        conn.sendall(data)
+        return read_to_end(conn)
+
+    far = Listener(serve)
+    pair = Pair(case, far.text)
+    slow_net(case, pair, 150)
+    with dial(pair.address) as s:
+        s.sendall(b"?")
+        got = read_exactly(s, 1)
+        code = pair.server.term(15)
+        check(code == 0, f"exit code {code}")
+        got += read_exactly(s, len(data) - 1)
+        check(got == data, "the data is not the one sent")
+    ends.stop_cleanly(pair.client)
+
+
+@suite.case("a_stop_with_an_unreachable_peer_is_bounded", seconds=40)
+def stop_unreachable(case):
+    pair, _ = pair_to_target(case)
+    pair.server.kill()
+    with dial(pair.address) as s:
+        s.sendall(b"x" * 100_000)
+        time.sleep(0.5)
+        start = time.monotonic()
+        ends.stop_cleanly(pair.client, 20)
+        case.note = f"{time.monotonic() - start:.1f} s"
+
+
+@suite.case("usr1_logs_the_counters", tags=["short"])
+def usr1(case):
+    pair, target = pair_to_target(case)
+    check_traffic(pair.address, target, [(400_000, 100_000)])
+    near, far = counters(pair.client), counters(pair.server)
+    check(near == counters(pair.client, "near"), "one tunnel's counters differ from the sum")
+    for name in ("BytesSent", "BytesReceived", "ActiveOpens", "CurrEstab", "InPkts", "OutPkts", "InSegs",
+                 "OutSegs", "InBytes", "OutBytes", "FECParityShards"):
+        check(near.get(name, 0) > 0, f"the client's {name} is {near.get(name)}")
+    check(far.get("PassiveOpens") == 1, f"the server's PassiveOpens is {far.get('PassiveOpens')}")
+    check(near["OutBytes"] > 400_000 * 0.4, f"OutBytes is only {near['OutBytes']}")
+    check(near["InCsumErrors"] == 0 if "InCsumErrors" in near else True, "checksum errors on loopback")
+    check(near["PayloadOutBytes"] == 400_000 + traffic.HEADER.size,
+          f"PayloadOutBytes is {near['PayloadOutBytes']}")
+    pair.stop()
+
+
+def time_to_recover(address, target, limit):
+    """Seconds until a new connection passes data."""
+    start = time.monotonic()
+    while time.monotonic() - start < limit:
+        try:
+            traffic.run_plan(address, [(1000, 1000)], 3)
+            return time.monotonic() - start
+        except (TimeoutError, EOFError, OSError):
+            time.sleep(0.2)
+    check(False, f"no new connection works {limit} s after the return of the server")
+
+
+@suite.case("server_killed_and_restarted_clients_recover", seconds=RECOVERY_MAX + 40)
+def server_restart(case):
+    pair, target = pair_to_target(case)
+    check_traffic(pair.address, target)
+    pair.server.kill()
+    pair.start_server("server2")
+    took = time_to_recover(pair.address, target, RECOVERY_MAX)
+    target.faults.clear()  # of the connections that the old session took along
+    check_traffic(pair.address, target)
+    case.note = f"after {took:.1f} s"
+    pair.stop()
+
+
+@suite.case("server_killed_in_a_transfer_and_restarted", seconds=RECOVERY_MAX + 40)
+def server_restart_in_transfer(case):
+    pair, target = pair_to_target(case)
+    with dial(pair.address) as s:
+        s.settimeout(0.5)
+        try:
+            s.sendall(traffic.HEADER.pack(traffic.MAGIC, 1 << 30, 0, 1))
+            for _ in range(100):
+                s.sendall(traffic.piece(1, 0, 1000))
+        except OSError:
+            pass
+        pair.server.kill()
+        pair.start_server("server2")
+        took = time_to_recover(pair.address, target, RECOVERY_MAX)
+    case.note = f"after {took:.1f} s"
+    pair.stop()
+
+
+@suite.case("client_killed_and_restarted_works_at_once")
+def client_restart(case):
+    pair, target = pair_to_target(case)
+    check_traffic(pair.address, target)
+    for i in range(3):
+        pair.client.kill()
+        pair.start_client(f"client{i + 2}")
+        check_traffic(pair.address, target, seconds=5)
+    pair.stop()
+
+
+@suite.case("client_started_before_its_server_waits_quietly", seconds=50, tags=["alone"])
+def client_first(case):
+    pair, target = pair_to_target(case)
+    ends.stop_cleanly(pair.server)
+    ends.stop_cleanly(pair.client)
+    pair.start_client("client2")
+    with dial(pair.address, 30) as s:
+        s.sendall(traffic.HEADER.pack(traffic.MAGIC, 0, 100, 7))
+        time.sleep(1)
+        before = pair.client.cpu_seconds()
+        time.sleep(5)
+        used = pair.client.cpu_seconds() - before
+        check(used < 0.1, f"{used:.2f} s of CPU in 5 s of waiting")
+        pair.start_server("server2")
+        start = time.monotonic()
+        got = read_exactly(s, 100)
+        check(got == bytes(traffic.piece(8, 0, 100)), "the answer is another one")
+        case.note = f"{used:.2f} s of CPU in 5 s, answer {time.monotonic() - start:.1f} s after the start"
+    check_traffic(pair.address, target)
+    pair.stop()
+
+
+@suite.case("autoexpire_moves_new_streams_and_cuts_none", seconds=40)
+def autoexpire(case):
+    pair, target = pair_to_target(case, client={"autoexpire": 2})
+
+    with dial(pair.address) as s:
+        s.sendall(traffic.HEADER.pack(traffic.MAGIC, 10, 0, 3))
+        for i in range(10):
+            time.sleep(0.6)
+            check_traffic(pair.address, target, [(1000, 1000)])
+            s.sendall(traffic.piece(3, i, 1))
+        check(read_exactly(s, traffic.VERDICT).strip() == b"ok", "the old stream lost something")
+    opened = counters(pair.client).get("ActiveOpens", 0)
+    check(opened >= 3, f"only {opened} sessions in 6 s with autoexpire = 2")
+    pair.stop()
+
+
+@suite.case("scavengettl_ends_an_expired_session", seconds=40)
+def scavengettl(case):
+    def serve(conn):
+        try:
+            return read_to_end(conn)
+        except ConnectionResetError:
+            return b""
+
+    far = Listener(serve)
+    pair = Pair(case, far.text, client={"autoexpire": 1, "scavengettl": 2})
+    with dial(pair.address, 20) as s:
+        s.sendall(b"stays")
+        start = time.monotonic()
+        try:
+            read_to_end(s)
+        except ConnectionResetError:
+            pass
+        took = time.monotonic() - start
+        check(2 <= took < 15, f"the session ended after {took:.1f} s, not 3")
+    pair.stop()
+
+
+@suite.case("an_idle_session_survives_on_keepalives", seconds=60)
+def keepalive(case):
+    pair, target = pair_to_target(case, client={"keepalive": 3}, server={"keepalive": 3})
+    with dial(pair.address, 40) as s:
+        s.sendall(traffic.HEADER.pack(traffic.MAGIC, 1, 0, 3))
+        time.sleep(34)
+        s.sendall(traffic.piece(3, 0, 1))
+        check(read_exactly(s, traffic.VERDICT).strip() == b"ok", "the idle stream did not survive")
+    opened = counters(pair.client).get("ActiveOpens", 0)
+    check(opened == 1, f"{opened} sessions instead of one")
+    pair.stop()
+
+
+@suite.case("transfers_through_a_bad_network", seconds=60, tags=["short"])
+def bad_network(case):
+    pair, target = pair_to_target(case, client={"sndwnd": 1024, "rcvwnd": 1024},
+                                  server={"sndwnd": 1024, "rcvwnd": 1024})
+    near = case.port()
+    relay = case.start([sys.executable, BADNET, "--listen", near, "--to", pair.far, "--loss", 0.1, "--reorder",
+                        0.1, "--duplicate", 0.05, "--corrupt", 0.05, "--delay", 10], "badnet")
+    ends.wait_ready(relay, udp=[near])
+    local = case.port()
+    client = ends.start_client(case, ends.OURS, {"mode": "fast3", "sndwnd": 1024, "rcvwnd": 1024},
+                               f"{LOCAL}:{local}", f"{LOCAL}:{near}", name="client2")
+    check_traffic((LOCAL, local), target, [(2 << 20, 2 << 20)] * 3, 50)
+    figures = counters(client)
+    for name in ("FECRecovered", "InCsumErrors", "RetransSegs"):
+        check(figures.get(name, 0) > 0, f"{name} is 0 on a network that loses and corrupts")
+    ends.stop_cleanly(client)
+    pair.stop()
+
+
+@suite.case("a_dead_target_comes_back")
+def target_returns(case):
+    port = case.port()
+    pair = Pair(case, f"{LOCAL}:{port}")
+    with dial(pair.address, 10) as s:
+        try:
+            s.sendall(b"?")
+            read_to_end(s)
+        except ConnectionResetError:
+            pass
+    target = traffic.Target((LOCAL, port))
+    check_traffic(pair.address, target)
+    wait_until(lambda: target.open == 0, 5, "the connections of the target are closed")
+    pair.stop()

@@ -1,0 +1,168 @@
+"""What it takes: memory, wake-ups, descriptors; and what happens at a limit."""
+
+import socket
+import time
+
+from suite import suite
+from tunnels import LOCAL, Listener, Pair, check_traffic, dial, pair_to_target
+import ends
+import memory
+import traffic
+from cases import check, wait_until
+
+
+@suite.case("memory_after_start", tags=["alone"])
+def memory_after_start(case):
+    pair, _ = pair_to_target(case, together=True)
+    time.sleep(0.5)
+    rss = pair.client.rss_kib()
+    case.note = f"{rss} KiB resident"
+    check(rss <= 8 * 1024, f"{rss} KiB resident after start, limit 8192")
+    pair.stop()
+
+
+@suite.case("memory_of_1500_idle_streams", seconds=60, tags=["alone"])
+def memory_of_streams(case):
+    far = Listener(memory.echo_once)
+    pair = Pair(case, far.text)
+    figures = memory.of_idle_streams(pair.address, pair.ends(), 1500)
+    case.note = ", ".join(f"{name} {bytes_each / 1024:.2f} KiB each" for name, bytes_each in figures.items())
+    for name, bytes_each in figures.items():
+        check(bytes_each <= 4096, f"{name}: {bytes_each:.0f} bytes for an idle stream, limit 4096")
+    pair.stop()
+
+
+@suite.case("memory_of_100_idle_sessions", seconds=60, tags=["alone"])
+def memory_of_sessions(case):
+    far = Listener(memory.echo_once)
+    pair = Pair(case, far.text, client={"conn": 100})
+    figures = memory.of_idle_sessions(pair.address, pair.ends(), 100)
+    case.note = ", ".join(f"{name} {bytes_each / 1024:.1f} KiB each" for name, bytes_each in figures.items())
+    for name, bytes_each in figures.items():
+        check(bytes_each <= 65536, f"{name}: {bytes_each:.0f} bytes for an idle session, limit 65536")
+    pair.stop()
+
+
+@suite.case("memory_returns_after_a_busy_time", seconds=60, tags=["alone"])
+def memory_returns(case):
+    wide = {"sndwnd": 4096, "rcvwnd": 4096}
+    pair, target = pair_to_target(case, client=wide, server=wide)
+    check_traffic(pair.address, target, [(4 << 20, 4 << 20)] * 16, 40)
+    peak = [p.rss_kib() for p in pair.ends()]
+    wait_until(lambda: max(p.rss_kib() for p in pair.ends()) < 16 * 1024, 20,
+               f"below 16 MiB resident again, from {peak} KiB")
+    case.note = f"from {max(peak)} to {max(p.rss_kib() for p in pair.ends())} KiB"
+    pair.stop()
+
+
+@suite.case("a_daemon_without_sessions_does_not_wake_up", seconds=30, tags=["alone"])
+def idle_daemon(case):
+    pair, _ = pair_to_target(case)
+    time.sleep(1)
+    woken = wakeups(pair, 5)
+    case.note = str(woken)
+    for name, n in woken.items():
+        check(n <= 3, f"{name} woke up {n} times in 5 s with nothing to do")
+    pair.stop()
+
+
+@suite.case("an_idle_session_wakes_up_for_keepalives_only", seconds=40, tags=["alone"])
+def idle_session(case):
+    far = Listener(memory.echo_once)
+    pair = Pair(case, far.text, client={"keepalive": 10}, server={"keepalive": 10})
+    with dial(pair.address) as s:
+        memory.ask(s)
+        time.sleep(6)  # pools have shrunk by then, and timers of the traffic have passed
+        woken = wakeups(pair, 10)
+    case.note = str(woken)
+    for name, n in woken.items():
+        # A keepalive of each end, its ACK, and what answers it: some ten in a period.
+        check(n <= 25, f"{name} woke up {n} times in 10 s with an idle session")
+    pair.stop()
+
+
+def wakeups(pair, seconds):
+    before = [p.wakeups() for p in pair.ends()]
+    time.sleep(seconds)
+    return {p.name: p.wakeups() - b for p, b in zip(pair.ends(), before)}
+
+
+@suite.case("out_of_descriptors_backs_off_and_recovers", seconds=60, tags=["alone"])
+def out_of_descriptors(case):
+    pair, target = pair_to_target(case, descriptors=40)
+    conns = []
+    for _ in range(120):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(pair.address)
+        conns.append(s)
+    time.sleep(1)
+    before = [p.cpu_seconds() for p in pair.ends()]
+    time.sleep(3)
+    used = max(p.cpu_seconds() - b for p, b in zip(pair.ends(), before))
+    check(used < 0.5, f"{used:.2f} s of CPU in 3 s without descriptors")
+    for p in pair.ends():
+        check(p.alive(), f"{p.name} died without descriptors")
+    check(pair.client.wait_log(r"ulimit|descriptor|too many open files", 1), "the log does not tell")
+    for s in conns:
+        s.close()
+    target.faults.clear()
+    wait_until(lambda: works(pair.address), 20, "new connections work when descriptors are free again")
+    case.note = f"{used:.2f} s of CPU in 3 s"
+    pair.stop()
+
+
+def works(address):
+    try:
+        traffic.run_plan(address, [(100, 100)], 2)
+        return True
+    except (TimeoutError, EOFError, OSError):
+        return False
+
+
+@suite.case("maxsessions_refuses_the_next_client", seconds=40)
+def maxsessions(case):
+    pair, target = pair_to_target(case, client={"conn": 2}, server={"maxsessions": 1})
+    check(works(pair.address) or works(pair.address), "the first session does not work")
+    works(pair.address)
+    works(pair.address)
+    check(pair.server.wait_log(r"maxsessions", 10), "the log does not tell of maxsessions")
+    pair.client.kill()
+    ends.stop_cleanly(pair.server)
+
+
+@suite.case("maxstreams_refuses_the_next_stream", seconds=40)
+def maxstreams(case):
+    far = Listener(memory.echo_once)
+    pair = Pair(case, far.text, client={"maxstreams": 5})
+    conns = [dial(pair.address) for _ in range(5)]
+    for s in conns:
+        memory.ask(s)
+    with dial(pair.address, 5) as extra:
+        try:
+            extra.sendall(b"x")
+            check(extra.recv(1) == b"", "the sixth stream of five works")
+        except ConnectionResetError:
+            pass
+    check(pair.client.wait_log(r"maxstreams", 5), "the log does not tell of maxstreams")
+    conns.pop().close()
+    time.sleep(1)
+    with dial(pair.address, 5) as again:
+        memory.ask(again)
+    pair.stop()
+
+
+@suite.case("garbage_from_strangers_costs_nothing_but_time", seconds=40)
+def garbage(case):
+    """A flood of datagrams that are not ours: no session, no memory, and the tunnel works on."""
+    pair, target = pair_to_target(case)
+    check_traffic(pair.address, target)
+    before = pair.server.rss_kib()
+    for _ in range(20):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for i in range(500):
+                s.sendto(bytes(traffic.piece(i * 31, i, i % 1500)), (LOCAL, pair.far))
+    check_traffic(pair.address, target)
+    grown = pair.server.rss_kib() - before
+    check(grown < 4096, f"{grown} KiB more resident after 10,000 datagrams of garbage")
+    pair.stop()

@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""e2e - kcptund as a user runs it: real programs through it, its life, its limits, its words.
+
+    tests/e2e/run.py [PATTERN...]     all cases, or those whose names match
+    tests/e2e/run.py --tag short      the ones that also run with the plain UDP build
+
+KCPTUND names the program to test, build/kcptund if it is not set.
+"""
+
+import sys
+
+from suite import suite
+import address_cases  # noqa: F401
+import config_cases  # noqa: F401
+import half_close_cases  # noqa: F401
+import life_cases  # noqa: F401
+import limit_cases  # noqa: F401
+import transfer_cases  # noqa: F401
+import word_cases  # noqa: F401
+
+if __name__ == "__main__":
+    sys.exit(suite.main())

@@ -1,0 +1,144 @@
+"""Ready-made tunnels of our daemon for the end-to-end cases, and small clients and servers."""
+
+import re
+import signal
+import socket
+import threading
+import time
+
+import ends
+import traffic
+from cases import check
+
+LOCAL = "127.0.0.1"
+
+
+class Pair:
+    """A client tunnel and a server tunnel in two processes (or one), and what is behind them."""
+
+    def __init__(self, case, target, client=None, server=None, together=False, descriptors=None):
+        self.local = case.port()
+        self.far = case.port()
+        both = {"key": ends.KEY, "mode": "fast3"}
+        far = ends.section("server", "far", {
+            **both, "listen": f"{LOCAL}:{self.far}", "target": target, **(server or {})})
+        near = ends.section("client", "near", {
+            **both, "localaddr": f"{LOCAL}:{self.local}", "remoteaddr": f"{LOCAL}:{self.far}",
+            **(client or {})})
+        self.texts = {"server": ends.ini(far), "client": ends.ini(near)}
+        self.case, self.descriptors = case, descriptors
+        if together:
+            self.server = self.client = ends.start_daemon(
+                case, ends.ini(far, near), tcp=[self.local], udp=[self.far], descriptors=descriptors)
+        else:
+            self.start_server()
+            self.start_client()
+
+    def start_server(self, name="server"):
+        self.server = ends.start_daemon(self.case, self.texts["server"], name, udp=[self.far],
+                                        descriptors=self.descriptors)
+
+    def start_client(self, name="client"):
+        self.client = ends.start_daemon(self.case, self.texts["client"], name, tcp=[self.local],
+                                        descriptors=self.descriptors)
+
+    @property
+    def address(self):
+        return (LOCAL, self.local)
+
+    def ends(self):
+        return [self.client] if self.client is self.server else [self.client, self.server]
+
+    def stop(self):
+        for p in self.ends():
+            ends.stop_cleanly(p)
+
+
+def pair_to_target(case, **options):
+    """A pair in front of the checking target: (pair, target)."""
+    target = traffic.Target()
+    return Pair(case, f"{LOCAL}:{target.port}", **options), target
+
+
+def check_traffic(address, target, plan=((300_000, 500_000), (500_000, 300_000), (1, 1)), seconds=20):
+    traffic.run_plan(address, plan, seconds)
+    check(not target.faults, f"the target saw {target.faults[:3]}")
+
+
+class Listener:
+    """A TCP server whose every connection is handed to handler(socket) in a thread."""
+
+    def __init__(self, handler):
+        self.sock = socket.create_server((LOCAL, 0), backlog=4096)
+        self.port = self.sock.getsockname()[1]
+        self.handler = handler
+        self.results = []
+        self.done = threading.Semaphore(0)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def text(self):
+        return f"{LOCAL}:{self.port}"
+
+    def _accept(self):
+        while True:
+            conn, _ = self.sock.accept()
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _serve(self, conn):
+        with conn:
+            conn.settimeout(60)
+            try:
+                result = self.handler(conn)
+            except OSError as e:
+                result = e
+        self.results.append(result)
+        self.done.release()
+
+    def result(self, seconds=20):
+        """What the handler returned for the next connection that ended."""
+        check(self.done.acquire(timeout=seconds), f"the target's connection did not end in {seconds} s")
+        result = self.results.pop(0)
+        check(not isinstance(result, OSError), f"the target's connection failed: {result}")
+        return result
+
+
+def read_to_end(sock, pause=0.0):
+    parts = []
+    while True:
+        data = sock.recv(65536)
+        if not data:
+            return b"".join(parts)
+        parts.append(data)
+        if pause:
+            time.sleep(pause)
+
+
+def read_exactly(sock, n):
+    parts = b""
+    while len(parts) < n:
+        data = sock.recv(n - len(parts))
+        check(data, f"end of stream after {len(parts)} of {n} bytes")
+        parts += data
+    return parts
+
+
+def dial(address, seconds=20):
+    return socket.create_connection(address, timeout=seconds)
+
+
+def counters(process, tag="", seconds=5):
+    """SIGUSR1, and the counters other than zero that the log then tells, of a tunnel or of all."""
+    before = len(process.log())
+    process.signal(signal.SIGUSR1)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = None
+        for line in process.log()[before:].splitlines():
+            said = re.search(r"(?:\[(\S+)\] )?counters:(.*)", line)
+            if said and (said.group(1) or "") == tag:
+                found = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", said.group(2))}
+        if found is not None:
+            return found
+        time.sleep(0.05)
+    check(False, f"no counters in the log of {process.name} after SIGUSR1")
