@@ -36,9 +36,9 @@
 #include <string.h>
 
 enum {
-	LEVELS = 32,               /* timeouts of one segment that are told apart */
+	LEVELS = 16,               /* timeouts of one segment that are told apart */
 	RESEND_MAX = 32,           /* larger values of `resend` count as this */
-	XMIT_MAX = 255,            /* transmissions are counted up to this */
+	XMIT_MAX = 127,            /* transmissions are counted up to this */
 	DEAD_LINK_DEFAULT = 20,
 	RING_MIN = 16,             /* slots of a ring when it is first needed */
 	INTERVAL_MAX_MS = 5000,
@@ -172,7 +172,7 @@ struct seg {
 
 /* Sizes of segments: doubling, and one for exactly a full segment of ours.
  * The odd 24 are this header and what malloc adds. */
-enum { CLASS_COUNT = 11, CLASS_FULL = CLASS_COUNT - 1 };
+enum { CLASS_COUNT = 11, CLASS_FULL = CLASS_COUNT - 1, CLASS_MAX = 16 };
 #define CLASS_CAP(i) ((UINT32_C(128) << (i)) - 24)
 
 static_assert(CLASS_CAP(CLASS_FULL - 1) >= KCP_MTU_MAX - KCP_OVERHEAD, "largest segment fits");
@@ -194,9 +194,20 @@ struct slot {
 	uint32_t tx;         /* number of that transmission */
 	uint32_t prev, next; /* neighbours in the list of its level, by sn */
 	uint16_t len;
-	uint8_t xmit;        /* transmissions so far */
-	uint8_t level : 5;   /* timeouts so far */
-	uint8_t early : 1;   /* was resent early once */
+	unsigned xmit : 7;   /* transmissions so far */
+	unsigned level : 4;  /* timeouts so far */
+	unsigned early : 1;  /* was resent early once */
+	unsigned class_index : 4; /* of seg, which need not be touched to release it */
+};
+
+static_assert(sizeof(struct slot) <= 24 + sizeof(struct seg *), "two slots share a cache line");
+
+/* What is known of a number in [rcv_base, rcv_high); like a slot, so that the
+ * payload is touched when it is stored and when it is read, only. */
+struct held {
+	struct seg *seg; /* NULL while it is missing */
+	uint16_t len;
+	uint8_t frg, class_index;
 };
 
 struct order { /* of transmission; head and tail count when count does */
@@ -256,7 +267,7 @@ struct kcp {
 
 	/* receiving */
 	uint32_t rcv_base, rcv_nxt, rcv_high;
-	struct seg **ring;
+	struct held *ring;
 	uint32_t ring_cap;
 	uint32_t ring_count; /* segments held beyond rcv_nxt */
 	uint32_t read_offset;
@@ -359,14 +370,25 @@ static void seg_destroy(struct kcp *k, struct seg *s)
 	mem_free(k, s, seg_size(s->cap));
 }
 
+/* Header and the first bytes of the payload, all there is of a small one. */
+static void prefetch_seg(const struct seg *s)
+{
+	PREFETCH(s);
+	PREFETCH((const void *)((uintptr_t)s + 64)); /* a number: s may be shorter */
+}
+
 /* Contents stay readable until the next seg_new() or kcp_trim(): that keeps
  * kcp_consume()'s promise about borrowed bytes. */
+static void pool_put(struct pool *p, struct seg *s)
+{
+	assert(p->free_count < p->made);
+	prefetch_seg(s); /* the next to be written to */
+	p->free[p->free_count++] = s;
+}
+
 static void seg_release(struct kcp *k, struct seg *s)
 {
-	struct pool *p = &k->pools[s->class_index];
-
-	assert(p->free_count < p->made);
-	p->free[p->free_count++] = s;
+	pool_put(&k->pools[s->class_index], s);
 }
 
 static struct seg *seg_take(struct pool *p)
@@ -374,7 +396,7 @@ static struct seg *seg_take(struct pool *p)
 	if (p->free_count == 0)
 		return NULL;
 	if (p->free_count > PREFETCH_AHEAD)
-		PREFETCH(p->free[p->free_count - 1 - PREFETCH_AHEAD]);
+		prefetch_seg(p->free[p->free_count - 1 - PREFETCH_AHEAD]);
 	return p->free[--p->free_count];
 }
 
@@ -753,7 +775,6 @@ static bool slots_resize(struct kcp *k, uint32_t cap)
 
 	if (slots == NULL)
 		return false;
-	memset(slots, 0, cap * sizeof(*slots)); /* PREFETCH() looks ahead of snd_nxt */
 	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
 		slots[sn & (cap - 1)] = *slot_at(k, sn);
 	mem_free(k, k->slots, k->slot_cap * sizeof(*slots));
@@ -884,12 +905,11 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 {
 	struct slot *s = slot_at(k, sn);
 
-	PREFETCH(slot_at(k, sn + PREFETCH_AHEAD)->seg);
 	n->segs++;
 	n->bytes += s->len;
 	k->stats.acked_bytes += s->len;
 	order_remove(k, sn);
-	seg_release(k, s->seg);
+	pool_put(&k->pools[s->class_index], s->seg);
 	s->seg = NULL;
 	k->inflight--;
 }
@@ -1169,7 +1189,7 @@ uint32_t kcp_waiting(const struct kcp *k)
 
 /* ---- receiving ----------------------------------------------------------- */
 
-static struct seg **ring_at(const struct kcp *k, uint32_t sn)
+static struct held *ring_at(const struct kcp *k, uint32_t sn)
 {
 	return &k->ring[sn & (k->ring_cap - 1)];
 }
@@ -1177,15 +1197,15 @@ static struct seg **ring_at(const struct kcp *k, uint32_t sn)
 /* Resized to `cap`, a power of two that holds [rcv_base, rcv_high). */
 static bool ring_resize(struct kcp *k, uint32_t cap)
 {
-	struct seg **ring = mem_alloc(k, cap * sizeof(struct seg *));
+	struct held *ring = mem_alloc(k, cap * sizeof(*ring));
 
 	if (ring == NULL)
 		return false;
 	for (uint32_t i = 0; i < cap; i++)
-		ring[i] = NULL;
+		ring[i] = (struct held){ .seg = NULL };
 	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
 		ring[sn & (cap - 1)] = *ring_at(k, sn);
-	mem_free(k, k->ring, k->ring_cap * sizeof(struct seg *));
+	mem_free(k, k->ring, k->ring_cap * sizeof(*k->ring));
 	k->ring = ring;
 	k->ring_cap = cap;
 	return true;
@@ -1209,7 +1229,7 @@ static uint32_t unread_limit(const struct kcp *k)
 {
 	if (k->cfg.stream || unread(k) == 0)
 		return k->cfg.rcv_wnd;
-	return max32(k->cfg.rcv_wnd, (*ring_at(k, k->rcv_base))->frg + UINT32_C(1));
+	return max32(k->cfg.rcv_wnd, ring_at(k, k->rcv_base)->frg + UINT32_C(1));
 }
 
 static uint16_t free_window(const struct kcp *k)
@@ -1221,11 +1241,10 @@ static uint16_t free_window(const struct kcp *k)
 
 static void pop_front(struct kcp *k)
 {
-	struct seg **p = ring_at(k, k->rcv_base);
+	struct held *h = ring_at(k, k->rcv_base);
 
-	PREFETCH(*ring_at(k, k->rcv_base + PREFETCH_AHEAD));
-	seg_release(k, *p);
-	*p = NULL;
+	pool_put(&k->pools[h->class_index], h->seg);
+	h->seg = NULL;
 	k->rcv_base++;
 	k->read_offset = 0;
 }
@@ -1234,15 +1253,12 @@ static void pop_front(struct kcp *k)
  * so that the first unread one always has a byte to peek at. */
 static void advance(struct kcp *k)
 {
-	const struct seg *s;
-
 	while (k->rcv_nxt != k->rcv_high && unread(k) < unread_limit(k) &&
-	       (s = *ring_at(k, k->rcv_nxt)) != NULL) {
-		k->stats.delivered_bytes += s->len;
-		PREFETCH(*ring_at(k, k->rcv_nxt + PREFETCH_AHEAD));
+	       ring_at(k, k->rcv_nxt)->seg != NULL) {
+		k->stats.delivered_bytes += ring_at(k, k->rcv_nxt)->len;
 		k->ring_count--;
 		k->rcv_nxt++;
-		while (k->cfg.stream && unread(k) > 0 && (*ring_at(k, k->rcv_base))->len == 0)
+		while (k->cfg.stream && unread(k) > 0 && ring_at(k, k->rcv_base)->len == 0)
 			pop_front(k);
 	}
 }
@@ -1262,7 +1278,7 @@ static void tell_if_reopened(struct kcp *k)
 
 static void consumed(struct kcp *k)
 {
-	while (k->cfg.stream && unread(k) > 0 && (*ring_at(k, k->rcv_base))->len == 0)
+	while (k->cfg.stream && unread(k) > 0 && ring_at(k, k->rcv_base)->len == 0)
 		pop_front(k);
 	advance(k);
 	tell_if_reopened(k);
@@ -1270,26 +1286,26 @@ static void consumed(struct kcp *k)
 
 size_t kcp_peek(const struct kcp *k, const uint8_t **data)
 {
-	const struct seg *s;
+	const struct held *h;
 
 	if (unread(k) == 0)
 		return 0;
-	s = *ring_at(k, k->rcv_base);
-	*data = s->data + k->read_offset;
-	return s->len - k->read_offset;
+	h = ring_at(k, k->rcv_base);
+	*data = h->seg->data + k->read_offset;
+	return h->len - k->read_offset;
 }
 
 void kcp_consume(struct kcp *k, size_t n)
 {
-	const struct seg *s;
+	const struct held *h;
 
 	if (n == 0)
 		return;
 	assert(unread(k) > 0);
-	s = *ring_at(k, k->rcv_base);
-	assert(n <= s->len - k->read_offset);
+	h = ring_at(k, k->rcv_base);
+	assert(n <= h->len - k->read_offset);
 	k->read_offset += (uint32_t)n;
-	if (k->read_offset < s->len)
+	if (k->read_offset < h->len)
 		return;
 	pop_front(k);
 	consumed(k);
@@ -1303,13 +1319,13 @@ static uint32_t message_segs(const struct kcp *k)
 
 	if (unread(k) == 0)
 		return 0;
-	most = (*ring_at(k, k->rcv_base))->frg + UINT32_C(1);
+	most = ring_at(k, k->rcv_base)->frg + UINT32_C(1);
 	if (k->cfg.stream)
 		return 1;
 	while (n < unread(k)) {
-		const struct seg *s = *ring_at(k, k->rcv_base + n);
+		uint8_t frg = ring_at(k, k->rcv_base + n)->frg;
 
-		if (++n == most || s->frg == 0)
+		if (++n == most || frg == 0)
 			return n;
 	}
 	return 0;
@@ -1323,7 +1339,7 @@ int kcp_peek_size(const struct kcp *k)
 	if (segs == 0)
 		return KCP_EAGAIN;
 	for (uint32_t i = 0; i < segs; i++)
-		size += (*ring_at(k, k->rcv_base + i))->len;
+		size += ring_at(k, k->rcv_base + i)->len;
 	return (int)(size - k->read_offset);
 }
 
@@ -1446,9 +1462,8 @@ static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uin
 	if (!ring_reserve(k, h->sn) || !ack_reserve(k) || (s = seg_new(k, h->len)) == NULL)
 		return;
 	seg_append(s, data, h->len);
-	s->frg = h->frg;
 	ack_urgency(k, h->sn);
-	*ring_at(k, h->sn) = s;
+	*ring_at(k, h->sn) = (struct held){ s, s->len, h->frg, s->class_index };
 	k->ring_count++;
 	if (seq_diff(h->sn, k->rcv_high) >= 0)
 		k->rcv_high = h->sn + 1;
@@ -1466,7 +1481,7 @@ static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint
 		k->stats.out_of_window_segs++;
 		return;
 	}
-	if (ahead < 0 || (seq_diff(h->sn, k->rcv_high) < 0 && *ring_at(k, h->sn) != NULL))
+	if (ahead < 0 || (seq_diff(h->sn, k->rcv_high) < 0 && ring_at(k, h->sn)->seg != NULL))
 		repeat_input(k, h);
 	else
 		store_input(k, h, data);
@@ -1708,7 +1723,7 @@ static void put_push(struct flush *f, uint32_t sn, uint32_t level)
 	s->sent_us = k->now_us;
 	s->tx = k->tx_next++;
 	if (s->xmit < XMIT_MAX)
-		s->xmit++;
+		s->xmit = (s->xmit + 1u) & XMIT_MAX;
 	if (s->xmit >= k->cfg.dead_link)
 		k->dead = true;
 	order_append(k, level, sn);
@@ -1808,6 +1823,7 @@ static bool send_new(struct flush *f)
 		*s = (struct slot){ .seg = queue_pop(k) };
 		s->seg->next = NULL;
 		s->len = s->seg->len;
+		s->class_index = s->seg->class_index & (CLASS_MAX - 1u);
 		k->inflight++;
 		put_push(f, k->snd_nxt++, 0);
 	}
@@ -1923,11 +1939,11 @@ void kcp_free(struct kcp *k)
 		if (slot_at(k, sn)->seg != NULL)
 			seg_release(k, slot_at(k, sn)->seg);
 	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
-		if (*ring_at(k, sn) != NULL)
-			seg_release(k, *ring_at(k, sn));
+		if (ring_at(k, sn)->seg != NULL)
+			seg_release(k, ring_at(k, sn)->seg);
 	pools_trim(k);
 	mem_free(k, k->slots, k->slot_cap * sizeof(*k->slots));
-	mem_free(k, k->ring, k->ring_cap * sizeof(struct seg *));
+	mem_free(k, k->ring, k->ring_cap * sizeof(*k->ring));
 	mem_free(k, k->acks, k->ack_cap * sizeof(*k->acks));
 	mem_free(k, k->datagram, k->datagram_cap);
 	assert(k->memory == sizeof(*k));
@@ -2040,7 +2056,7 @@ static void ring_trim(struct kcp *k)
 			ring_resize(k, ring_size(span));
 		return;
 	}
-	mem_free(k, k->ring, k->ring_cap * sizeof(struct seg *));
+	mem_free(k, k->ring, k->ring_cap * sizeof(*k->ring));
 	k->ring = NULL;
 	k->ring_cap = 0;
 }
@@ -2181,6 +2197,7 @@ static size_t verify_inflight(const struct kcp *k)
 		if (s->seg == NULL)
 			continue;
 		assert(s->len == s->seg->len);
+		assert(s->class_index == s->seg->class_index);
 		bytes += verify_seg(s->seg);
 		count++;
 	}
@@ -2203,7 +2220,7 @@ static size_t verify_ring(const struct kcp *k)
 	assert(k->rcv_high - k->rcv_base <= k->ring_cap);
 	assert(unread(k) <= k->rcv_high - k->rcv_base);
 	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++) {
-		const struct seg *s = *ring_at(k, sn);
+		const struct seg *s = ring_at(k, sn)->seg;
 		bool ready = seq_diff(sn, k->rcv_nxt) < 0;
 
 		assert(s != NULL || !ready);
@@ -2212,13 +2229,13 @@ static size_t verify_ring(const struct kcp *k)
 		bytes += s != NULL ? verify_seg(s) : 0;
 	}
 	for (uint32_t i = 0; i < k->ring_cap; i++)
-		used += k->ring[i] != NULL;
+		used += k->ring[i].seg != NULL;
 	assert(used == held);
 	assert(beyond == k->ring_count);
 	if (unread(k) > 0)
-		assert(k->read_offset == 0 || k->read_offset < (*ring_at(k, k->rcv_base))->len);
+		assert(k->read_offset == 0 || k->read_offset < ring_at(k, k->rcv_base)->len);
 	if (unread(k) > 0 && k->cfg.stream)
-		assert((*ring_at(k, k->rcv_base))->len > 0);
+		assert(ring_at(k, k->rcv_base)->len > 0);
 	return bytes;
 }
 
@@ -2246,7 +2263,7 @@ void kcp_verify(const struct kcp *k)
 
 	bytes += verify_queue(k) + verify_inflight(k) + verify_ring(k) + verify_free(k);
 	bytes += k->slot_cap * sizeof(*k->slots);
-	bytes += k->ring_cap * sizeof(struct seg *);
+	bytes += k->ring_cap * sizeof(*k->ring);
 	bytes += k->ack_cap * sizeof(*k->acks);
 	assert(bytes == k->memory);
 	assert(k->ack_count <= k->ack_cap);

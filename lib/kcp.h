@@ -99,11 +99,11 @@ struct kcp_config {
 	uint32_t rcv_wnd;
 	uint32_t nodelay;     /* 0: RTO >= 100 ms, backs off by rto; 1: >= 30 ms, by rto/2; 2: as 1, by rto/2 of the current rto */
 	uint32_t interval_ms; /* longest wait of an ACK; part of the RTO; 1 .. 5000 */
-	uint32_t resend;      /* later deliveries that make a segment lost; 0: timeouts only */
+	uint32_t resend;      /* later deliveries that make a segment lost; 0: timeouts only; at most 32 count */
 	bool nc;              /* no congestion window: selects kcp_cc_none when cc is NULL */
 	bool stream;          /* bytes, not messages: sends are merged, frg is 0 */
 	bool ack_nodelay;     /* ACKs leave at the next flush instead of after interval_ms */
-	uint32_t dead_link;   /* transmissions of one segment that mark the link dead; 0: 20 */
+	uint32_t dead_link;   /* transmissions of one segment that mark the link dead; 0: 20; at most 127 count */
 	uint64_t rate_limit;  /* bytes per second on the wire, 0: none */
 	const struct kcp_cc *cc; /* NULL: by nc.  Borrowed for the life of the kcp */
 
