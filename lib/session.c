@@ -12,6 +12,9 @@
  * waits in KCP is past the fair order of the streams, so this is kept short. */
 enum { PULL_SEGMENTS = 64 };
 
+/* The FEC decoder gives up a set at the second trim that finds it as it was. */
+enum { TRIMS = 2 };
+
 struct session_stream {
 	struct session *session;
 	struct session_stream *prev, *next; /* all of the session's */
@@ -37,7 +40,7 @@ struct session {
 	enum session_end end;
 	uint64_t born_us;
 	bool busy;            /* packets since the last session_trim() */
-	bool trimmed;         /* nothing to trim since */
+	unsigned trims;       /* done since it became idle */
 
 	uint8_t *held; /* plain bytes that smux could not take, or NULL */
 	size_t held_off, held_len;
@@ -609,12 +612,12 @@ bool session_trim(struct session *s)
 {
 	if (s->busy) {
 		s->busy = false;
-		s->trimmed = false;
+		s->trims = 0;
 		return true;
 	}
-	if (s->trimmed)
+	if (s->trims == TRIMS)
 		return false;
-	s->trimmed = true;
+	s->trims++;
 	kcp_trim(s->kcp);
 	if (s->fec_enc != NULL)
 		fec_enc_trim(s->fec_enc);
@@ -624,7 +627,7 @@ bool session_trim(struct session *s)
 		codec_enc_trim(s->enc);
 	if (s->dec != NULL)
 		codec_dec_trim(s->dec);
-	return false;
+	return s->trims < TRIMS;
 }
 
 enum session_end session_ended(const struct session *s)
