@@ -6,16 +6,22 @@
 
 /* ---- life ---------------------------------------------------------------------- */
 
+/* Free what the keys that stand in such a section own. */
+static void dispose_values(void *base, unsigned where)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct conf_row *row = &conf_rows[i];
+
+		if ((row->where & where) && row->type->dispose)
+			row->type->dispose(row, base);
+	}
+}
+
 static void tunnel_free(struct conf_tunnel *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		const struct conf_row *row = &conf_rows[i];
-
-		if (row->type->dispose)
-			row->type->dispose(row, t);
-	}
+	dispose_values(t, ON_BOTH);
 	free(t->origins);
 	free(t->name);
 	free(t);
@@ -42,6 +48,7 @@ void config_free(struct config *c)
 	for (size_t i = 0; i < c->tunnel_count; i++)
 		tunnel_free(c->tunnels[i]);
 	free(c->tunnels);
+	dispose_values(&c->daemon, ON_DAEMON);
 	free(c->daemon.origins);
 	free(c);
 }

@@ -81,8 +81,12 @@ struct conf_tunnel {
 	struct conf_origin *origins; /* of each key, by its index in the table */
 };
 
+#define CONF_CONTROL_DEFAULT "/run/kcptun/kcptund.sock"
+
 struct conf_daemon {
 	int loglevel; /* enum log_level of log.h */
+	char *control;            /* path of the control socket; NULL: none */
+	struct conf_addr metrics; /* text is NULL: none */
 	struct conf_origin *origins; /* as in a tunnel */
 };
 

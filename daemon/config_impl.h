@@ -19,6 +19,8 @@
 /* One per row of the table, in the order of the manual. */
 enum conf_id {
 	KEY_LOGLEVEL,
+	KEY_CONTROL,
+	KEY_METRICS,
 	KEY_LOCALADDR,
 	KEY_REMOTEADDR,
 	KEY_LISTEN,
@@ -104,7 +106,8 @@ struct conf_type {
 extern const struct conf_type conf_type_unsigned, conf_type_bytes, conf_type_rate, conf_type_ttl,
 	conf_type_bool, conf_type_secret, conf_type_path, conf_type_stream_addr,
 	conf_type_listen_addr, conf_type_remote_addr, conf_type_target_addr, conf_type_crypt,
-	conf_type_mode, conf_type_compression, conf_type_loglevel;
+	conf_type_mode, conf_type_compression, conf_type_loglevel, conf_type_control,
+	conf_type_metrics;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 

@@ -28,6 +28,10 @@ enum {
 const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_LOGLEVEL] = { "loglevel", ON_DAEMON, &conf_type_loglevel, D(loglevel), 0, 0, "info",
 		NULL, NULL, "the least important messages that are logged" },
+	[KEY_CONTROL] = { "control", ON_DAEMON, &conf_type_control, D(control), 0, 0,
+		CONF_CONTROL_DEFAULT, NULL, NULL, "the Unix socket on which kcptunctl is answered" },
+	[KEY_METRICS] = { "metrics", ON_DAEMON, &conf_type_metrics, D(metrics), 0, 0, "none", NULL,
+		NULL, "where Prometheus may fetch /metrics, over HTTP; 127.0.0.1:9329 for example" },
 
 	[KEY_LOCALADDR] = { "localaddr", ON_CLIENT, &conf_type_stream_addr, T(localaddr), 0, 0, "",
 		NULL, NULL, "where connections are accepted: TCP, or the path of a Unix socket; "

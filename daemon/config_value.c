@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #include <openssl/crypto.h>
 
@@ -293,6 +294,52 @@ const struct conf_type conf_type_remote_addr = { "host:port[-port]", parse_remot
 						 dispose_addr };
 const struct conf_type conf_type_target_addr = { "host:port or path", parse_target, print_addr,
 						 dispose_addr };
+
+/* ---- sockets of the daemon itself -------------------------------------------- */
+
+static bool is_none(const char *text)
+{
+	return strcmp(text, "none") == 0;
+}
+
+static bool parse_control(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	char quoted[CONF_QUOTE_BYTES];
+
+	if (is_none(text))
+		return true;
+	if (text[0] != '/')
+		return conf_wrong(why, "'%s' is neither none nor a path that starts with /",
+				  conf_quote(quoted, text));
+	if (strlen(text) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return conf_wrong(why, "'%s' is too long for the path of a socket",
+				  conf_quote(quoted, text));
+	return parse_path(row, text, base, why);
+}
+
+static void print_control(const struct conf_row *row, const void *base, FILE *out)
+{
+	const char *path = *(char *const *)field_const(row, base);
+
+	fputs(path ? path : "none", out);
+}
+
+static bool parse_metrics(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	return is_none(text) || conf_addr_parse(field(row, base), text, ADDR_WILDCARD, why);
+}
+
+static void print_metrics(const struct conf_row *row, const void *base, FILE *out)
+{
+	const struct conf_addr *a = field_const(row, base);
+
+	fputs(a->text ? a->text : "none", out);
+}
+
+const struct conf_type conf_type_control = { "path or none", parse_control, print_control,
+					     dispose_path };
+const struct conf_type conf_type_metrics = { "host:port or none", parse_metrics, print_metrics,
+					     dispose_addr };
 
 /* ---- names ------------------------------------------------------------------ */
 
