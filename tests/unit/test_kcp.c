@@ -679,7 +679,7 @@ static void up_to_twice_the_window_is_held_and_no_more(void **state)
 	struct kcp_config cfg = base_config();
 	struct peer *p;
 	struct kcp_info info;
-	const uint8_t *data;
+	const uint8_t *data = NULL;
 
 	(void)state;
 	cfg.rcv_wnd = 8;
@@ -786,7 +786,7 @@ static void fragments_that_count_wrongly_end_somewhere(void **state)
 static void a_stream_skips_empty_segments(void **state)
 {
 	struct peer *p = open_peer(base_config());
-	const uint8_t *data;
+	const uint8_t *data = NULL;
 
 	(void)state;
 	for (uint32_t sn = 0; sn < 500; sn++)
@@ -866,7 +866,7 @@ static unsigned long transfer_failing_at(unsigned long from, bool stream)
 	alloc_fail_from = from;
 	alloc_fail_to = from + 5;
 	for (uint64_t now = T0; got < 60000; now += 5 * MS) {
-		const uint8_t *data;
+		const uint8_t *data = NULL;
 		size_t n;
 		int len;
 
@@ -952,7 +952,7 @@ static void in_the_steady_state_nothing_is_allocated(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 2000; i++, now += 2 * MS) {
-		const uint8_t *data;
+		const uint8_t *data = NULL;
 		size_t n;
 
 		if (i == 1000)
