@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BURST_MAX_US = 500 * 1000 };
+
 /* splitmix64 */
 uint64_t rng_next(struct rng *r)
 {
@@ -49,6 +51,7 @@ struct net {
 	struct net_params p;
 	struct rng rng;
 	bool in_burst;
+	uint64_t burst_from_us;
 	uint64_t busy_until_us; /* the bottleneck's line */
 	uint64_t last_at_us;
 	uint64_t order;
@@ -127,13 +130,25 @@ static struct flight pop(struct net *n)
 	}
 }
 
+/* A burst ends with some datagram, or with time when few are sent. */
+static void step_burst(struct net *n, uint64_t now_us)
+{
+	if (n->p.burst_start <= 0)
+		return;
+	if (n->in_burst) {
+		n->in_burst = !rng_chance(&n->rng, n->p.burst_end) &&
+			      now_us - n->burst_from_us < BURST_MAX_US;
+	} else if (rng_chance(&n->rng, n->p.burst_start)) {
+		n->in_burst = true;
+		n->burst_from_us = now_us;
+	}
+}
+
 static bool is_lost(struct net *n, uint64_t now_us)
 {
 	if (now_us >= n->p.dead_from_us && now_us < n->p.dead_until_us)
 		return true;
-	if (n->p.burst_start > 0)
-		n->in_burst = n->in_burst ? !rng_chance(&n->rng, n->p.burst_end)
-					  : rng_chance(&n->rng, n->p.burst_start);
+	step_burst(n, now_us);
 	return n->in_burst || rng_chance(&n->rng, n->p.loss);
 }
 
