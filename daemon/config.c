@@ -1,4 +1,4 @@
-/* config.c - a file to a checked config, in order: read, parse, check. */
+/* config.c - a text to a checked config, in order: read, parse, check. */
 #include "config_impl.h"
 
 #include <stdlib.h>
@@ -175,18 +175,42 @@ static struct config *build(const struct conf_source *s, struct conf_reporter *r
 	return c;
 }
 
-struct config *config_read(const char *path, conf_report_fn *report, void *user)
+/* `readable`: whether `s` holds all that was given. */
+static struct config *finish(struct conf_source *s, bool readable, struct conf_reporter *r)
 {
-	struct conf_reporter r = { .path = path, .fn = report, .user = user };
-	struct config *c = NULL;
-	struct conf_source s;
+	struct config *c = readable ? build(s, r) : NULL;
 
-	if (conf_source_read(&s, path, &r))
-		c = build(&s, &r);
-	conf_source_dispose(&s);
-	conf_reporter_flush(&r);
-	if (r.error_count == 0)
+	conf_source_dispose(s);
+	conf_reporter_flush(r);
+	if (r->error_count == 0)
 		return c;
 	config_free(c);
 	return NULL;
+}
+
+struct config *config_read(const char *path, conf_report_fn *report, void *user)
+{
+	struct conf_reporter r = { .path = path, .fn = report, .user = user };
+	struct conf_source s;
+
+	return finish(&s, conf_source_read(&s, path, &r), &r);
+}
+
+struct config *config_read_text(const char *text, size_t len, const char *name,
+				conf_report_fn *report, void *user)
+{
+	struct conf_reporter r = { .path = name, .fn = report, .user = user };
+	struct conf_source s;
+
+	return finish(&s, conf_source_text(&s, text, len, &r), &r);
+}
+
+struct config *config_from_settings(enum conf_role role, const char *name,
+				    const struct conf_setting *settings, size_t count,
+				    const char *where, conf_report_fn *report, void *user)
+{
+	struct conf_reporter r = { .path = where, .no_file = true, .fn = report, .user = user };
+	struct conf_source s;
+
+	return finish(&s, conf_source_settings(&s, role, name, settings, count, &r), &r);
 }

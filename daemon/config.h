@@ -102,6 +102,21 @@ struct config {
 enum conf_severity { CONF_ERROR, CONF_WARNING };
 typedef void conf_report_fn(void *user, enum conf_severity severity, const char *line);
 struct config *config_read(const char *path, conf_report_fn *report, void *user);
+/* The same from a text in memory, which messages call `name`. */
+struct config *config_read_text(const char *text, size_t len, const char *name,
+				conf_report_fn *report, void *user);
+
+/* One value from elsewhere than a file: a flag, a plugin's option. */
+struct conf_setting {
+	const char *key;
+	const char *value; /* as it is: nothing is trimmed, quoted or a comment */
+};
+/* One tunnel from settings, checked in the same way; of several with the same key the last
+ * holds.  Keys of [daemon] may be among them.  Messages start with `where`, "command line" or
+ * the like; a relative keyfile starts at the working folder. */
+struct config *config_from_settings(enum conf_role role, const char *name,
+				    const struct conf_setting *settings, size_t count,
+				    const char *where, conf_report_fn *report, void *user);
 void config_free(struct config *c); /* NULL is fine */
 
 /* The effective values as an INI text with the origin of each behind it; the key itself is
@@ -120,6 +135,10 @@ struct conf_key_info {
 enum { CONF_DESCRIBE_BYTES = 512 }; /* always enough for buf */
 size_t conf_key_count(void);
 void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t cap);
+/* What someone may have meant by a key that a tunnel of that role does not have, in one sentence. */
+void conf_key_hint(const char *name, enum conf_role role, char *buf, size_t cap);
+/* Is the key without effect in this checked tunnel, given its others? */
+bool conf_key_idle(const struct conf_tunnel *t, const char *name);
 /* Default in that role, "" for none; for a [daemon] key in either. */
 const char *conf_key_default(size_t i, enum conf_role role);
 /* The keys as an aligned table, for --help. */

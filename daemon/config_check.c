@@ -12,6 +12,8 @@ static const char published_key[] = "it's a secrect";
 
 #define MAKE_KEY "make one with: openssl rand -base64 24"
 
+enum { IN_LINE_BYTES = 24 };
+
 /* The tunnel that is being checked. */
 struct check {
 	struct conf_reporter *r;
@@ -63,6 +65,15 @@ static struct conf_place blame(const struct check *k, const enum conf_id *ids, s
 	return place(k, worst);
 }
 
+/* " in line 12"; nothing when there are no lines. */
+static const char *in_line(const struct check *k, enum conf_id id, char buf[static IN_LINE_BYTES])
+{
+	buf[0] = '\0';
+	if (!k->r->no_file)
+		snprintf(buf, IN_LINE_BYTES, " in line %d", k->t->origins[id].line);
+	return buf;
+}
+
 /* A rule about values of which one did not parse has nothing to say. */
 static bool known(const struct check *k, const enum conf_id *ids, size_t count)
 {
@@ -107,7 +118,7 @@ static void load_keyfile(const struct check *k)
 	char why[CONF_WHY_BYTES], warning[CONF_WHY_BYTES];
 
 	forget_key(k->t); /* the one inherited */
-	if (!conf_keyfile_read(k->t, k->r->path, why, warning))
+	if (!conf_keyfile_read(k->t, k->r->no_file ? "" : k->r->path, why, warning))
 		conf_fault(k->r, place(k, KEY_KEYFILE), "%s", why);
 	else if (warning[0] != '\0')
 		conf_warn(k->r, place(k, KEY_KEYFILE), "%s", warning);
@@ -130,6 +141,7 @@ static void settle_key(const struct check *k)
 {
 	struct conf_tunnel *t = k->t;
 	enum conf_from key = from(t, KEY_KEY), keyfile = from(t, KEY_KEYFILE);
+	char line[IN_LINE_BYTES];
 
 	if (t->origins[KEY_KEY].bad || t->origins[KEY_KEYFILE].bad)
 		return;
@@ -137,8 +149,8 @@ static void settle_key(const struct check *k)
 		conf_fault(k->r, place(k, KEY_KEY), "is missing, as is keyfile; both ends need "
 			   "the same, " MAKE_KEY);
 	} else if (key == keyfile) {
-		conf_fault(k->r, place(k, KEY_KEYFILE), "stands beside key in line %d; give one of "
-			   "them", t->origins[KEY_KEY].line);
+		conf_fault(k->r, place(k, KEY_KEYFILE), "stands beside key%s; give one of them",
+			   in_line(k, KEY_KEY, line));
 	} else if (keyfile > key) {
 		load_keyfile(k);
 	} else {
@@ -170,12 +182,13 @@ static void settle_compression(const struct check *k)
 	struct conf_tunnel *t = k->t;
 	enum conf_from nocomp = from(t, KEY_NOCOMP), compression = from(t, KEY_COMPRESSION);
 	bool agree = t->nocomp == (t->compression == CODEC_NONE);
+	char line[IN_LINE_BYTES];
 
 	if (!known(k, ids, ARRAY_LEN(ids)))
 		return;
 	if (!agree && nocomp == compression && nocomp != CONF_BUILTIN)
-		conf_fault(k->r, place(k, KEY_NOCOMP), "contradicts compression in line %d",
-			   t->origins[KEY_COMPRESSION].line);
+		conf_fault(k->r, place(k, KEY_NOCOMP), "contradicts compression%s",
+			   in_line(k, KEY_COMPRESSION, line));
 	else if (!agree && nocomp > compression)
 		t->compression = t->nocomp ? CODEC_NONE : CODEC_SNAPPY;
 	t->nocomp = t->compression == CODEC_NONE;
@@ -284,6 +297,14 @@ bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const cha
 	default:
 		return true;
 	}
+}
+
+bool conf_key_idle(const struct conf_tunnel *t, const char *name)
+{
+	const struct conf_row *row = conf_row_find(name);
+	const char *why;
+
+	return row && !conf_key_has_effect(t, (enum conf_id)(row - conf_rows), &why);
 }
 
 static bool belongs(const struct conf_tunnel *t, enum conf_id id)

@@ -108,3 +108,11 @@ void conf_hint_key(const char *name, unsigned where, char *why)
 	else
 		conf_why(why, "unknown key; kcptund --help lists all");
 }
+
+void conf_key_hint(const char *name, enum conf_role role, char *buf, size_t cap)
+{
+	char why[CONF_WHY_BYTES];
+
+	conf_hint_key(name, role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER, why);
+	snprintf(buf, cap, "%s", why);
+}

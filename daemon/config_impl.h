@@ -1,6 +1,7 @@
 /* config_impl.h - what the files of the config module share; not for others.
  *
  *     config_source.c   text of the file -> sections of (key, value, line)
+ *     config_settings.c settings from elsewhere -> the same
  *     config_keys.c     the table of keys
  *     config_value.c    one value's text <-> a field of a struct
  *     config_addr.c     addresses: text to parts, do two collide
@@ -130,7 +131,8 @@ bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);
 struct conf_line;
 
 struct conf_reporter {
-	const char *path;
+	const char *path; /* or another name for where the text is from */
+	bool no_file;     /* then there are no lines and no sections to name, and no folder */
 	conf_report_fn *fn;
 	void *user;
 	struct conf_line *said; /* all so far */
@@ -169,7 +171,7 @@ void conf_why(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 
 
 struct conf_value {
 	char *text; /* NULL: not given */
-	int line;
+	int line;   /* 0: from no file */
 };
 
 struct conf_section {
@@ -187,11 +189,24 @@ struct conf_source {
 	int lines; /* of the file */
 };
 
-/* Faults are reported; false when reading could not go on (they are reported, too). */
+/* All three report faults; false when they could not go on (that is reported, too).  `s` need not
+ * be initialised and must be disposed of in either case. */
 bool conf_source_read(struct conf_source *s, const char *path, struct conf_reporter *r);
+bool conf_source_text(struct conf_source *s, const char *text, size_t len, struct conf_reporter *r);
+/* The two sections that are always there. */
+bool conf_source_init(struct conf_source *s, struct conf_reporter *r);
 void conf_source_dispose(struct conf_source *s);
+/* NULL when out of memory. */
+struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned where, int line,
+					    const char *title, const char *name);
 /* At most `max` bytes of a file, NUL behind them.  NULL with `why` set on failure. */
 char *conf_slurp(int fd, size_t max, size_t *len, char *why);
+
+/* ---- config_settings.c: from elsewhere than a file ------------------------ */
+
+bool conf_source_settings(struct conf_source *s, enum conf_role role, const char *name,
+			  const struct conf_setting *settings, size_t count,
+			  struct conf_reporter *r);
 
 /* ---- config_check.c: rules ------------------------------------------------ */
 

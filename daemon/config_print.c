@@ -107,6 +107,8 @@ static void print_origin(FILE *out, const struct conf_origin *o)
 {
 	if (o->from == CONF_BUILTIN)
 		fputs(" ; built in\n", out);
+	else if (o->line == 0)
+		fputs(" ; given\n", out);
 	else
 		fprintf(out, " ; line %d%s\n", o->line, o->from == CONF_DEFAULTS ? ", [defaults]" : "");
 }

@@ -69,7 +69,7 @@ static void print_place(FILE *out, const struct conf_reporter *r, struct conf_pl
 	if (at.line > 0)
 		fprintf(out, ":%d", at.line);
 	fputc(':', out);
-	if (at.section)
+	if (at.section && !r->no_file)
 		fprintf(out, " %s", at.section);
 	if (at.key)
 		fprintf(out, " %s:", at.key);

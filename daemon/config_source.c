@@ -89,8 +89,8 @@ static void section_free(struct conf_section *s)
 	free(s);
 }
 
-static struct conf_section *add_tunnel(struct conf_source *s, unsigned where, int line,
-				       const char *title, const char *name)
+struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned where, int line,
+					    const char *title, const char *name)
 {
 	struct conf_section **grown;
 	struct conf_section *section;
@@ -243,7 +243,8 @@ static void open_tunnel(struct reader *rd, size_t kind, const char *title, const
 	else if (s->tunnel_count == CONF_TUNNELS_MAX)
 		conf_fault(rd->reporter, here(rd), "%s: more than %d tunnels", quoted,
 			   CONF_TUNNELS_MAX);
-	else if (!(rd->current = add_tunnel(s, headers[kind].where, s->lines, title, name)))
+	else if (!(rd->current = conf_source_add_tunnel(s, headers[kind].where, s->lines,
+						      title, name)))
 		conf_fault(rd->reporter, here(rd), "out of memory");
 }
 
@@ -450,7 +451,8 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 static void parse(struct conf_source *s, const char *text, size_t len, struct conf_reporter *r)
 {
 	static const char bom[] = "\xef\xbb\xbf";
-	size_t skip = strncmp(text, bom, strlen(bom)) == 0 ? strlen(bom) : 0;
+	bool marked = len >= strlen(bom) && memcmp(text, bom, strlen(bom)) == 0;
+	size_t skip = marked ? strlen(bom) : 0;
 	struct reader rd = { .source = s, .reporter = r, .at = text + skip, .end = text + len };
 	int rc;
 
@@ -479,20 +481,34 @@ static char *load(const char *path, size_t *len, char *why)
 	return text;
 }
 
+bool conf_source_init(struct conf_source *s, struct conf_reporter *r)
+{
+	*s = (struct conf_source){
+		.daemon = section_new(ON_DAEMON, 0, "[daemon]", NULL),
+		.defaults = section_new(ON_BOTH, 0, "[defaults]", NULL),
+	};
+	if (s->daemon && s->defaults)
+		return true;
+	conf_fault(r, (struct conf_place){ 0 }, "out of memory");
+	return false;
+}
+
+bool conf_source_text(struct conf_source *s, const char *text, size_t len, struct conf_reporter *r)
+{
+	if (!conf_source_init(s, r))
+		return false;
+	parse(s, text, len, r);
+	return true;
+}
+
 bool conf_source_read(struct conf_source *s, const char *path, struct conf_reporter *r)
 {
 	char why[CONF_WHY_BYTES];
 	size_t len;
 	char *text;
 
-	*s = (struct conf_source){
-		.daemon = section_new(ON_DAEMON, 0, "[daemon]", NULL),
-		.defaults = section_new(ON_BOTH, 0, "[defaults]", NULL),
-	};
-	if (!s->daemon || !s->defaults) {
-		conf_fault(r, (struct conf_place){ 0 }, "out of memory");
+	if (!conf_source_init(s, r))
 		return false;
-	}
 	text = load(path, &len, why);
 	if (!text) {
 		conf_fault(r, (struct conf_place){ 0 }, "%s", why);
