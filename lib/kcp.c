@@ -57,6 +57,8 @@ enum {
 #define RTO_MIN_US (100 * US_PER_MS)
 #define RTO_MIN_NODELAY_US (30 * US_PER_MS)
 #define RTO_MAX_US (60 * US_PER_S)
+/* A longer round trip counts as so many timeouts. */
+#define OUTLIER_RTOS 3
 #define RTT_MAX_US (60 * US_PER_S)
 #define PROBE_FIRST_US (500 * US_PER_MS)
 #define PROBE_MAX_US (120 * US_PER_S)
@@ -264,6 +266,10 @@ struct kcp {
 	uint64_t tell_at;
 	uint32_t tells_left;
 	uint32_t told_wnd; /* what the peer last heard, if it did */
+
+	/* the peer's clock, as its newest segment said */
+	uint32_t heard_ts;
+	bool heard_ts_known;
 
 	/* receiving */
 	uint32_t rcv_base, rcv_nxt, rcv_high;
@@ -745,6 +751,10 @@ static void rtt_sample(struct kcp *k, uint64_t rtt)
 
 	if (rtt > RTT_MAX_US)
 		return;
+	/* Some peers echo the ts of a packet that they rebuilt from parity long after
+	 * it was sent.  A round trip that really grew says so again and again. */
+	if (k->srtt_us > 0)
+		rtt = min64(rtt, OUTLIER_RTOS * (uint64_t)k->rto_us);
 	us = rtt == 0 ? 1 : (uint32_t)rtt;
 	k->latest_rtt_us = us;
 	if (k->srtt_us == 0) {
@@ -1444,17 +1454,31 @@ static void ack_urgency(struct kcp *k, uint32_t sn)
 		k->ack_quick--;
 }
 
-static void repeat_input(struct kcp *k, const struct kcp_seg_header *h)
+/* What to echo for a segment.  One that was rebuilt from parity may have been sent
+ * long ago: its own ts would tell the peer of a round trip that never was, and a
+ * single such sample can stretch a timeout to many seconds. */
+static uint32_t echo_ts(struct kcp *k, const struct kcp_seg_header *h, bool recovered)
+{
+	if (recovered)
+		return k->heard_ts_known && seq_diff(k->heard_ts, h->ts) > 0 ? k->heard_ts : h->ts;
+	if (!k->heard_ts_known || seq_diff(h->ts, k->heard_ts) > 0)
+		k->heard_ts = h->ts;
+	k->heard_ts_known = true;
+	return h->ts;
+}
+
+static void repeat_input(struct kcp *k, const struct kcp_seg_header *h, uint32_t ts)
 {
 	k->stats.repeat_segs++;
 	if (!ack_reserve(k))
 		return;
-	ack_push(k, h->sn, h->ts, false);
+	ack_push(k, h->sn, ts, false);
 	k->ack_now = true;
 }
 
 /* Without memory the segment is as good as lost: it comes again. */
-static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data)
+static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
+			uint32_t ts)
 {
 	bool in_order = h->sn == k->rcv_high;
 	struct seg *s;
@@ -1468,13 +1492,15 @@ static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uin
 	if (seq_diff(h->sn, k->rcv_high) >= 0)
 		k->rcv_high = h->sn + 1;
 	advance(k);
-	ack_push(k, h->sn, h->ts, in_order && k->rcv_nxt == k->rcv_high);
+	ack_push(k, h->sn, ts, in_order && k->rcv_nxt == k->rcv_high);
 	k->tells_left = 0;
 }
 
-static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data)
+static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
+		       bool recovered)
 {
 	int32_t ahead = seq_diff(h->sn, k->rcv_nxt);
+	uint32_t ts = echo_ts(k, h, recovered);
 
 	k->stats.in_push++;
 	if (ahead >= (int32_t)k->cfg.rcv_wnd) {
@@ -1482,9 +1508,9 @@ static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint
 		return;
 	}
 	if (ahead < 0 || (seq_diff(h->sn, k->rcv_high) < 0 && ring_at(k, h->sn)->seg != NULL))
-		repeat_input(k, h);
+		repeat_input(k, h, ts);
 	else
-		store_input(k, h, data);
+		store_input(k, h, data, ts);
 }
 
 static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
@@ -1493,7 +1519,7 @@ static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8
 	k->stats.in_segs++;
 	switch (h->cmd) {
 	case KCP_CMD_PUSH:
-		push_input(k, h, data);
+		push_input(k, h, data, n->recovered);
 		break;
 	case KCP_CMD_ACK:
 		ack_input(k, h->sn, h->ts, n);

@@ -713,6 +713,60 @@ static void up_to_twice_the_window_is_held_and_no_more(void **state)
 	close_peer(p);
 }
 
+static void give_push_ts(struct peer *p, uint64_t us, uint32_t sn, uint32_t ts, unsigned flags)
+{
+	uint8_t buf[KCP_OVERHEAD + 1] = { 0 };
+	struct kcp_seg_header h = { .conv = CONV, .cmd = KCP_CMD_PUSH, .sn = sn, .ts = ts, .len = 1 };
+
+	kcp_header_encode(buf, &h);
+	assert_int_equal(kcp_input(p->k, us, buf, sizeof(buf), flags), KCP_OK);
+}
+
+/* Parity can come seconds after the packet that it rebuilds was sent. */
+static void a_rebuilt_segment_is_not_echoed_with_its_old_time(void **state)
+{
+	struct kcp_config cfg = base_config();
+	struct peer *p;
+
+	(void)state;
+	cfg.ack_nodelay = true;
+	p = open_peer(cfg);
+	give_push_ts(p, T0, 1, 9000, 0);
+	give_push_ts(p, T0, 0, 5000, KCP_INPUT_RECOVERED);
+	flush_at(p, T0);
+	assert_int_equal(p->count, 2);
+	assert_int_equal(p->seg[1].sn, 0);
+	assert_int_equal(p->seg[1].ts, 9000);
+	/* A segment that came by itself is echoed as it is, however late. */
+	give_push_ts(p, T0, 3, 4000, 0);
+	flush_at(p, T0);
+	assert_int_equal(p->seg[0].ts, 4000);
+	close_peer(p);
+}
+
+static void one_absurd_round_trip_does_not_stretch_the_timeout_for_long(void **state)
+{
+	struct peer *p = open_peer(base_config());
+	struct kcp_info info;
+	uint32_t before;
+
+	(void)state;
+	for (uint32_t sn = 0; sn < 8; sn++) {
+		send_bytes(p, 10);
+		flush_at(p, T0 + sn * 100 * MS);
+		ack(p, T0 + (sn * 100 + 50) * MS, sn, sn, T0 + sn * 100 * MS);
+	}
+	kcp_get_info(p->k, &info);
+	before = info.rto_us;
+	assert_in_range(before, 50 * MS, 300 * MS);
+	send_bytes(p, 10);
+	flush_at(p, T0 + 900 * MS);
+	ack(p, T0 + 5000 * MS, 8, 8, T0 + 900 * MS);
+	kcp_get_info(p->k, &info);
+	assert_in_range(info.rto_us, before, 6 * before);
+	close_peer(p);
+}
+
 static void a_question_for_the_window_is_answered(void **state)
 {
 	struct peer *p = open_peer(base_config());
@@ -1009,6 +1063,8 @@ int main(void)
 		cmocka_unit_test(acks_that_found_no_room_stay_due),
 		cmocka_unit_test(the_pacer_never_holds_acknowledgements),
 		cmocka_unit_test(up_to_twice_the_window_is_held_and_no_more),
+		cmocka_unit_test(a_rebuilt_segment_is_not_echoed_with_its_old_time),
+		cmocka_unit_test(one_absurd_round_trip_does_not_stretch_the_timeout_for_long),
 		cmocka_unit_test(a_question_for_the_window_is_answered),
 		cmocka_unit_test(a_message_of_more_fragments_than_the_window_still_arrives),
 		cmocka_unit_test(fragments_that_count_wrongly_end_somewhere),
