@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat.h"
 #include "config.h"
 #include "daemon.h"
 #include "log.h"
+#include "sip003.h"
 
 static const char DEFAULT_FILE[] = "/etc/kcptun.ini";
 
@@ -14,6 +16,7 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: kcptund [-c FILE] [-t] [-v] [--help] [--version]\n"
+		"       kcptund client|server [FLAG]...   one tunnel, with kcptun's flags\n"
 		"\n"
 		"Carries TCP connections through lossy networks inside KCP over UDP.\n"
 		"Runs in the foreground and logs to stderr; SIGTERM and SIGINT stop it,\n"
@@ -82,9 +85,15 @@ static int parse(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = { .file = DEFAULT_FILE };
-	int status = parse(argc, argv, &o);
 	struct config *config;
+	enum conf_role role;
+	int status;
 
+	if (argc > 1 && compat_is_role(argv[1], &role))
+		return compat_main(role, argc - 2, argv + 2, report);
+	if (sip003_wanted(argc, argv))
+		return sip003_main(report);
+	status = parse(argc, argv, &o);
 	if (status >= 0)
 		return status;
 	log_open();

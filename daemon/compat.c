@@ -1,0 +1,251 @@
+/* compat.c - kcptun's command line: one tunnel in the foreground. */
+#include "compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "daemon.h"
+#include "log.h"
+#include "wire.h"
+
+static const char *const role_names[] = { [ROLE_CLIENT] = "client", [ROLE_SERVER] = "server" };
+
+bool compat_is_role(const char *word, enum conf_role *role)
+{
+	for (size_t i = 0; i < ARRAY_LEN(role_names); i++) {
+		if (strcmp(word, role_names[i]) == 0) {
+			*role = (enum conf_role)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- help ------------------------------------------------------------------------------ */
+
+static void print_keys(enum conf_role role)
+{
+	struct conf_key_info info;
+	char buf[CONF_DESCRIBE_BYTES];
+
+	for (size_t i = 0; i < conf_key_count(); i++) {
+		const char *dflt = conf_key_default(i, role);
+
+		conf_key_describe(i, &info, buf, sizeof(buf));
+		if (strcmp(info.roles, role_names[role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT]) == 0)
+			continue;
+		printf("  -%-12s %s%s%s\n      %s\n", info.name, info.type, dflt[0] ? ", default " : "",
+		       dflt, info.help);
+	}
+}
+
+static void print_help(enum conf_role role)
+{
+	printf("usage: kcptund %s [-FLAG VALUE]...\n"
+	       "\n"
+	       "Runs one tunnel in the foreground, with the flags of kcptun-%s, and with all keys of\n"
+	       "kcptun.ini(5) that a %s has.  One dash or two, -flag VALUE or -flag=VALUE; a flag that\n"
+	       "is yes or no may stand alone.\n"
+	       "\n",
+	       role_names[role], role_names[role], role_names[role]);
+	if (role == ROLE_CLIENT)
+		printf("  -l, -r        localaddr (\":12948\"), remoteaddr (\"vps:29900\")\n");
+	else
+		printf("  -l, -t        listen (\":29900\"), target (\"127.0.0.1:12948\")\n");
+	printf("  -ds, -ps      datashard, parityshard\n"
+	       "  -QPP, -QPPCount\n"
+	       "                qpp, qpp-count\n"
+	       "  -c FILE       a JSON file of kcptun; what is in it overrides the flags\n"
+	       "  -log FILE     append to this file what would go to stderr\n"
+	       "  -key TEXT     $KCPTUN_KEY if it is not given; without both, \"%s\",\n"
+	       "                which everybody knows\n"
+	       "  -h, -v        this text; the version\n"
+	       "\nKeys:\n",
+	       compat_published_key);
+	print_keys(role);
+}
+
+/* ---- flags ------------------------------------------------------------------------------ */
+
+/* "--name=value" in parts. */
+struct flag {
+	char name[64];
+	char *value; /* NULL: not in the same argument */
+};
+
+struct arguments {
+	int count, next;
+	char **words;
+	const char *json; /* the file of -c */
+	bool help, version;
+};
+
+/* Go's rules: one dash or two, and a name. */
+static bool split_flag(char *word, struct flag *f)
+{
+	char *name = word + (word[0] == '-' && word[1] == '-' ? 2 : 1);
+	size_t n;
+
+	if (word[0] != '-')
+		return false;
+	n = strcspn(name, "=");
+	if (n == 0)
+		return false;
+	snprintf(f->name, sizeof(f->name), "%.*s", (int)n, name);
+	f->value = name[n] == '=' ? name + n + 1 : NULL;
+	return true;
+}
+
+static bool is_either(const char *name, const char *brief, const char *full)
+{
+	return strcmp(name, brief) == 0 || strcmp(name, full) == 0;
+}
+
+/* The argument behind a flag that is followed by its value.  Go takes it even if it
+ * starts with a dash, as -1 does.  What follows an unknown flag is most likely its value. */
+static char *next_value(struct arguments *a, enum option_kind kind)
+{
+	bool known = kind == OPTION_VALUE;
+
+	if (kind == OPTION_SWITCH || a->next == a->count)
+		return NULL;
+	return known || a->words[a->next][0] != '-' ? a->words[a->next++] : NULL;
+}
+
+/* Of the program, not of the tunnel. */
+static bool take_own(struct compat *c, struct arguments *a, const struct flag *f)
+{
+	if (is_either(f->name, "c", "config")) {
+		a->json = f->value ? f->value : next_value(a, OPTION_VALUE);
+		if (!a->json || a->json[0] == '\0')
+			compat_say(c, CONF_ERROR, f->name, "needs the name of a file");
+	} else if (is_either(f->name, "h", "help")) {
+		a->help = true;
+	} else if (is_either(f->name, "v", "version")) {
+		a->version = true;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void take_flag(struct compat *c, struct arguments *a, const struct flag *f)
+{
+	char *value = f->value;
+
+	if (take_own(c, a, f))
+		return;
+	if (!value)
+		value = next_value(a, compat_kind(c, f->name));
+	compat_option(c, f->name, value);
+	if (value && strcmp(f->name, "key") == 0)
+		memset(value, '*', strlen(value)); /* it is copied; nobody need read it in ps(1) */
+}
+
+static void take_flags(struct compat *c, struct arguments *a)
+{
+	struct flag f;
+
+	while (a->next < a->count && !a->help && !a->version) {
+		char *word = a->words[a->next++];
+
+		if (strcmp(word, "--") == 0)
+			continue;
+		if (split_flag(word, &f)) {
+			take_flag(c, a, &f);
+			continue;
+		}
+		compat_say(c, CONF_ERROR, NULL, "unexpected argument: %.100s; a flag that is yes or "
+			   "no is given as -flag or -flag=no", word);
+	}
+}
+
+/* The environment counts where no flag was given, and the file over both. */
+static void take_file(struct compat *c, const char *path)
+{
+	const char *where = c->where;
+	json_t *object;
+
+	c->where = path;
+	object = compat_json_load(c, path);
+	if (object)
+		compat_json_take(c, object);
+	json_decref(object);
+	c->where = where;
+}
+
+int compat_parse(struct compat *c, int argc, char **argv)
+{
+	struct arguments a = { .count = argc, .words = argv };
+	const char *key = getenv("KCPTUN_KEY");
+
+	take_flags(c, &a);
+	if (a.help || a.version) {
+		if (a.help)
+			print_help(c->role);
+		else
+			printf("kcptund " KT_VERSION "\n");
+		return 0;
+	}
+	if (key && !settings_get(&c->settings, "key") && !settings_get(&c->settings, "keyfile"))
+		compat_option(c, "key", key);
+	if (a.json && a.json[0] != '\0')
+		take_file(c, a.json);
+	if (c->error_count == 0)
+		return -1;
+	fprintf(stderr, "kcptund %s -help lists the flags\n", role_names[c->role]);
+	return 2;
+}
+
+/* ---- running ------------------------------------------------------------------------------ */
+
+bool compat_open_log(struct compat *c)
+{
+	int fd;
+
+	if (!c->log_path)
+		return true;
+	fd = open(c->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
+		compat_say(c, CONF_ERROR, "log", "%s cannot be opened: %s", c->log_path,
+			   strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+int compat_run(struct compat *c, struct config *config)
+{
+	if (!compat_open_log(c)) {
+		config_free(config);
+		return 1;
+	}
+	log_open();
+	log_set_level((enum log_level)config->daemon.loglevel);
+	return daemon_run(config);
+}
+
+int compat_main(enum conf_role role, int argc, char **argv, conf_report_fn *report)
+{
+	struct compat c = { .role = role, .where = "command line", .report = report };
+	int status = compat_parse(&c, argc, argv);
+	struct config *config = NULL;
+
+	if (status < 0) {
+		compat_default_key(&c);
+		compat_finish(&c);
+		config = compat_config(&c);
+		status = config ? compat_run(&c, config) : 1;
+	}
+	compat_dispose(&c);
+	return status;
+}
