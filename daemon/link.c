@@ -176,6 +176,16 @@ static void pump(struct link *l)
 		link_end(l, SESSION_ALIVE);
 }
 
+static void note_flow(struct tunnel *t)
+{
+	struct flow_sample sample;
+
+	if (!flow_due(&t->flow, t->reactor->now_us))
+		return;
+	tunnel_flow(t, &sample);
+	flow_note(&t->flow, &sample);
+}
+
 static void run_port(struct task *task)
 {
 	struct port *p = container_of(task, struct port, task);
@@ -191,6 +201,7 @@ static void run_port(struct task *task)
 			pump(l);
 	}
 	send_batch(p);
+	note_flow(p->tunnel);
 }
 
 /* ---- links ----------------------------------------------------------------------- */
@@ -301,6 +312,18 @@ void link_end(struct link *l, enum session_end why)
 	}
 	if (l->relay_count == 0)
 		tunnel_reap(l->tunnel);
+}
+
+void link_close(struct link *l)
+{
+	while (l->relays != NULL)
+		relay_abort(l->relays);
+	if (l->ended)
+		return;
+	untouch(l);
+	pump(l);
+	send_batch(l->port);
+	link_end(l, SESSION_ALIVE);
 }
 
 void link_relay_left(struct link *l)

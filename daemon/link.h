@@ -50,6 +50,7 @@ struct link {
 	bool ended;                 /* waits for the tunnel to reap it */
 	enum session_end end;       /* why, once ended */
 	uint32_t conv;
+	uint64_t serial;            /* of the tunnel, never used twice */
 	unsigned slot;              /* client: which of `conn` it serves */
 	struct link *hash_next;     /* server: same bucket of the table */
 	uint64_t opened_us, heard_us;
@@ -72,6 +73,9 @@ void link_touch(struct link *l);
 void link_input(struct link *l, struct view payload);
 /* End it: its relays deliver what they still hold, then the tunnel reaps it. */
 void link_end(struct link *l, enum session_end why);
+/* End it because somebody asked for that: its streams are cut off, which the peer is
+ * told if it can still be reached. */
+void link_close(struct link *l);
 /* Called by a relay that left. */
 void link_relay_left(struct link *l);
 /* May carry another stream. */

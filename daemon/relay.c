@@ -4,16 +4,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <ev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "dial.h"
 #include "link.h"
 #include "log.h"
 #include "tunnel.h"
+#include "walk.h"
 
 enum {
 	READ_BYTES_PER_TURN = 128 * 1024, /* of one socket, before others have a turn */
@@ -37,6 +40,7 @@ struct relay {
 	bool far_eof;                  /* the far peer's end was passed on */
 	bool far_first;                /* the far peer's end came first */
 	uint64_t sent, received;       /* bytes towards the far peer, and from it */
+	uint64_t opened_us, active_us; /* when it began, when bytes last passed */
 };
 
 struct relay *relay_next(const struct relay *relay)
@@ -67,6 +71,7 @@ static void leave_link(struct relay *relay)
 
 	if (l == NULL)
 		return;
+	walk_relay_leaves(relay->tunnel, relay);
 	if (relay->prev != NULL)
 		relay->prev->next = relay->next;
 	else
@@ -157,6 +162,7 @@ static void watch_idle(struct relay *relay, double seconds)
 
 static void note_activity(struct relay *relay)
 {
+	relay->active_us = relay->tunnel->reactor->now_us;
 	if (ev_is_active(&relay->idle))
 		ev_timer_again(loop_of(relay), &relay->idle);
 }
@@ -363,6 +369,55 @@ void relay_drain(struct relay *relay)
 		link_touch(relay->link);
 }
 
+/* ---- looking ---------------------------------------------------------------------------- */
+
+/* "192.0.2.1:80", or the path of a Unix socket that has one. */
+static void peer_text(int fd, char out[static RELAY_PEER_TEXT])
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_un un;
+		struct sockaddr_storage any;
+	} at = { .any = { 0 } };
+	socklen_t len = sizeof(at);
+	struct udp_path path;
+
+	out[0] = '\0';
+	if (fd < 0 || getpeername(fd, &at.sa, &len) != 0)
+		return;
+	if (at.sa.sa_family == AF_UNIX)
+		snprintf(out, RELAY_PEER_TEXT, "%.*s", (int)sizeof(at.un.sun_path),
+			 at.un.sun_path[0] != '\0' ? at.un.sun_path : "unix");
+	else if (udp_path_init(&path, &at.sa, len))
+		udp_path_text(&path, out);
+}
+
+static const char *state_text(const struct relay *relay)
+{
+	if (relay->fd < 0)
+		return "connecting";
+	if (relay->local_eof)
+		return relay->far_eof ? "closing" : "local-closed";
+	return relay->far_eof ? "far-closed" : "open";
+}
+
+void relay_get_info(const struct relay *relay, struct relay_info *info)
+{
+	*info = (struct relay_info){
+		.state = state_text(relay),
+		.opened_us = relay->opened_us,
+		.active_us = relay->active_us,
+		.sent = relay->sent,
+		.received = relay->received,
+	};
+	peer_text(relay->fd, info->peer);
+	if (relay->stream == NULL)
+		return;
+	info->sid = session_stream_sid(relay->stream);
+	info->unsent_bytes = session_unsent(relay->stream);
+	info->unread_bytes = session_unread(relay->stream);
+}
+
 /* ---- beginnings ------------------------------------------------------------------------- */
 
 static struct relay *new_relay(struct tunnel *t)
@@ -373,6 +428,7 @@ static struct relay *new_relay(struct tunnel *t)
 		return NULL;
 	relay->tunnel = t;
 	relay->fd = -1;
+	relay->opened_us = relay->active_us = t->reactor->now_us;
 	ev_init(&relay->readable, on_readable);
 	ev_init(&relay->writable, on_writable);
 	ev_init(&relay->idle, on_idle);

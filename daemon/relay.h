@@ -7,6 +7,8 @@
 #define KT_RELAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "session.h"
 
@@ -36,6 +38,17 @@ void relay_abort(struct relay *relay);
 struct relay *relay_next(const struct relay *relay); /* of the same link */
 /* Chain for relays that wait for a link; the owner's use. */
 struct relay **relay_wait_link(struct relay *relay);
+/* A look at one that is on a link, for people. */
+enum { RELAY_PEER_TEXT = 112 };
+struct relay_info {
+	uint32_t sid;
+	const char *state;          /* connecting, open, local-closed, far-closed, closing */
+	char peer[RELAY_PEER_TEXT]; /* the local one; "" while connecting */
+	uint64_t opened_us, active_us;
+	uint64_t sent, received;    /* bytes towards the far peer, and from it */
+	size_t unsent_bytes, unread_bytes;
+};
+void relay_get_info(const struct relay *relay, struct relay_info *info);
 /* Nothing more to do for its local peer. */
 bool relay_idle(const struct relay *relay);
 

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "relay.h"
 #include "seal.h"
+#include "walk.h"
 
 static void reap(struct task *task);
 
@@ -73,6 +74,8 @@ struct tunnel *tunnel_new(struct reactor *r, const struct conf_tunnel *conf)
 	t->name = conf->name;
 	t->role = conf->role == ROLE_CLIENT ? &client_role : &server_role;
 	t->reaper.run = reap;
+	t->started_us = t->counted_us = r->now_us;
+	flow_init(&t->flow, r->now_us);
 	fifo_pool_init(&t->fifos, TUNNEL_BUFFER_MAX);
 	if (make_seal(t) && make_qpp(t))
 		return t;
@@ -135,6 +138,7 @@ void tunnel_free(struct tunnel *t)
 	}
 	if (t->state != NULL)
 		t->role->stop(t);
+	walk_tunnel_leaves(t);
 	reactor_forget(t->reactor, &t->reaper);
 	fifo_pool_dispose(&t->fifos);
 	seal_free(t->seal);
@@ -234,10 +238,13 @@ void tunnel_remove_port(struct tunnel *t, struct port *p)
 	if (p->next != NULL)
 		p->next->prev = p->prev;
 	count_port(p, &t->past);
+	t->past_udp.in_bytes += p->udp.stats.in_bytes;
+	t->past_udp.out_bytes += p->udp.stats.out_bytes;
 }
 
 void tunnel_add_link(struct tunnel *t, struct link *l)
 {
+	l->serial = ++t->link_serial;
 	l->next = t->links;
 	if (l->next != NULL)
 		l->next->prev = l;
@@ -250,6 +257,8 @@ void tunnel_remove_link(struct tunnel *t, struct link *l)
 {
 	struct counters c;
 
+	session_counters(l->session, &c);
+	walk_link_leaves(t, l, &c);
 	if (l->prev != NULL)
 		l->prev->next = l->next;
 	else
@@ -257,7 +266,6 @@ void tunnel_remove_link(struct tunnel *t, struct link *l)
 	if (l->next != NULL)
 		l->next->prev = l->prev;
 	t->link_count--;
-	session_counters(l->session, &c);
 	counters_retire(&t->past, &c);
 }
 
@@ -286,16 +294,56 @@ static void reap(struct task *task)
 	}
 }
 
+static uint64_t less(uint64_t value, uint64_t base)
+{
+	return value > base ? value - base : 0;
+}
+
+void tunnel_settle_counters(const struct tunnel *t, struct counters *sum)
+{
+	for (const struct port *p = t->ports; p != NULL; p = p->next)
+		count_port(p, sum);
+	sum->max_conn = t->link_peak;
+#define X(field, name, kind, help) sum->field = less(sum->field, t->baseline.field);
+	KT_COUNTERS(X)
+#undef X
+}
+
+void tunnel_reset_counters(struct tunnel *t, const struct counters *sum)
+{
+	struct counters base = { 0 };
+
+	t->link_peak = t->link_count;
+	t->counted_us = t->reactor->now_us;
+	t->baseline = base; /* or it would be taken off */
+	base = *sum;
+	tunnel_settle_counters(t, &base);
+	counters_retire(&t->baseline, &base); /* gauges and peaks tell of the present */
+}
+
+void tunnel_flow(const struct tunnel *t, struct flow_sample *out)
+{
+	*out = (struct flow_sample){
+		.at_us = t->reactor->now_us,
+		.payload_in = t->past.payload_in_bytes,
+		.payload_out = t->past.payload_out_bytes,
+		.wire_in = t->past_udp.in_bytes,
+		.wire_out = t->past_udp.out_bytes,
+	};
+	for (const struct port *p = t->ports; p != NULL; p = p->next) {
+		out->wire_in += p->udp.stats.in_bytes;
+		out->wire_out += p->udp.stats.out_bytes;
+	}
+}
+
 void tunnel_counters(const struct tunnel *t, struct counters *out)
 {
 	*out = t->past;
-	for (const struct port *p = t->ports; p != NULL; p = p->next)
-		count_port(p, out);
 	for (const struct link *l = t->links; l != NULL; l = l->next) {
 		struct counters c;
 
 		session_counters(l->session, &c);
 		counters_add(out, &c);
 	}
-	out->max_conn = t->link_peak;
+	tunnel_settle_counters(t, out);
 }

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "counters.h"
 #include "diagnosis.h"
+#include "flow.h"
 #include "link.h"
 #include "qpp.h"
 #include "reactor.h"
@@ -43,6 +44,8 @@ struct role {
 
 extern const struct role client_role, server_role;
 
+struct walk;
+
 struct tunnel {
 	struct reactor *reactor;        /* borrowed */
 	const struct conf_tunnel *conf; /* borrowed */
@@ -61,7 +64,13 @@ struct tunnel {
 	bool draining;
 	bool sockbuf_told;
 	struct counters past;           /* of links that are gone, and of no link */
+	struct counters baseline;       /* what a reset took the counters to be */
 	uint64_t link_peak;
+	uint64_t link_serial;           /* of the newest link */
+	uint64_t started_us, counted_us; /* begin of its life, and of the counters */
+	struct udp_stats past_udp;      /* of ports that are gone */
+	struct flow flow;
+	struct walk *walks;             /* looks under way */
 	struct diagnosis diagnosis;
 };
 
@@ -74,8 +83,15 @@ bool tunnel_drained(const struct tunnel *t);
 void tunnel_free(struct tunnel *t);
 /* Release memory that is not needed; true: ask again. */
 bool tunnel_trim(struct tunnel *t);
-/* Sums over all links, present and past. */
+/* Sums over all links, present and past, since the last reset. */
 void tunnel_counters(const struct tunnel *t, struct counters *out);
+/* For a sum over past and links that somebody made step by step: add what no link
+ * counts, and take off what was before the last reset. */
+void tunnel_settle_counters(const struct tunnel *t, struct counters *sum);
+/* Let the counters start again at zero; `sum` as for tunnel_settle_counters(). */
+void tunnel_reset_counters(struct tunnel *t, const struct counters *sum);
+/* Bytes in all up to now. */
+void tunnel_flow(const struct tunnel *t, struct flow_sample *out);
 
 /* For the roles and the links. */
 void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count);

@@ -54,7 +54,9 @@
 	X(spurious_segs, "SpuriousSegs", COUNTER, "segments resent though the first had arrived") \
 	X(out_errs, "OutErrs", COUNTER, "errors of the socket while sending")                   \
 	X(in_ignored, "InIgnored", COUNTER, "datagrams that belong to no session and open none") \
-	X(fec_retunes, "FECRetunes", COUNTER, "times that a sender's FEC numbers were adopted")
+	X(fec_retunes, "FECRetunes", COUNTER, "times that a sender's FEC numbers were adopted") \
+	X(out_data_segs, "OutDataSegs", COUNTER, "of OutSegs, those that carry data")          \
+	X(in_data_segs, "InDataSegs", COUNTER, "of InSegs, those that carry data")
 
 #define KT_COUNTERS(X) KT_COUNTERS_KCPTUN(X) KT_COUNTERS_OURS(X)
 

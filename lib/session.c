@@ -838,6 +838,8 @@ static void count_kcp(const struct session *s, struct counters *c)
 	kcp_get_info(s->kcp, &info);
 	c->in_segs = k->in_segs;
 	c->out_segs = k->out_segs;
+	c->in_data_segs = k->in_push;
+	c->out_data_segs = k->out_push;
 	c->retrans_segs = k->retrans_segs;
 	c->fast_retrans_segs = k->fast_retrans_segs;
 	c->early_retrans_segs = k->early_retrans_segs;
