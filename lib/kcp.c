@@ -57,6 +57,8 @@ enum {
 #define RTO_MIN_US (100 * US_PER_MS)
 #define RTO_MIN_NODELAY_US (30 * US_PER_MS)
 #define RTO_MAX_US (60 * US_PER_S)
+/* Repeated timeouts of one segment are at most this far apart, or one rto. */
+#define BACKOFF_MAX_US (2 * US_PER_S)
 /* A longer round trip counts as so many timeouts. */
 #define OUTLIER_RTOS 3
 #define RTT_MAX_US (60 * US_PER_S)
@@ -986,6 +988,9 @@ static void progress(struct kcp *k, const struct news *n)
 	cc_tell(k, k->cfg.cc->on_acked, n->segs, n->bytes);
 }
 
+/* Backing off spares a path that is gone, and there rounds of silence do that
+ * already.  One segment that was unlucky many times on a path that lives must not
+ * hold up all that follows it for long, so the wait ends somewhere. */
 static uint64_t backoff(const struct kcp *k, uint32_t level)
 {
 	uint64_t rto = k->rto_us, t = rto;
@@ -997,7 +1002,7 @@ static uint64_t backoff(const struct kcp *k, uint32_t level)
 	else
 		for (uint32_t i = 0; i < level && t < RTO_MAX_US; i++)
 			t += t / 2;
-	return min64(t, RTO_MAX_US);
+	return min64(t, max64(rto, BACKOFF_MAX_US));
 }
 
 /* When the front of a list times out.  The timeout is that of now, so it grows
