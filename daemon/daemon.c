@@ -11,6 +11,7 @@
 #include "counters.h"
 #include "log.h"
 #include "reactor.h"
+#include "service.h"
 #include "tunnel.h"
 
 /* What is under way when a stop is asked for is sent for so long at most. */
@@ -21,6 +22,7 @@ struct kt_daemon {
 	struct config *config;
 	struct tunnel **tunnels;
 	size_t tunnel_count;
+	struct service service;
 	ev_signal term, interrupt, usr1;
 	ev_timer drain; /* looks whether all is out */
 	double drained_s;
@@ -72,6 +74,8 @@ static bool trim(void *user)
 
 	for (size_t i = 0; i < d->tunnel_count; i++)
 		again |= tunnel_trim(d->tunnels[i]);
+	if (!ev_is_active(&d->drain))
+		again |= service_refresh(&d->service, d->tunnels, d->tunnel_count);
 	return again;
 }
 
@@ -102,6 +106,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 		return;
 	}
 	log_info(NULL, "%s: stopping", strsignal(w->signum));
+	service_stopping(&d->service);
 	for (size_t i = 0; i < d->tunnel_count; i++)
 		tunnel_drain(d->tunnels[i]);
 	ev_timer_start(loop, &d->drain);
@@ -153,6 +158,7 @@ int daemon_run(struct config *config)
 		return 1;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	service_open(&d.service, d.reactor);
 	d.reactor->trim = trim;
 	d.reactor->trim_user = &d;
 	watch_signal(&d, &d.term, SIGTERM, on_stop);
@@ -163,11 +169,13 @@ int daemon_run(struct config *config)
 	good = start_tunnels(&d);
 	if (good) {
 		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnels", d.tunnel_count);
+		service_ready(&d.service, d.tunnels, d.tunnel_count, NULL);
 		ev_run(d.reactor->loop, 0);
 		log_info(NULL, "stopped");
 	}
 	d.reactor->trim = NULL;
 	stop_tunnels(&d);
+	service_close(&d.service);
 	reactor_free(d.reactor);
 	config_free(config);
 	return good ? 0 : 1;

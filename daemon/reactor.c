@@ -9,8 +9,6 @@
 #include "log.h"
 #include "resolve.h"
 
-enum { TRIM_PERIOD_S = 5 };
-
 static uint64_t monotonic_us(void)
 {
 	struct timespec ts;
@@ -50,7 +48,7 @@ static void on_trim(struct ev_loop *loop, ev_timer *w, int revents)
 
 	packet_pool_trim(&r->packets);
 	if (again || r->packets.free_count > 0) {
-		ev_timer_set(w, TRIM_PERIOD_S, 0);
+		ev_timer_set(w, REACTOR_TRIM_PERIOD_S, 0);
 		ev_timer_start(loop, w);
 	}
 }
@@ -80,7 +78,7 @@ struct reactor *reactor_new(void)
 	ev_prepare_init(&r->prepare, on_prepare);
 	r->prepare.data = r;
 	ev_prepare_start(r->loop, &r->prepare);
-	ev_timer_init(&r->trim_timer, on_trim, TRIM_PERIOD_S, 0);
+	ev_timer_init(&r->trim_timer, on_trim, REACTOR_TRIM_PERIOD_S, 0);
 	r->trim_timer.data = r;
 	return r;
 fail:
@@ -133,7 +131,7 @@ void reactor_forget(struct reactor *r, struct task *task)
 void reactor_busy(struct reactor *r)
 {
 	if (!ev_is_active(&r->trim_timer)) {
-		ev_timer_set(&r->trim_timer, TRIM_PERIOD_S, 0);
+		ev_timer_set(&r->trim_timer, REACTOR_TRIM_PERIOD_S, 0);
 		ev_timer_start(r->loop, &r->trim_timer);
 	}
 }

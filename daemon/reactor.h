@@ -16,6 +16,8 @@
 
 struct resolver;
 
+enum { REACTOR_TRIM_PERIOD_S = 5 };
+
 /* Something that wants a turn at the end of the iteration. */
 struct task {
 	struct task *next;
@@ -40,7 +42,7 @@ struct reactor {
 	ev_prepare prepare;
 	ev_check check;
 
-	/* Called every few seconds while there was traffic; true: once more. */
+	/* Called every REACTOR_TRIM_PERIOD_S while there was traffic; true: once more. */
 	bool (*trim)(void *user);
 	void *trim_user;
 	ev_timer trim_timer;

@@ -267,6 +267,7 @@ void tunnel_remove_link(struct tunnel *t, struct link *l)
 		l->next->prev = l->prev;
 	t->link_count--;
 	counters_retire(&t->past, &c);
+	reactor_busy(t->reactor); /* its memory, and the status that counts it */
 }
 
 void tunnel_link_ended(struct tunnel *t, struct link *l)
