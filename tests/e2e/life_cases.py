@@ -47,6 +47,7 @@ def term_client_in_flight(case):
     data = os.urandom(150_000)
 
     def serve(conn):
+        conn.sendall(read_exactly(conn, 1))
         try:
             return read_to_end(conn)
         except ConnectionResetError:
@@ -56,6 +57,8 @@ def term_client_in_flight(case):
     pair = Pair(case, far.text)
     slow_net(case, pair, 150)
     with dial(pair.address) as s:
+        s.sendall(b"?")
+        read_exactly(s, 1)
         s.sendall(data)
         time.sleep(0.1)  # all is read by now, and nothing acknowledged: that takes 300 ms
         code = pair.client.term(15)

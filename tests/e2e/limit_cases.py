@@ -47,7 +47,7 @@ def memory_of_sessions(case):
 def memory_returns(case):
     wide = {"sndwnd": 4096, "rcvwnd": 4096}
     pair, target = pair_to_target(case, client=wide, server=wide)
-    check_traffic(pair.address, target, [(4 << 20, 4 << 20)] * 16, 40)
+    check_traffic(pair.address, target, [(4 << 20, 4 << 20)] * 32, 40)
     peak = [p.rss_kib() for p in pair.ends()]
     wait_until(lambda: max(p.rss_kib() for p in pair.ends()) < 16 * 1024, 20,
                f"below 16 MiB resident again, from {peak} KiB")

@@ -51,16 +51,21 @@ FACTORS = {
 MB = 1 << 20
 BIG = [(2 * MB, 3 * MB), (3 * MB, 2 * MB), (300_001, 99_999), (1, 70_000), (70_000, 1)]
 SMALL = [(2 * MB, MB), (MB, 2 * MB), (100_001, 50_003), (1, 7)]
-# With these the Go end receives FEC by other numbers than its own. Its decoder of 2021 then rebuilds
-# garbage whenever a datagram is missing or late, and delivers it (two Go ends corrupt the stream in
-# most such runs, which `--client go --server go` shows when the rule below is taken out). Our
-# server answers in the client's numbers, which spares the Go client; our client cannot know the server's.
-FEC_THAT_GO_CANNOT = ("3+2_20+7", "30+10_5+5", "client-only")
+# With these the Go server of 2021 receives FEC by other numbers than its own. Until it has tuned itself,
+# and again whenever a datagram is missing or late, its decoder rebuilds garbage, which KCP takes for data:
+# two Go ends corrupt the stream in most such runs (`--client go --server go` without the rule below).
+# With FEC off it starts as 1+1 and takes the first parity for a data packet even when all comes in order.
+# A client cannot know better; a server can, and ours answers each client in the client's own numbers.
+FEC_THAT_GO_CANNOT = {
+    "3+2_20+7": ("lossy", "wild"),
+    "30+10_5+5": ("lossy", "wild"),
+    "client-only": tuple(NETS),
+}
 
 
 def bearable(row):
     """Not what breaks the Go end whoever its peer is."""
-    return row["way"] == "go-to-ours" or row["net"] == "clean" or row["fec"] not in FEC_THAT_GO_CANNOT
+    return row["way"] == "go-to-ours" or row["net"] not in FEC_THAT_GO_CANNOT.get(row["fec"], ())
 
 
 def suite():
@@ -71,7 +76,7 @@ def suite():
             i = sys.argv.index(f"--{role}")
             roles[role] = sys.argv[i + 1]
             del sys.argv[i:i + 2]
-    s = Suite(__doc__.splitlines()[0])
+    s = Suite(__doc__.splitlines()[0], jobs=(os.cpu_count() or 1) + 1)
     for row in covering_rows(FACTORS, bearable):
         add_matrix_case(s, row, roles)
     add_special_cases(s, roles)
@@ -144,13 +149,13 @@ def add_special_cases(s, roles):
 SPECIAL = [
     ("64-streams-at-once", {"mode": "fast2", "smuxver": 2}, [(60_000 + i, 90_000 - i) for i in range(64)]),
     ("64-streams-at-once-smux1", {"mode": "fast2", "smuxver": 1}, [(60_000 + i, 90_000 - i) for i in range(64)]),
-    ("conn-4", {"conn": 4, "mode": "fast2"}, [(300_000, 300_000)] * 8),
+    ("conn-4", {"smuxver": 1, "conn": 4, "mode": "fast2"}, [(300_000, 300_000)] * 8),
     ("small-mtu", {"mtu": 400, "mode": "fast3", "smuxver": 2}, [(MB, MB)]),
     ("full-mtu", {"mtu": 1500, "mode": "fast3", "smuxver": 2}, SMALL),
-    ("small-windows", {"sndwnd": 32, "rcvwnd": 32, "mode": "fast3"}, [(MB, MB)]),
+    ("small-windows", {"smuxver": 1, "sndwnd": 32, "rcvwnd": 32, "mode": "fast3"}, [(MB, MB)]),
     ("small-streambuf", {"smuxver": 2, "streambuf": 65536, "smuxbuf": 262144, "mode": "fast3"}, [(MB, MB)] * 3),
     ("small-smuxbuf-smux1", {"smuxver": 1, "smuxbuf": 131072, "streambuf": 65536, "mode": "fast3"}, [(MB, MB)] * 3),
-    ("acknodelay-manual", {"mode": "manual", "nodelay": 1, "interval": 20, "resend": 2, "nc": 0,
+    ("acknodelay-manual", {"smuxver": 1, "mode": "manual", "nodelay": 1, "interval": 20, "resend": 2, "nc": 0,
                            "acknodelay": True}, SMALL),
 ]
 CLIENT_ONLY = ("conn",)

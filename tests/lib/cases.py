@@ -104,8 +104,9 @@ class Case:
 class Suite:
     """The cases of one program, with its command line."""
 
-    def __init__(self, title):
+    def __init__(self, title, jobs=None):
         self.title = title
+        self.jobs = jobs or os.cpu_count() or 1
         self.cases = []  # (name, function, seconds, tags)
 
     def add(self, name, function, seconds=30, tags=()):
@@ -120,12 +121,14 @@ class Suite:
     def main(self):
         p = argparse.ArgumentParser(description=self.title)
         p.add_argument("patterns", nargs="*", help="run only cases whose names match (shell patterns)")
-        p.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
+        p.add_argument("-j", "--jobs", type=int, default=self.jobs)
         p.add_argument("-l", "--list", action="store_true", help="list the cases and end")
         p.add_argument("-t", "--tag", help="run only cases with this tag")
         p.add_argument("-v", "--verbose", action="store_true", help="times, and logs of good cases too")
         args = p.parse_args()
         chosen = [c for c in self.cases if self._chosen(c, args)]
+        # The long ones first, so that no processor waits for a last one; those that run alone, last.
+        chosen.sort(key=lambda c: ("alone" in c[3], -c[2]))
         if args.list:
             for name, _, _, tags in chosen:
                 print(name, " ".join(sorted(tags)))

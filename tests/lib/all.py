@@ -1,0 +1,327 @@
+"""Every test in turn: builds, unit tests, simulator, sanitizers, fuzzers, interop, end to end."""
+
+import argparse
+import glob
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CPUS = os.cpu_count() or 1
+FUZZ_SECONDS = 10
+TAIL = 60  # lines of a failed program's output
+
+SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
+BUILDS = {  # directory: (compiler, options)
+    "build": ("gcc", []),
+    "build-clang": ("clang", []),
+    "build-asan": ("gcc", SANITIZE),
+    "build-plain": ("gcc", ["-Dudp_batch=plain"]),
+    "build-fuzz": ("clang", ["-Dfuzz=true", *SANITIZE]),
+}
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+
+class Totals:
+    """One line per test, and how many of each verdict there were."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.faults = []
+
+    def ok(self, name):
+        self.passed += 1
+        print(f"ok {name}", flush=True)
+
+    def fail(self, name, reason, output=""):
+        self.failed += 1
+        self.faults.append(f"{name}: {reason}")
+        print(f"not ok {name}: {reason}", flush=True)
+        for line in output.splitlines()[-TAIL:]:
+            print("    " + line, flush=True)
+
+    def skip(self, name, reason):
+        self.skipped += 1
+        print(f"skip {name}: {reason}", flush=True)
+
+
+totals = Totals()
+
+
+def title(text):
+    print(f"\n== {text}", flush=True)
+
+
+def run(argv, env=None, seconds=None):
+    """(exit code, output); the code is None when it took too long."""
+    try:
+        p = subprocess.run(argv, cwd=TOP, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, text=True,
+                           errors="replace")
+        return p.returncode, p.stdout
+    except subprocess.TimeoutExpired as e:
+        out = e.stdout or b""
+        return None, out.decode(errors="replace") if isinstance(out, bytes) else out
+
+
+# ---- building ---------------------------------------------------------------------------
+
+_built = {}
+
+
+def build(directory):
+    """Set up and compile once a run; true when it can be used."""
+    if directory not in _built:
+        _built[directory] = _build(directory)
+    return _built[directory]
+
+
+def _build(directory):
+    compiler, options = BUILDS[directory]
+    setup = ["meson", "setup", directory, "-Dwerror=true", *options]
+    if os.path.exists(os.path.join(TOP, directory, "build.ninja")):
+        setup.insert(2, "--reconfigure")
+    else:
+        shutil.rmtree(os.path.join(TOP, directory), ignore_errors=True)
+    code, out = run(setup, env={"CC": compiler})
+    if code == 0:
+        code, out = run(["ninja", "-C", directory])
+    name = f"{directory} compiles with {compiler} {' '.join(['-Werror', *options])}"
+    if code != 0:
+        totals.fail(name, f"exit code {code}", out)
+        return False
+    totals.ok(name)
+    return True
+
+
+# ---- what programs print ----------------------------------------------------------------
+
+
+CMOCKA = re.compile(r"^\[\s+(OK|FAILED|SKIPPED)\s+\] (?!\d+ test)(\S+)", re.M)
+PLAIN = re.compile(r"^(ok|not ok|skip) (\S.*)$", re.M)
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
+BAD = ("FAILED", "not ok")
+GOOD = ("OK", "ok")
+
+
+def count_output(prefix, code, out):
+    """Count the tests that a program says it ran; the program itself where it says nothing."""
+    found = CMOCKA.findall(out) or PLAIN.findall(out)
+    verdicts = {}  # cmocka names the failed ones twice
+    for verdict, name in found:
+        if verdicts.get(name) not in BAD:
+            verdicts[name] = verdict
+    bad = [name for name, verdict in verdicts.items() if verdict in BAD]
+    totals.passed += sum(verdict in GOOD for verdict in verdicts.values())
+    totals.skipped += sum(verdict not in GOOD + BAD for verdict in verdicts.values())
+    for name in bad:
+        totals.failed += 1
+        totals.faults.append(f"{prefix}: {name}")
+        print(f"not ok {prefix}: {name}", flush=True)
+    summary = SUMMARY.findall(out)
+    if not verdicts and summary:
+        count_summary(prefix, *summary[-1])
+    elif not verdicts and code == 0:
+        totals.passed += 1
+    told = bad or (summary and int(summary[-1][1]) > 0)
+    if code != 0 and not told:
+        totals.fail(prefix, f"exit code {code}", out)
+    elif bad or code != 0:
+        print("\n".join("    " + line for line in out.splitlines()[-TAIL:]), flush=True)
+    else:
+        print(f"ok {prefix}" + (f" ({len(verdicts)} tests)" if verdicts else ""), flush=True)
+
+
+def count_summary(prefix, passed, failed):
+    totals.passed += int(passed)
+    totals.failed += int(failed)
+    if int(failed):
+        totals.faults.append(f"{prefix}: {failed} failed")
+        print(f"not ok {prefix}: {failed} failed", flush=True)
+
+
+def meson_tests(directory, suite, env=None):
+    """Run a meson suite and count what is inside its programs."""
+    # A log of an earlier run must not be taken for this one's.
+    log = os.path.join(TOP, directory, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.unlink(log)
+    argv = ["meson", "test", "-C", directory, "--no-rebuild", "--suite", suite]
+    if env:
+        argv += ["--timeout-multiplier", "3"]
+    code, out = run(argv, env=env)
+    if not os.path.exists(log):
+        totals.fail(f"{directory} {suite}", f"meson test ended with {code}", out)
+        return
+    with open(log) as f:
+        for line in f:
+            t = json.loads(line)
+            code = t["returncode"] if t["result"] != "TIMEOUT" else "none: out of time"
+            name = t["name"].split(":")[-1].split("/")[-1].strip()
+            count_output(f"{directory} {suite} {name}", code,
+                         (t.get("stdout") or "") + "\n" + (t.get("stderr") or ""))
+
+
+def case_program(path, *arguments, env=None):
+    """Run interop or e2e, whose lines are shown as they come."""
+    p = subprocess.Popen([sys.executable, "-u", path, *arguments], cwd=TOP, env={**os.environ, **(env or {})},
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         errors="replace")
+    counted = 0
+    try:
+        for line in p.stdout:
+            match = PLAIN.match(line.rstrip())
+            if not (match or line.startswith("    ")):
+                continue
+            print(line, end="", flush=True)
+            if match:
+                counted += 1
+                verdict, name = match.groups()
+                totals.passed += verdict == "ok"
+                totals.skipped += verdict == "skip"
+                totals.failed += verdict == "not ok"
+                if verdict == "not ok":
+                    totals.faults.append(name)
+        code = p.wait()
+    except KeyboardInterrupt:
+        p.wait()
+        raise
+    if code not in (0, 1) or not counted:
+        totals.fail(path, f"exit code {code} after {counted} cases")
+
+
+# ---- suites -----------------------------------------------------------------------------
+
+
+def unit():
+    if build("build"):
+        meson_tests("build", "unit")
+
+
+def sim():
+    if build("build"):
+        meson_tests("build", "sim")
+
+
+def clang():
+    build("build-clang")
+
+
+def asan():
+    if build("build-asan"):
+        meson_tests("build-asan", "unit", SANITIZER_ENV)
+        meson_tests("build-asan", "sim", SANITIZER_ENV)
+        case_program("tests/e2e/run.py", "--tag", "short",
+                     env={**SANITIZER_ENV, "KCPTUND": os.path.join(TOP, "build-asan", "kcptund")})
+
+
+def plain():
+    if build("build-plain"):
+        meson_tests("build-plain", "unit")
+        case_program("tests/e2e/run.py", "--tag", "short",
+                     env={"KCPTUND": os.path.join(TOP, "build-plain", "kcptund")})
+
+
+def fuzz():
+    """Each fuzzer over its corpus, then onwards from there for a few seconds."""
+    if not build("build-fuzz"):
+        return
+    programs = sorted(p for p in glob.glob(os.path.join(TOP, "build-fuzz", "tests", "fuzz_*"))
+                      if os.path.isfile(p) and os.access(p, os.X_OK))
+    if not programs:
+        totals.fail("fuzz", "there are no fuzzers in build-fuzz/tests")
+    for i in range(0, len(programs), CPUS):
+        running = [start_fuzzer(p) for p in programs[i:i + CPUS]]
+        for fuzzer in running:
+            finish_fuzzer(*fuzzer)
+
+
+def start_fuzzer(program):
+    name = os.path.basename(program)
+    corpus = os.path.join(TOP, "tests", "fuzz", "corpus", name.removeprefix("fuzz_"))
+    seeds = sorted(glob.glob(os.path.join(corpus, "*")))
+    if seeds:
+        code, out = run([program, *seeds], env=SANITIZER_ENV, seconds=120)
+        if code == 0:
+            totals.ok(f"{name} replays its corpus of {len(seeds)}")
+        else:
+            totals.fail(f"{name} replays its corpus", f"exit code {code}", out)
+    work = tempfile.mkdtemp(prefix="kcptund-fuzz-")
+    argv = [program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+            f"-artifact_prefix={work}/", work, *([corpus] if seeds else [])]
+    out = open(os.path.join(work, ".log"), "w+")
+    p = subprocess.Popen(argv, cwd=TOP, env={**os.environ, **SANITIZER_ENV}, stdin=subprocess.DEVNULL,
+                         stdout=out, stderr=out)
+    return name, work, out, p
+
+
+def finish_fuzzer(name, work, out, p):
+    try:
+        code = p.wait(FUZZ_SECONDS + 60)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        p.wait()
+        code = "none: out of time"
+    out.seek(0)
+    text = out.read()
+    out.close()
+    if code == 0:
+        totals.ok(f"{name} finds nothing in {FUZZ_SECONDS} s")
+    else:
+        for path in glob.glob(os.path.join(work, "crash-*")) + glob.glob(os.path.join(work, "timeout-*")):
+            with open(path, "rb") as f:
+                text += f"\n{os.path.basename(path)}: {f.read().hex()}"
+        totals.fail(f"{name}", f"exit code {code}", text)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def interop():
+    if build("build"):
+        case_program("tests/interop/run.py", env={"KCPTUND": os.path.join(TOP, "build", "kcptund")})
+
+
+def e2e():
+    if build("build"):
+        case_program("tests/e2e/run.py", env={"KCPTUND": os.path.join(TOP, "build", "kcptund")})
+
+
+SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, fuzz, interop, e2e)}
+
+
+def main():
+    p = argparse.ArgumentParser(
+        prog="tests/run", description="Install what is missing, build, test, print the totals.",
+        epilog="The last line is: N passed, N failed[, N skipped]. The exit code is 1 when something failed.")
+    p.add_argument("suites", nargs="*", metavar="SUITE",
+                   help=f"of {' '.join(SUITES)}; all of them in this order when none is named")
+    args = p.parse_args()
+    unknown = [s for s in args.suites if s not in SUITES]
+    if unknown:
+        p.error(f"no such suite: {' '.join(unknown)}; there are {' '.join(SUITES)}")
+    start = time.monotonic()
+    for name in args.suites or SUITES:
+        title(f"{name} ({time.monotonic() - start:.0f} s so far)")
+        SUITES[name]()
+    title(f"totals, after {time.monotonic() - start:.0f} s, of: "
+          f"{' '.join(shlex.quote(s) for s in sys.argv[1:]) or 'all'}")
+    for fault in totals.faults:
+        print(f"failed: {fault}")
+    skipped = f", {totals.skipped} skipped" if totals.skipped else ""
+    print(f"{totals.passed} passed, {totals.failed} failed{skipped}", flush=True)
+    return 1 if totals.failed or not totals.passed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
