@@ -214,3 +214,20 @@ struct config *config_from_settings(enum conf_role role, const char *name,
 
 	return finish(&s, conf_source_settings(&s, role, name, settings, count, &r), &r);
 }
+
+bool config_set_control(struct config *c, const char *text, conf_report_fn *report, void *user)
+{
+	const struct conf_row *row = &conf_rows[KEY_CONTROL];
+	struct conf_reporter r = { .path = "command line", .no_file = true, .fn = report, .user = user };
+	struct conf_place at = { .key = row->name };
+	char why[CONF_WHY_BYTES];
+	bool good;
+
+	row->type->dispose(row, &c->daemon);
+	good = row->type->parse(row, text, &c->daemon, why);
+	if (!good)
+		conf_fault(&r, at, "%s", why);
+	conf_reporter_flush(&r);
+	c->daemon.origins[KEY_CONTROL] = (struct conf_origin){ .from = CONF_TUNNEL };
+	return good;
+}

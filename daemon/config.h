@@ -117,6 +117,8 @@ struct conf_setting {
 struct config *config_from_settings(enum conf_role role, const char *name,
 				    const struct conf_setting *settings, size_t count,
 				    const char *where, conf_report_fn *report, void *user);
+/* Let `text` from a command line stand for the file's `control`.  False: it was told what is wrong. */
+bool config_set_control(struct config *c, const char *text, conf_report_fn *report, void *user);
 void config_free(struct config *c); /* NULL is fine */
 
 /* The effective values as an INI text with the origin of each behind it; the key itself is

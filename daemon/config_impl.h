@@ -221,7 +221,8 @@ const char *conf_title(char buf[static CONF_TITLE_BYTES], const struct conf_tunn
 
 /* ---- config_keyfile.c: a key that is a file's content ---------------------- */
 
-/* Read t->keyfile, relative to the folder of the config file `conf_path`, into t->key.
+/* Read t->keyfile, a file in $CREDENTIALS_DIRECTORY or else relative to the folder of the config file
+ * `conf_path`, into t->key.
  * t->keyfile becomes the path that was opened.  False with `why` on failure; otherwise `warning` is
  * empty or says what is doubtful about the file.  Both have CONF_WHY_BYTES. */
 bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning);

@@ -21,6 +21,24 @@ static char *resolve_path(const char *conf_path, const char *path)
 	return joined;
 }
 
+/* What LoadCredential= of a unit gave us under that name; owned, NULL when there is no such
+ * thing.  A credential's name has no slash in it. */
+static char *credential_path(const char *name)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	struct stat st;
+	char *path;
+
+	if (!folder || folder[0] != '/' || strchr(name, '/'))
+		return NULL;
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		return NULL;
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		return path;
+	free(path);
+	return NULL;
+}
+
 /* O_NONBLOCK: a FIFO without a writer must not hold up the daemon. */
 static int open_regular(const char *path, struct stat *st, char *why)
 {
@@ -73,11 +91,13 @@ static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warn
 
 bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning)
 {
-	char *path = resolve_path(conf_path, t->keyfile);
+	char *path = credential_path(t->keyfile);
 	struct stat st;
 	bool ok;
 	int fd;
 
+	if (!path)
+		path = resolve_path(conf_path, t->keyfile);
 	if (!path)
 		return conf_wrong(why, "out of memory");
 	free(t->keyfile);

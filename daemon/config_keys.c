@@ -46,8 +46,8 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_KEY] = { "key", ON_BOTH, &conf_type_secret, T(key), 0, 0, "", NULL, NULL,
 		"the secret that both ends share; this or keyfile is required" },
 	[KEY_KEYFILE] = { "keyfile", ON_BOTH, &conf_type_path, T(keyfile), 0, 0, "", NULL, NULL,
-		"a file whose content, less one newline at its end, is the key; a relative path "
-		"starts at this file's folder" },
+		"a file whose content, less one newline at its end, is the key; a bare name may be "
+		"that of a systemd credential, and a relative path starts at this file's folder" },
 	[KEY_CRYPT] = { "crypt", ON_BOTH, &conf_type_crypt, T(crypt), 0, 0, "aes", NULL, NULL,
 		"the cipher, by its name; both ends must agree" },
 	[KEY_QPP] = { "qpp", ON_BOTH, &conf_type_bool, T(qpp), 0, 0, "no", NULL, NULL,

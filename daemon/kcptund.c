@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "compat.h"
 #include "config.h"
@@ -15,7 +16,7 @@ static const char DEFAULT_FILE[] = "/etc/kcptun.ini";
 static void usage(FILE *out)
 {
 	fprintf(out,
-		"usage: kcptund [-c FILE] [-t] [-v] [--help] [--version]\n"
+		"usage: kcptund [-c FILE] [--control PATH] [-t] [-v] [--help] [--version]\n"
 		"       kcptund client|server [FLAG]...   one tunnel, with kcptun's flags\n"
 		"\n"
 		"Carries TCP connections through lossy networks inside KCP over UDP.\n"
@@ -23,6 +24,7 @@ static void usage(FILE *out)
 		"SIGUSR1 logs the counters.\n"
 		"\n"
 		"  -c, --config FILE  configuration to run (%s)\n"
+		"      --control PATH the control socket, whatever the configuration says\n"
 		"  -t, --test         check the configuration and exit\n"
 		"  -v, --verbose      log more than the configuration says\n"
 		"  -h, --help         this text and all keys of the configuration\n"
@@ -32,11 +34,15 @@ static void usage(FILE *out)
 
 static void report(void *user, enum conf_severity severity, const char *line)
 {
-	fprintf(stderr, "%s%s\n", line, severity == CONF_WARNING ? " (warning)" : "");
+	if (log_is_journal())
+		log_msg(severity == CONF_WARNING ? LOG_LEVEL_WARN : LOG_LEVEL_ERR, NULL, "%s", line);
+	else
+		fprintf(stderr, "%s%s\n", line, severity == CONF_WARNING ? " (warning)" : "");
 }
 
 struct options {
 	const char *file;
+	const char *control; /* NULL: as the file says */
 	bool test, verbose;
 };
 
@@ -46,7 +52,8 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' }, { "test", no_argument, NULL, 't' },
 		{ "verbose", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },	    { NULL, 0, NULL, 0 },
+		{ "version", no_argument, NULL, 'V' },	    { "control", required_argument, NULL, 'C' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int opt;
 
@@ -54,6 +61,9 @@ static int parse(int argc, char **argv, struct options *o)
 		switch (opt) {
 		case 'c':
 			o->file = optarg;
+			break;
+		case 'C':
+			o->control = optarg;
 			break;
 		case 't':
 			o->test = true;
@@ -82,6 +92,19 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+/* NULL: all that is wrong was told. */
+static struct config *load(const struct options *o)
+{
+	struct config *config = config_read(o->file, report, NULL);
+
+	if (config == NULL || o->control == NULL)
+		return config;
+	if (config_set_control(config, o->control, report, NULL))
+		return config;
+	config_free(config);
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .file = DEFAULT_FILE };
@@ -97,9 +120,9 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_open();
-	config = config_read(o.file, report, NULL);
+	config = load(&o);
 	if (config == NULL)
-		return 1;
+		return EX_CONFIG; /* starting again would not help, as systemd knows */
 	if (o.test) {
 		printf("%s: good, %zu tunnels\n", o.file, config->tunnel_count);
 		config_free(config);

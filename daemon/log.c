@@ -45,6 +45,11 @@ void log_open(void)
 	logger.journal = stderr_is_journal();
 }
 
+bool log_is_journal(void)
+{
+	return logger.journal;
+}
+
 void log_set_level(enum log_level level)
 {
 	assert(level <= LOG_LEVEL_DEBUG);

@@ -14,6 +14,7 @@ enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG 
 extern const char *const log_level_names[]; /* "error", "warn", "info", "debug", NULL */
 
 void log_open(void); /* find out where stderr goes */
+bool log_is_journal(void);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 static inline bool log_enabled(enum log_level level) { return level <= log_get_level(); }

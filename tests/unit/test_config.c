@@ -890,6 +890,53 @@ static void a_relative_keyfile_starts_at_the_config(void **state)
 	rmdir("d");
 }
 
+static void a_bare_keyfile_may_be_a_credential(void **state)
+{
+	char folder[4096], expected[4200];
+	struct config *c;
+
+	give_keyfile("plain\n", 6, 0600);
+	assert_int_equal(mkdir("cred", 0700), 0);
+	write_file("cred/k", "secret\n", 7);
+	chmod("cred/k", 0400);
+	assert_non_null(getcwd(folder, sizeof(folder)));
+	snprintf(expected, sizeof(expected), "%s/cred", folder);
+	setenv("CREDENTIALS_DIRECTORY", expected, 1);
+	c = read_good(KEYFILE_CLIENT);
+	assert_memory_equal(c->tunnels[0]->key, "secret", 6);
+	snprintf(expected, sizeof(expected), "%s/cred/k", folder);
+	assert_string_equal(c->tunnels[0]->keyfile, expected);
+	config_free(c);
+
+	/* with a slash it is a path, and what is no credential is looked for beside the config */
+	c = read_good("[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkeyfile = ./k\n");
+	assert_memory_equal(c->tunnels[0]->key, "plain", 5);
+	config_free(c);
+	unlink("cred/k");
+	c = read_good(KEYFILE_CLIENT);
+	assert_memory_equal(c->tunnels[0]->key, "plain", 5);
+	config_free(c);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	rmdir("cred");
+	unlink("k");
+}
+
+static void the_command_line_moves_the_control_socket(void **state)
+{
+	struct config *c = read_good("[daemon]\ncontrol = /a\n" CLIENT "key = k\n");
+
+	forget_reports();
+	assert_true(config_set_control(c, "/run/b.sock", note, NULL));
+	assert_string_equal(c->daemon.control, "/run/b.sock");
+	assert_true(config_set_control(c, "none", note, NULL));
+	assert_null(c->daemon.control);
+	assert_int_equal(reports.count, 0);
+	assert_false(config_set_control(c, "relative", note, NULL));
+	assert_string_equal(reports.lines[0], "command line: control: 'relative' is neither none nor a "
+			    "path that starts with /");
+	config_free(c);
+}
+
 /* ---- hostile files ------------------------------------------------------------------------------ */
 
 static void files_that_are_none_are_refused(void **state)
@@ -1153,6 +1200,8 @@ int main(void)
 		cmocka_unit_test(a_doubtful_keyfile_is_told),
 		cmocka_unit_test(key_and_keyfile_override_each_other),
 		cmocka_unit_test(a_relative_keyfile_starts_at_the_config),
+		cmocka_unit_test(a_bare_keyfile_may_be_a_credential),
+		cmocka_unit_test(the_command_line_moves_the_control_socket),
 		cmocka_unit_test(files_that_are_none_are_refused),
 		cmocka_unit_test(faults_without_end_end),
 		cmocka_unit_test(messages_quote_little_and_nothing_harmful),
