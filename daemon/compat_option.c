@@ -119,23 +119,28 @@ enum option_kind compat_kind(const struct compat *c, const char *name)
 
 /* ---- taking one ----------------------------------------------------------------------- */
 
-/* Go reads t, T, f and F, too. */
-static const char *switch_text(const char *value)
+static bool is_one_of(const char *value, const char *const *words)
 {
-	if (!value || strcasecmp(value, "t") == 0)
-		return "yes";
-	return strcasecmp(value, "f") == 0 ? "no" : value;
+	while (*words && strcasecmp(value, *words) != 0)
+		words++;
+	return *words != NULL;
 }
 
 static bool is_off(const char *value)
 {
-	static const char *const words[] = { "", "0", "f", "false", "no", "off" };
+	static const char *const words[] = { "", "0", "f", "false", "no", "off", NULL };
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (strcasecmp(value, words[i]) == 0)
-			return true;
-	}
-	return false;
+	return is_one_of(value, words);
+}
+
+/* Go's words and ours as ours; what is neither is left to the checks. */
+static const char *switch_text(const char *value)
+{
+	static const char *const words[] = { "1", "t", "true", "yes", "on", NULL };
+
+	if (!value || is_one_of(value, words))
+		return "yes";
+	return value[0] && is_off(value) ? "no" : value;
 }
 
 static void take_log(struct compat *c, const char *value)
