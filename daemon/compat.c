@@ -197,10 +197,7 @@ int compat_parse(struct compat *c, int argc, char **argv)
 		compat_option(c, "key", key);
 	if (a.json && a.json[0] != '\0')
 		take_file(c, a.json);
-	if (c->error_count == 0)
-		return -1;
-	fprintf(stderr, "kcptund %s -help lists the flags\n", role_names[c->role]);
-	return 2;
+	return c->error_count == 0 ? -1 : 2;
 }
 
 /* ---- running ------------------------------------------------------------------------------ */
@@ -245,6 +242,8 @@ int compat_main(enum conf_role role, int argc, char **argv, conf_report_fn *repo
 		compat_finish(&c);
 		config = compat_config(&c);
 		status = config ? compat_run(&c, config) : 1;
+	} else if (status > 0) {
+		fprintf(stderr, "kcptund %s -help lists the flags\n", role_names[role]);
 	}
 	compat_dispose(&c);
 	return status;

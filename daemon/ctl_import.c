@@ -280,7 +280,7 @@ static bool import_file(struct import *im, const char *path)
 	return good;
 }
 
-static bool import_all(struct import *im, char *const *paths, size_t count)
+static bool import_all(struct import *im, const char *const *paths, size_t count)
 {
 	bool good = true;
 
@@ -306,7 +306,7 @@ static bool check_whole(struct import *im, const char *text, size_t len)
 	return config != NULL;
 }
 
-char *import_files(char *const *paths, size_t count, conf_report_fn *report, void *user)
+char *import_files(const char *const *paths, size_t count, conf_report_fn *report, void *user)
 {
 	struct import im = { .report = report, .user = user };
 	char *text = NULL;
@@ -341,7 +341,7 @@ int ctl_import(int argc, char **argv)
 
 	if (argc < 2 || argv[1][0] == '-')
 		return ctl_usage(argv[0]);
-	text = import_files(argv + 1, (size_t)argc - 1, to_stderr, NULL);
+	text = import_files((const char *const *)argv + 1, (size_t)argc - 1, to_stderr, NULL);
 	if (!text)
 		return CTL_REFUSED;
 	printed = fputs(text, stdout) >= 0 && fflush(stdout) == 0;
