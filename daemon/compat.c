@@ -27,7 +27,7 @@ bool compat_is_role(const char *word, enum conf_role *role)
 	return false;
 }
 
-/* ---- help ------------------------------------------------------------------------------ */
+/* ---- help -------------------------------------------------------------------- */
 
 static void print_keys(enum conf_role role)
 {
@@ -71,7 +71,7 @@ static void print_help(enum conf_role role)
 	print_keys(role);
 }
 
-/* ---- flags ------------------------------------------------------------------------------ */
+/* ---- flags ------------------------------------------------------------------- */
 
 /* "--name=value" in parts. */
 struct flag {
@@ -200,7 +200,7 @@ int compat_parse(struct compat *c, int argc, char **argv)
 	return c->error_count == 0 ? -1 : 2;
 }
 
-/* ---- running ------------------------------------------------------------------------------ */
+/* ---- running ----------------------------------------------------------------- */
 
 bool compat_open_log(struct compat *c)
 {

@@ -24,7 +24,7 @@ struct compat {
 };
 void compat_dispose(struct compat *c);
 
-/* ---- compat_option.c ------------------------------------------------------- */
+/* ---- compat_option.c --------------------------------------------------------- */
 
 enum option_kind {
 	OPTION_UNKNOWN,
@@ -51,7 +51,7 @@ extern const char compat_published_key[];
 /* Without a key take that one, with a warning. */
 void compat_default_key(struct compat *c);
 
-/* ---- compat_json.c --------------------------------------------------------- */
+/* ---- compat_json.c ----------------------------------------------------------- */
 
 struct json_t;
 

@@ -33,7 +33,7 @@ void compat_say(struct compat *c, enum conf_severity severity, const char *name,
 	c->error_count += severity == CONF_ERROR;
 }
 
-/* ---- names ------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------- */
 
 static const struct {
 	const char *theirs;
@@ -117,7 +117,7 @@ enum option_kind compat_kind(const struct compat *c, const char *name)
 	return left_out ? left_out->kind : kind;
 }
 
-/* ---- taking one ----------------------------------------------------------------------- */
+/* ---- taking one -------------------------------------------------------------- */
 
 static bool is_one_of(const char *value, const char *const *words)
 {
@@ -193,7 +193,7 @@ void compat_option(struct compat *c, const char *name, const char *value)
 		settings_set(&c->settings, ours, value);
 }
 
-/* ---- all are in ------------------------------------------------------------------------- */
+/* ---- all are in -------------------------------------------------------------- */
 
 static void fill_in(struct compat *c, const char *key, const char *value)
 {

@@ -26,7 +26,7 @@ struct import {
 	void *user;
 };
 
-/* ---- names of tunnels ---------------------------------------------------------------- */
+/* ---- names of tunnels -------------------------------------------------------- */
 
 static bool is_taken(const struct import *im, const char *name)
 {
@@ -59,7 +59,7 @@ static const char *name_tunnel(struct import *im, const char *path, const char *
 	return name;
 }
 
-/* ---- roles -------------------------------------------------------------------------------- */
+/* ---- roles ------------------------------------------------------------------- */
 
 static bool has_member(const json_t *object, const char *wanted)
 {
@@ -89,7 +89,7 @@ static bool find_role(struct compat *c, const json_t *object)
 	return false;
 }
 
-/* ---- what kcptun has built in ----------------------------------------------------------------- */
+/* ---- what kcptun has built in ------------------------------------------------ */
 
 static void tell_defaults(struct compat *c)
 {
@@ -111,7 +111,7 @@ static void tell_defaults(struct compat *c)
 			   "to the journal");
 }
 
-/* ---- keys that an INI file cannot hold ---------------------------------------------------------- */
+/* ---- keys that an INI file cannot hold --------------------------------------- */
 
 static void ignore(void *user, enum conf_severity severity, const char *line)
 {
@@ -197,7 +197,7 @@ static void move_key(struct compat *c, const char *name)
 	settings_drop(&c->settings, "key");
 }
 
-/* ---- output --------------------------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------------ */
 
 /* Of other values only the path of a Unix socket could do harm. */
 static bool is_plain(const char *value)
@@ -242,7 +242,7 @@ static void print_tunnel(struct compat *c, FILE *out, const struct conf_tunnel *
 	}
 }
 
-/* ---- files ------------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------- */
 
 /* The options are all there: check them, and print them. */
 static void convert(struct import *im, struct compat *c)

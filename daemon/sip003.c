@@ -15,7 +15,7 @@
 #include "log.h"
 #include "wire.h"
 
-/* ---- options ------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------- */
 
 /* Take the text up to an unescaped character of `ends` or the end off `*at`, in
  * place, its backslashes resolved.  Returns what ended it; '\\' for a lone one. */
@@ -103,7 +103,7 @@ static void take_options(struct compat *c, const char *options)
 	wipe(copy, copy && options ? strlen(options) : 0);
 }
 
-/* ---- addresses ------------------------------------------------------------------------ */
+/* ---- addresses --------------------------------------------------------------- */
 
 /* Is one of them every address there is?  (0.0.0.0 is those of IPv4 only.) */
 static bool names_all(const char *hosts)
@@ -162,7 +162,7 @@ void sip003_take(struct compat *c, const struct sip003 *env)
 	compat_finish(c);
 }
 
-/* ---- the process ------------------------------------------------------------------------- */
+/* ---- the process ------------------------------------------------------------- */
 
 static struct sip003 environment(void)
 {

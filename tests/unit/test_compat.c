@@ -23,7 +23,7 @@ int ctl_usage(const char *command)
 	return CTL_USAGE;
 }
 
-/* ---- what was reported --------------------------------------------------------------- */
+/* ---- what was reported ------------------------------------------------------- */
 
 static struct {
 	char lines[32][1024];
@@ -58,7 +58,7 @@ static void assert_said(enum conf_severity severity, const char *text)
 	fail_msg("nobody said: %s", text);
 }
 
-/* ---- a folder for each test ------------------------------------------------------------ */
+/* ---- a folder for each test -------------------------------------------------- */
 
 static char folder[64];
 
@@ -87,7 +87,7 @@ static void write_file(const char *path, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* ---- command lines ----------------------------------------------------------------------- */
+/* ---- command lines ----------------------------------------------------------- */
 
 enum { WORDS_MAX = 96 };
 
@@ -318,7 +318,7 @@ static void a_very_long_flag_is_unknown_and_quoted_briefly(void **state)
 	end_line(&l);
 }
 
-/* ---- defaults ------------------------------------------------------------------------------ */
+/* ---- defaults ---------------------------------------------------------------- */
 
 static void addresses_default_to_kcptuns(void **state)
 {
@@ -385,7 +385,7 @@ static void there_is_no_control_socket_unless_asked_for(void **state)
 	end_line(&l);
 }
 
-/* ---- keys -------------------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------- */
 
 static const char *const hostile_keys[] = {
 	"a ;b", ";a", " a", "a ", "  ", "\ta\t", "a\nb", "a\n", "\n", "#a", "a #b", "a=b", "=a", "[a]", "\"a\"",
@@ -465,7 +465,7 @@ static void an_empty_key_is_a_fault(void **state)
 	end_line(&l);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON -------------------------------------------------------------------- */
 
 static void a_json_file_overrides_flags_and_environment(void **state)
 {
@@ -554,7 +554,7 @@ static void broken_json_is_told_with_its_line(void **state)
 	end_line(&l);
 }
 
-/* ---- SIP003 -------------------------------------------------------------------------------------------- */
+/* ---- SIP003 ------------------------------------------------------------------ */
 
 struct plugin {
 	struct compat c;
@@ -755,8 +755,9 @@ static void a_plugin_is_known_by_its_environment(void **state)
 {
 	static const char *const names[] = { "SS_REMOTE_HOST", "SS_REMOTE_PORT", "SS_LOCAL_HOST",
 					     "SS_LOCAL_PORT" };
-	char *none[] = { "kcptund", NULL }, *fast[] = { "kcptund", "--fast-open", NULL };
-	char *own[] = { "kcptund", "-t", NULL };
+	char program[] = "kcptund", flag[] = "--fast-open", test[] = "-t";
+	char *none[] = { program, NULL }, *fast[] = { program, flag, NULL };
+	char *own[] = { program, test, NULL };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		assert_false(sip003_wanted(1, none));
@@ -769,7 +770,7 @@ static void a_plugin_is_known_by_its_environment(void **state)
 		unsetenv(names[i]);
 }
 
-/* ---- the import --------------------------------------------------------------------------------------------- */
+/* ---- the import -------------------------------------------------------------- */
 
 #define IMPORT(...) \
 	import_files((const char *[]){ __VA_ARGS__ }, ARRAY_LEN(((const char *[]){ __VA_ARGS__ })), \
@@ -954,7 +955,7 @@ static void what_kcptun_has_built_in_is_said(void **state)
 	config_free(c);
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------------- */
+/* ---- settings ---------------------------------------------------------------- */
 
 static void a_setting_is_there_once_and_can_be_dropped(void **state)
 {
