@@ -331,6 +331,16 @@ static void on_expiry(struct ev_loop *loop, ev_timer *w, int revents)
 	dial(slot);
 }
 
+static void renew(struct tunnel *t)
+{
+	struct client *c = t->state;
+
+	for (unsigned i = 0; i < c->slot_count; i++) {
+		retire(&c->slots[i]);
+		dial(&c->slots[i]);
+	}
+}
+
 static void link_ended(struct tunnel *t, struct link *l)
 {
 	struct client *c = t->state;
@@ -454,6 +464,7 @@ static void stop(struct tunnel *t)
 const struct role client_role = {
 	.start = start,
 	.drain = drain,
+	.renew = renew,
 	.stop = stop,
 	.datagram = datagram,
 	.stream_opened = stream_opened,

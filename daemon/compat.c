@@ -228,7 +228,7 @@ int compat_run(struct compat *c, struct config *config)
 	}
 	log_open();
 	log_set_level((enum log_level)config->daemon.loglevel);
-	return daemon_run(config);
+	return daemon_run(config, NULL);
 }
 
 int compat_main(enum conf_role role, int argc, char **argv, conf_report_fn *report)

@@ -17,7 +17,7 @@ static void dispose_values(void *base, unsigned where)
 	}
 }
 
-static void tunnel_free(struct conf_tunnel *t)
+void conf_tunnel_free(struct conf_tunnel *t)
 {
 	if (!t)
 		return;
@@ -37,7 +37,7 @@ static struct conf_tunnel *tunnel_new(const char *name)
 	t->origins = calloc(KEY_COUNT, sizeof(*t->origins));
 	if (t->name && t->origins)
 		return t;
-	tunnel_free(t);
+	conf_tunnel_free(t);
 	return NULL;
 }
 
@@ -46,7 +46,7 @@ void config_free(struct config *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->tunnel_count; i++)
-		tunnel_free(c->tunnels[i]);
+		conf_tunnel_free(c->tunnels[i]);
 	free(c->tunnels);
 	dispose_values(&c->daemon, ON_DAEMON);
 	free(c->daemon.origins);
@@ -136,7 +136,7 @@ static void check_defaults(const struct conf_section *defaults, struct conf_repo
 	}
 	l.origins = scratch->origins;
 	fill_all(&l);
-	tunnel_free(scratch);
+	conf_tunnel_free(scratch);
 }
 
 static void add_tunnel(struct config *c, const struct conf_section *own,

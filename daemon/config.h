@@ -125,6 +125,21 @@ void config_free(struct config *c); /* NULL is fine */
  * never shown.  0, or -1 when `out` failed. */
 int config_dump(FILE *out, const struct config *c);
 
+/* One tunnel taken out of config->tunnels[] (which then holds NULL there); NULL is fine. */
+void conf_tunnel_free(struct conf_tunnel *t);
+/* Key i: does it say the same in both?  Of a key that is a file, the content counts. */
+bool conf_tunnel_key_equal(const struct conf_tunnel *a, const struct conf_tunnel *b, size_t i);
+const char *conf_key_name(size_t i);
+/* What it takes to go over to another value of key i. */
+enum conf_reach {
+	CONF_IN_USE,       /* sessions and streams in use take it over */
+	CONF_NEW_SESSIONS, /* counts for sessions opened from then on */
+	CONF_RESTART,      /* the tunnel must be started anew */
+};
+enum conf_reach conf_key_reach(size_t i);
+/* Both want to be bound to one address. */
+bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b);
+
 /* What one key is: for help, manuals and tests.  Strings live as long as the
  * program, but for those that conf_key_describe() put together in `buf`. */
 struct conf_key_info {

@@ -368,18 +368,20 @@ static void tell_collision(struct conf_tunnel *a, struct conf_tunnel *b, struct 
 }
 
 /* Clients listen on TCP or a Unix socket and servers on UDP: they never meet. */
+bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b)
+{
+	return a->role == b->role && bound_addr(a)->text && bound_addr(b)->text &&
+	       conf_addr_collide(bound_addr(a), bound_addr(b));
+}
+
 static void check_collisions(struct config *c, struct conf_reporter *r)
 {
 	for (size_t i = 1; i < c->tunnel_count && !conf_reporter_full(r); i++) {
 		struct conf_tunnel *b = c->tunnels[i];
 
-		for (size_t j = 0; j < i && bound_addr(b)->text; j++) {
-			struct conf_tunnel *a = c->tunnels[j];
-
-			if (a->role == b->role && bound_addr(a)->text &&
-			    conf_addr_collide(bound_addr(a), bound_addr(b)))
-				tell_collision(a, b, r);
-		}
+		for (size_t j = 0; j < i; j++)
+			if (conf_tunnels_collide(c->tunnels[j], b))
+				tell_collision(c->tunnels[j], b, r);
 	}
 }
 

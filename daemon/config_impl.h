@@ -10,6 +10,7 @@
  *     config_hint.c     what someone meant by a name that is none
  *     config_report.c   faults and warnings, each once
  *     config_print.c    the table and a config as text
+ *     config_diff.c     in which keys two tunnels differ
  *     config.c          all of it in order                                     */
 #ifndef KT_CONFIG_IMPL_H
 #define KT_CONFIG_IMPL_H

@@ -1,4 +1,4 @@
-/* daemon.c - the set of tunnels, and the signals that start and end them. */
+/* daemon.c - the process: its tunnels, and the signals that change and end them. */
 #include "daemon.h"
 
 #include <errno.h>
@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "counters.h"
 #include "log.h"
 #include "reactor.h"
 #include "service.h"
-#include "tunnel.h"
+#include "tunnel_set.h"
 
 /* What is under way when a stop is asked for is sent for so long at most. */
 static const double DRAIN_MAX_S = 5., DRAIN_LOOK_S = 0.02;
@@ -20,10 +21,10 @@ static const double DRAIN_MAX_S = 5., DRAIN_LOOK_S = 0.02;
 struct kt_daemon {
 	struct reactor *reactor;
 	struct config *config;
-	struct tunnel **tunnels;
-	size_t tunnel_count;
+	const struct daemon_source *source; /* NULL: nothing to read again */
+	struct tunnel_set set;
 	struct service service;
-	ev_signal term, interrupt, usr1;
+	ev_signal term, interrupt, hangup, usr1;
 	ev_timer drain; /* looks whether all is out */
 	double drained_s;
 };
@@ -57,11 +58,11 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int revents)
 	struct kt_daemon *d = w->data;
 	struct counters sum = { 0 };
 
-	for (size_t i = 0; i < d->tunnel_count; i++) {
+	for (size_t i = 0; i < d->set.count; i++) {
 		struct counters c;
 
-		tunnel_counters(d->tunnels[i], &c);
-		log_counters(d->tunnels[i]->name, &c);
+		tunnel_counters(d->set.tunnels[i], &c);
+		log_counters(d->set.tunnels[i]->name, &c);
 		counters_add(&sum, &c);
 	}
 	log_counters(NULL, &sum);
@@ -70,12 +71,10 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int revents)
 static bool trim(void *user)
 {
 	struct kt_daemon *d = user;
-	bool again = false;
+	bool again = tunnel_set_trim(&d->set);
 
-	for (size_t i = 0; i < d->tunnel_count; i++)
-		again |= tunnel_trim(d->tunnels[i]);
 	if (!ev_is_active(&d->drain))
-		again |= service_refresh(&d->service, d->tunnels, d->tunnel_count);
+		again |= service_refresh(&d->service, d->set.tunnels, d->set.count);
 	return again;
 }
 
@@ -84,10 +83,8 @@ static bool trim(void *user)
 static void on_drain(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct kt_daemon *d = w->data;
-	size_t left = 0;
+	size_t left = tunnel_set_undrained(&d->set);
 
-	for (size_t i = 0; i < d->tunnel_count; i++)
-		left += !tunnel_drained(d->tunnels[i]);
 	d->drained_s += DRAIN_LOOK_S;
 	if (left > 0 && d->drained_s < DRAIN_MAX_S)
 		return;
@@ -107,9 +104,96 @@ static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 	}
 	log_info(NULL, "%s: stopping", strsignal(w->signum));
 	service_stopping(&d->service);
-	for (size_t i = 0; i < d->tunnel_count; i++)
-		tunnel_drain(d->tunnels[i]);
+	tunnel_set_drain(&d->set);
 	ev_timer_start(loop, &d->drain);
+}
+
+/* ---- reload ------------------------------------------------------------------------------ */
+
+struct config *daemon_read_config(const struct daemon_source *source, conf_report_fn *report,
+				  void *user)
+{
+	struct config *config = config_read(source->file, report, user);
+
+	if (config == NULL || source->control == NULL ||
+	    config_set_control(config, source->control, report, user))
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+/* Who wants to hear of a reload, beside the log. */
+struct reload_ear {
+	reload_say_fn *say; /* NULL: nobody */
+	void *user;
+};
+
+static void say_to_log(void *user, const char *tunnel, const char *what)
+{
+	struct reload_ear *ear = user;
+
+	log_info(tunnel, "reload: %s", what);
+	if (ear->say != NULL)
+		ear->say(ear->user, tunnel, what);
+}
+
+static void say_fault(void *user, enum conf_severity severity, const char *line)
+{
+	struct reload_ear *ear = user;
+
+	log_msg(severity == CONF_ERROR ? LOG_LEVEL_ERR : LOG_LEVEL_WARN, NULL, "%s", line);
+	if (ear->say != NULL)
+		ear->say(ear->user, NULL, line);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* What [daemon] says: the log level at once, sockets with the next start. */
+static void change_daemon(struct kt_daemon *d, struct config *fresh, struct reload_ear *ear)
+{
+	if (fresh->daemon.loglevel != d->config->daemon.loglevel && !d->source->verbose) {
+		log_set_level((enum log_level)fresh->daemon.loglevel);
+		say_to_log(ear, NULL, "log level changed");
+	}
+	if (!same_text(fresh->daemon.control, d->config->daemon.control) ||
+	    !same_text(fresh->daemon.metrics.text, d->config->daemon.metrics.text))
+		say_to_log(ear, NULL, "[daemon] control and metrics change with a restart only");
+}
+
+/* Read the file again and go over to what it says.  False: all is as it was, and why was said. */
+static bool reload(struct kt_daemon *d, reload_say_fn *say, void *user)
+{
+	struct reload_ear ear = { say, user };
+	struct config *fresh;
+	bool good;
+
+	if (d->source == NULL || ev_is_active(&d->drain)) {
+		say_to_log(&ear, NULL, d->source == NULL ? "there is no file to read again"
+							 : "refused: stopping");
+		return false;
+	}
+	service_reloading(&d->service);
+	fresh = daemon_read_config(d->source, say_fault, &ear);
+	good = fresh != NULL && tunnel_set_reload(&d->set, fresh, say_to_log, &ear);
+	if (good) {
+		change_daemon(d, fresh, &ear);
+		config_free(d->config);
+		d->config = fresh;
+	} else {
+		log_err(NULL, "reload refused: the running configuration stays");
+		config_free(fresh);
+	}
+	service_ready(&d->service, d->set.tunnels, d->set.count,
+		      good ? NULL : "last reload was refused, see the log");
+	return good;
+}
+
+static void on_hangup(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	reload(w->data, NULL, NULL);
 }
 
 /* ---- the beginning ---------------------------------------------------------------------- */
@@ -122,61 +206,43 @@ static void watch_signal(struct kt_daemon *d, ev_signal *w, int signum,
 	ev_signal_start(d->reactor->loop, w);
 }
 
-static bool start_tunnels(struct kt_daemon *d)
+static void watch_signals(struct kt_daemon *d)
 {
-	bool good = true;
-
-	d->tunnels = calloc(d->config->tunnel_count, sizeof(*d->tunnels));
-	if (d->tunnels == NULL)
-		return false;
-	/* All of them are tried, so that every fault is told at once. */
-	for (size_t i = 0; i < d->config->tunnel_count; i++) {
-		struct tunnel *t = tunnel_new(d->reactor, d->config->tunnels[i]);
-
-		good &= t != NULL && tunnel_start(t) == 0;
-		if (t != NULL)
-			d->tunnels[d->tunnel_count++] = t;
-	}
-	return good;
+	signal(SIGPIPE, SIG_IGN);
+	watch_signal(d, &d->term, SIGTERM, on_stop);
+	watch_signal(d, &d->interrupt, SIGINT, on_stop);
+	watch_signal(d, &d->hangup, SIGHUP, on_hangup);
+	watch_signal(d, &d->usr1, SIGUSR1, on_usr1);
 }
 
-static void stop_tunnels(struct kt_daemon *d)
+int daemon_run(struct config *config, const struct daemon_source *source)
 {
-	for (size_t i = 0; i < d->tunnel_count; i++)
-		tunnel_free(d->tunnels[i]);
-	free(d->tunnels);
-}
-
-int daemon_run(struct config *config)
-{
-	struct kt_daemon d = { .config = config, .reactor = reactor_new() };
+	struct kt_daemon d = { .config = config, .source = source, .reactor = reactor_new() };
 	bool good;
 
 	if (d.reactor == NULL) {
 		log_err(NULL, "cannot start: %s", strerror(errno));
 		config_free(config);
-		return 1;
+		return EX_UNAVAILABLE;
 	}
-	signal(SIGPIPE, SIG_IGN);
+	tunnel_set_init(&d.set, d.reactor);
 	service_open(&d.service, d.reactor);
 	d.reactor->trim = trim;
 	d.reactor->trim_user = &d;
-	watch_signal(&d, &d.term, SIGTERM, on_stop);
-	watch_signal(&d, &d.interrupt, SIGINT, on_stop);
-	watch_signal(&d, &d.usr1, SIGUSR1, on_usr1);
+	watch_signals(&d);
 	ev_timer_init(&d.drain, on_drain, DRAIN_LOOK_S, DRAIN_LOOK_S);
 	d.drain.data = &d;
-	good = start_tunnels(&d);
+	good = tunnel_set_start(&d.set, config);
 	if (good) {
-		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnels", d.tunnel_count);
-		service_ready(&d.service, d.tunnels, d.tunnel_count, NULL);
+		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnels", d.set.count);
+		service_ready(&d.service, d.set.tunnels, d.set.count, NULL);
 		ev_run(d.reactor->loop, 0);
 		log_info(NULL, "stopped");
 	}
 	d.reactor->trim = NULL;
-	stop_tunnels(&d);
+	tunnel_set_dispose(&d.set);
 	service_close(&d.service);
 	reactor_free(d.reactor);
-	config_free(config);
-	return good ? 0 : 1;
+	config_free(d.config);
+	return good ? 0 : EX_UNAVAILABLE;
 }

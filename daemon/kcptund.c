@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "compat.h"
 #include "config.h"
@@ -41,9 +40,8 @@ static void report(void *user, enum conf_severity severity, const char *line)
 }
 
 struct options {
-	const char *file;
-	const char *control; /* NULL: as the file says */
-	bool test, verbose;
+	struct daemon_source source;
+	bool test;
 };
 
 /* -1 to go on, else the exit status. */
@@ -60,16 +58,16 @@ static int parse(int argc, char **argv, struct options *o)
 	while ((opt = getopt_long(argc, argv, "c:tvhV", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
-			o->file = optarg;
+			o->source.file = optarg;
 			break;
 		case 'C':
-			o->control = optarg;
+			o->source.control = optarg;
 			break;
 		case 't':
 			o->test = true;
 			break;
 		case 'v':
-			o->verbose = true;
+			o->source.verbose = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -92,22 +90,9 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-/* NULL: all that is wrong was told. */
-static struct config *load(const struct options *o)
-{
-	struct config *config = config_read(o->file, report, NULL);
-
-	if (config == NULL || o->control == NULL)
-		return config;
-	if (config_set_control(config, o->control, report, NULL))
-		return config;
-	config_free(config);
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
-	struct options o = { .file = DEFAULT_FILE };
+	struct options o = { .source.file = DEFAULT_FILE };
 	struct config *config;
 	enum conf_role role;
 	int status;
@@ -120,14 +105,14 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_open();
-	config = load(&o);
+	config = daemon_read_config(&o.source, report, NULL);
 	if (config == NULL)
-		return EX_CONFIG; /* starting again would not help, as systemd knows */
+		return EXIT_FAILURE; /* starting again would not help: see kcptund.service */
 	if (o.test) {
-		printf("%s: good, %zu tunnels\n", o.file, config->tunnel_count);
+		printf("%s: good, %zu tunnels\n", o.source.file, config->tunnel_count);
 		config_free(config);
 		return 0;
 	}
-	log_set_level(o.verbose ? LOG_LEVEL_DEBUG : (enum log_level)config->daemon.loglevel);
-	return daemon_run(config);
+	log_set_level(o.source.verbose ? LOG_LEVEL_DEBUG : (enum log_level)config->daemon.loglevel);
+	return daemon_run(config, &o.source);
 }

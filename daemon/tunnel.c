@@ -61,7 +61,7 @@ void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count)
 
 /* ---- life ------------------------------------------------------------------------ */
 
-struct tunnel *tunnel_new(struct reactor *r, const struct conf_tunnel *conf)
+struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf)
 {
 	struct tunnel *t = calloc(1, sizeof(*t));
 
@@ -79,6 +79,7 @@ struct tunnel *tunnel_new(struct reactor *r, const struct conf_tunnel *conf)
 	fifo_pool_init(&t->fifos, TUNNEL_BUFFER_MAX);
 	if (make_seal(t) && make_qpp(t))
 		return t;
+	t->conf = NULL; /* stays the caller's */
 	tunnel_free(t);
 	return NULL;
 }
@@ -125,6 +126,39 @@ bool tunnel_drained(const struct tunnel *t)
 	return true;
 }
 
+void tunnel_retire(struct tunnel *t)
+{
+	t->draining = true;
+	t->role->drain(t);
+	for (struct link *l = t->links; l != NULL; l = l->next) {
+		l->draining = true;
+		link_touch(l);
+	}
+}
+
+bool tunnel_is_empty(const struct tunnel *t)
+{
+	return t->links == NULL;
+}
+
+void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, bool renew)
+{
+	struct session_config cfg;
+
+	conf_tunnel_free(t->conf);
+	t->conf = conf;
+	t->name = conf->name;
+	if (!changed)
+		return;
+	tunnel_session_config(t, &cfg, 0);
+	for (struct link *l = t->links; l != NULL; l = l->next) {
+		session_set_kcp(l->session, &cfg, t->reactor->now_us);
+		link_touch(l);
+	}
+	if (renew && t->role->renew != NULL)
+		t->role->renew(t);
+}
+
 void tunnel_free(struct tunnel *t)
 {
 	if (t == NULL)
@@ -143,6 +177,7 @@ void tunnel_free(struct tunnel *t)
 	fifo_pool_dispose(&t->fifos);
 	seal_free(t->seal);
 	qpp_free(t->qpp);
+	conf_tunnel_free(t->conf);
 	free(t);
 }
 

@@ -27,6 +27,9 @@ struct role {
 	int (*start)(struct tunnel *t);
 	/* Take no new work. */
 	void (*drain)(struct tunnel *t);
+	/* Streams opened from now on are to have sessions of the present configuration.
+	 * NULL: those come by themselves. */
+	void (*renew)(struct tunnel *t);
 	/* Close what start() opened; all links are gone. */
 	void (*stop)(struct tunnel *t);
 	/* One opened datagram, `bad` ones included. */
@@ -48,7 +51,7 @@ struct walk;
 
 struct tunnel {
 	struct reactor *reactor;        /* borrowed */
-	const struct conf_tunnel *conf; /* borrowed */
+	struct conf_tunnel *conf;       /* owned */
 	const char *name;               /* conf's */
 	const struct role *role;
 	void *state;                    /* the role's */
@@ -74,12 +77,19 @@ struct tunnel {
 	struct diagnosis diagnosis;
 };
 
-/* NULL after having logged why. */
-struct tunnel *tunnel_new(struct reactor *r, const struct conf_tunnel *conf);
+/* NULL after having logged why; else `conf` is the tunnel's. */
+struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf);
 int tunnel_start(struct tunnel *t);
 /* Take no new work, send what is left; tunnel_drained() tells when it is out. */
 void tunnel_drain(struct tunnel *t);
 bool tunnel_drained(const struct tunnel *t);
+/* Take no new work, and let the streams come to their own ends. */
+void tunnel_retire(struct tunnel *t);
+/* No link is left. */
+bool tunnel_is_empty(const struct tunnel *t);
+/* Go on with another configuration (owned from here on) that differs in nothing that takes a
+ * restart.  `changed`: it differs at all; `renew`: in what is settled when a session begins. */
+void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, bool renew);
 void tunnel_free(struct tunnel *t);
 /* Release memory that is not needed; true: ask again. */
 bool tunnel_trim(struct tunnel *t);

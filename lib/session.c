@@ -232,8 +232,11 @@ void session_free(struct session *s)
 	free(s);
 }
 
-void session_set_kcp(struct session *s, const struct session_config *cfg)
+void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us)
 {
+	if (s->cfg.nc != cfg->nc)
+		kcp_set_cc(s->kcp, cfg->nc ? &kcp_cc_none : &kcp_cc_reno, now_us);
+	s->cfg.nc = cfg->nc;
 	kcp_set_window(s->kcp, cfg->snd_wnd, cfg->rcv_wnd);
 	kcp_set_nodelay(s->kcp, cfg->nodelay, cfg->interval_ms, cfg->resend);
 	kcp_set_rate_limit(s->kcp, cfg->rate_limit);

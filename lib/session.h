@@ -131,8 +131,8 @@ bool session_drained(const struct session *s);
 /* No further stream can be opened: ended, or stream ids exhausted. */
 bool session_exhausted(const struct session *s);
 
-/* Limits and timings that may change in use (reload). */
-void session_set_kcp(struct session *s, const struct session_config *cfg);
+/* Take over the windows, timings, controller and rate of `cfg` in use. */
+void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us);
 
 /* ---- streams ----------------------------------------------------------------
  *
