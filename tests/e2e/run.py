@@ -11,6 +11,7 @@ import sys
 
 from suite import suite
 import address_cases  # noqa: F401
+import compat_cases  # noqa: F401
 import config_cases  # noqa: F401
 import half_close_cases  # noqa: F401
 import life_cases  # noqa: F401
