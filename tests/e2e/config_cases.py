@@ -1,4 +1,4 @@
-"""Faults of the configuration file: one line each, all at once, exit code 78; and the command line."""
+"""Faults of the configuration file: one line each, all at once, exit code 1; and the command line."""
 
 import re
 import subprocess
@@ -48,7 +48,7 @@ def faults_of(case, text):
     seen = []
     for flags in (("-t",), ()):
         code, out, err = run(*flags, "-c", path)
-        check(code == 78, f"exit code {code}, not 78, with flags {flags}: {err}")
+        check(code == 1, f"exit code {code}, not 1, with flags {flags}: {err}")
         seen.append([(int(n), rest) for n, rest in
                      re.findall(rf"^.*{re.escape(path)}:(\d+): (.*)$", out + err, re.M)])
     check(seen[0] == seen[1], f"-t finds {seen[0]}, the start {seen[1]}")
@@ -104,14 +104,14 @@ def all_at_once(case):
 @suite.case("config_file_that_is_not_there")
 def no_file(case):
     code, out, err = run("-c", case.path("none.ini"))
-    check(code == 78, f"exit code {code}")
+    check(code == 1, f"exit code {code}")
     check("none.ini" in err, f"does not name the file: {err!r}")
 
 
 @suite.case("config_without_tunnels")
 def no_tunnels(case):
     code, out, err = run("-t", "-c", case.write("empty.ini", "[daemon]\nloglevel = info\n"))
-    check(code == 78, f"exit code {code}: {err}")
+    check(code == 1, f"exit code {code}: {err}")
 
 
 @suite.case("config_warns_of_keys_without_effect")

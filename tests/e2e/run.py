@@ -16,6 +16,7 @@ import config_cases  # noqa: F401
 import half_close_cases  # noqa: F401
 import life_cases  # noqa: F401
 import limit_cases  # noqa: F401
+import reload_cases  # noqa: F401
 import transfer_cases  # noqa: F401
 import word_cases  # noqa: F401
 

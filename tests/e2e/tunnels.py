@@ -127,18 +127,22 @@ def dial(address, seconds=20):
     return socket.create_connection(address, timeout=seconds)
 
 
+def said_counters(text, tag=""):
+    """The counters other than zero of a tunnel, or of all, that a log told last; None before it did."""
+    found = None
+    for match in re.finditer(r"^[^[\n]*?(?:\[(\S+)\] )?counters:(.*)$", text, re.M):
+        if (match.group(1) or "") == tag:
+            found = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", match.group(2))}
+    return found
+
+
 def counters(process, tag="", seconds=5):
-    """SIGUSR1, and the counters other than zero that the log then tells, of a tunnel or of all."""
+    """Have the counters logged by SIGUSR1 and return them."""
     before = len(process.log())
     process.signal(signal.SIGUSR1)
+    # The line of the whole process is the last, so that no line of a tunnel is yet to come.
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = None
-        for line in process.log()[before:].splitlines():
-            said = re.search(r"(?:\[(\S+)\] )?counters:(.*)", line)
-            if said and (said.group(1) or "") == tag:
-                found = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", said.group(2))}
-        if found is not None:
-            return found
+    while said_counters(process.log()[before:]) is None:
+        check(time.monotonic() < end, f"no counters in the log of {process.name} after SIGUSR1")
         time.sleep(0.05)
-    check(False, f"no counters in the log of {process.name} after SIGUSR1")
+    return said_counters(process.log()[before:], tag)
