@@ -10,7 +10,7 @@
 /* kcptun has this key built in, so everybody knows it. */
 static const char published_key[] = "it's a secrect";
 
-#define MAKE_KEY "make one with: openssl rand -base64 24"
+#define MAKE_KEY "make one with: kcptunctl genkey"
 
 enum { IN_LINE_BYTES = 24 };
 

@@ -74,7 +74,7 @@ static bool take_key(struct conf_tunnel *t, int fd, char *why)
 		memcpy(t->key, text, len);
 	conf_wipe_free(text, len + 1);
 	if (len == 0)
-		return conf_wrong(why, "%s is empty; make a key with: openssl rand -base64 24 > %s",
+		return conf_wrong(why, "%s is empty; make a key with: kcptunctl genkey > %s",
 				  t->keyfile, t->keyfile);
 	return t->key || conf_wrong(why, "out of memory");
 }

@@ -390,7 +390,7 @@ static void there_is_no_control_socket_unless_asked_for(void **state)
 static const char *const hostile_keys[] = {
 	"a ;b", ";a", " a", "a ", "  ", "\ta\t", "a\nb", "a\n", "\n", "#a", "a #b", "a=b", "=a", "[a]", "\"a\"",
 	"'a'", "\\", "\\n", "a\\;b", "a;b=c\\", "it's a secrect ", "\x01\x02\x7f", "\xff\xfe",
-	"\xc3\xa9\xe2\x82\xac", "%s%n", "${x}", "-key", "--", "\xef\xbb\xbf" "a", "a\r", "yes",
+	"\xc3\xa9\xe2\x82\xac", "%s%n", "${x}", "-key", "--", "\xef\xbb\xbfz", "a\r", "yes",
 };
 
 static void a_key_arrives_as_it_was_given(void **state)

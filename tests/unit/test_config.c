@@ -440,8 +440,8 @@ static void every_fault_is_one_line_with_its_place(void **state)
 
 		/* between keys */
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n", "t.ini:1: [client c] key: is "
-		  "missing, as is keyfile; both ends need the same, make one with: openssl rand "
-		  "-base64 24" },
+		  "missing, as is keyfile; both ends need the same, make one with: "
+		  "kcptunctl genkey" },
 		{ CLIENT "key = a\nkeyfile = b\n",
 		  "t.ini:7: [client c] keyfile: stands beside key in line 6; give one of them" },
 		{ DEFAULTS "[client c]\nlocaladdr = :1\n", "t.ini:3: [client c] remoteaddr: is "
@@ -722,7 +722,7 @@ static void keys_without_effect_are_told(void **state)
 		  "streambuf" },
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = it's a secrect\n",
 		  "t.ini:4: [client c] key: is the one built into kcptun, which everybody knows; "
-		  "make one with: openssl rand -base64 24" },
+		  "make one with: kcptunctl genkey" },
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = \"k\"\n",
 		  "t.ini:4: [client c] key: the quotes around it are part of it" },
 		/* settled in [defaults]: once, and only if no tunnel has a use for it */
@@ -828,10 +828,10 @@ static void a_keyfile_that_cannot_be_used_is_a_fault(void **state)
 		     "directory");
 	give_keyfile("", 0, 0600);
 	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is empty; make a key with: "
-		     "openssl rand -base64 24 > k");
+		     "kcptunctl genkey > k");
 	give_keyfile("\n", 1, 0600);
 	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is empty; make a key with: "
-		     "openssl rand -base64 24 > k");
+		     "kcptunctl genkey > k");
 	memset(big, 'x', sizeof(big));
 	give_keyfile(big, sizeof(big), 0600);
 	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is larger than 64 KiB");
