@@ -211,8 +211,15 @@ struct config *config_from_settings(enum conf_role role, const char *name,
 {
 	struct conf_reporter r = { .path = where, .no_file = true, .fn = report, .user = user };
 	struct conf_source s;
+	struct config *c = finish(&s, conf_source_settings(&s, role, name, settings, count, &r), &r);
 
-	return finish(&s, conf_source_settings(&s, role, name, settings, count, &r), &r);
+	/* Such a tunnel is one of several, or beside the system's daemon, which has the
+	 * control socket. */
+	if (c != NULL && c->daemon.origins[KEY_CONTROL].from == CONF_BUILTIN) {
+		free(c->daemon.control);
+		c->daemon.control = NULL;
+	}
+	return c;
 }
 
 bool config_set_control(struct config *c, const char *text, conf_report_fn *report, void *user)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "control.h"
 #include "counters.h"
 #include "log.h"
 #include "reactor.h"
@@ -24,6 +25,8 @@ struct kt_daemon {
 	const struct daemon_source *source; /* NULL: nothing to read again */
 	struct tunnel_set set;
 	struct service service;
+	struct report_source report;
+	struct control *control;
 	ev_signal term, interrupt, hangup, usr1;
 	ev_timer drain; /* looks whether all is out */
 	double drained_s;
@@ -196,6 +199,48 @@ static void on_hangup(struct ev_loop *loop, ev_signal *w, int revents)
 	reload(w->data, NULL, NULL);
 }
 
+/* ---- what it tells of itself ------------------------------------------------------------- */
+
+static size_t present_tunnels(void *user, struct tunnel *const **list)
+{
+	const struct kt_daemon *d = user;
+
+	*list = d->set.tunnels;
+	return d->set.count;
+}
+
+static const struct config *present_config(void *user)
+{
+	const struct kt_daemon *d = user;
+
+	return d->config;
+}
+
+static bool reload_by_control(void *user, control_say_fn *say, void *to)
+{
+	return reload(user, say, to);
+}
+
+static const struct control_ops control_ops = { .reload = reload_by_control };
+
+/* False when the daemon may not start without it. */
+static bool start_control(struct kt_daemon *d)
+{
+	const char *path = d->config->daemon.control;
+	bool without = false;
+
+	d->report = (struct report_source){
+		.reactor = d->reactor,
+		.started_us = d->reactor->now_us,
+		.user = d,
+		.tunnels = present_tunnels,
+		.config = present_config,
+	};
+	if (path != NULL)
+		d->control = control_new(path, &d->report, &control_ops, &without);
+	return path == NULL || d->control != NULL || without;
+}
+
 /* ---- the beginning ---------------------------------------------------------------------- */
 
 static void watch_signal(struct kt_daemon *d, ev_signal *w, int signum,
@@ -232,7 +277,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	watch_signals(&d);
 	ev_timer_init(&d.drain, on_drain, DRAIN_LOOK_S, DRAIN_LOOK_S);
 	d.drain.data = &d;
-	good = tunnel_set_start(&d.set, config);
+	good = start_control(&d) && tunnel_set_start(&d.set, config);
 	if (good) {
 		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnels", d.set.count);
 		service_ready(&d.service, d.set.tunnels, d.set.count, NULL);
@@ -240,6 +285,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 		log_info(NULL, "stopped");
 	}
 	d.reactor->trim = NULL;
+	control_free(d.control);
 	tunnel_set_dispose(&d.set);
 	service_close(&d.service);
 	reactor_free(d.reactor);

@@ -194,8 +194,8 @@ static bool listen_path(struct listener *l, const struct conf_addr *at)
 	return false;
 }
 
-struct listener *listener_new(struct reactor *r, const struct conf_addr *at, const char *tag,
-			      listener_accept_fn *accept_fn, void *user)
+static struct listener *make(struct reactor *r, const char *tag, listener_accept_fn *accept_fn,
+			     void *user)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
@@ -207,6 +207,31 @@ struct listener *listener_new(struct reactor *r, const struct conf_addr *at, con
 	l->user = user;
 	ev_timer_init(&l->backoff, on_backoff, BACKOFF_S, 0.);
 	l->backoff.data = l;
+	return l;
+}
+
+struct listener *listener_adopt(struct reactor *r, int fd, const char *path, const char *tag,
+				listener_accept_fn *accept_fn, void *user)
+{
+	struct listener *l = make(r, tag, accept_fn, user);
+
+	if (l != NULL && add_socket(l, fd)) {
+		l->path = strdup(path);
+		return l;
+	}
+	log_err(tag, "cannot listen on %s: %s", path, strerror(errno));
+	close(fd);
+	listener_free(l);
+	return NULL;
+}
+
+struct listener *listener_new(struct reactor *r, const struct conf_addr *at, const char *tag,
+			      listener_accept_fn *accept_fn, void *user)
+{
+	struct listener *l = make(r, tag, accept_fn, user);
+
+	if (l == NULL)
+		return NULL;
 	if (at->path != NULL ? listen_path(l, at) : listen_tcp(l, at))
 		return l;
 	listener_free(l);

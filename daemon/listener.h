@@ -14,6 +14,9 @@ typedef void listener_accept_fn(void *user, int fd);
  * A Unix socket that nobody serves any more is replaced. */
 struct listener *listener_new(struct reactor *r, const struct conf_addr *at, const char *tag,
 			      listener_accept_fn *accept, void *user);
+/* The same on a Unix socket that is already bound to `path`; it is taken over, failing as well. */
+struct listener *listener_adopt(struct reactor *r, int fd, const char *path, const char *tag,
+				listener_accept_fn *accept, void *user);
 /* Stops listening and removes a Unix socket's path. */
 void listener_free(struct listener *l);
 

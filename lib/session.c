@@ -909,6 +909,7 @@ void session_get_info(const struct session *s, struct session_info *info)
 	info->codec_in = s->codec_in;
 	info->codec_out = s->codec_out;
 	info->kcp_bytes = kcp_memory(s->kcp);
+	info->queued_bytes = s->bytes_sent - kcp_stats(s->kcp)->acked_bytes;
 	if (s->smux != NULL) {
 		info->streams = smux_stream_count(s->smux);
 		info->unread_bytes = smux_unread_bytes(s->smux);

@@ -171,6 +171,7 @@ struct session_info {
 	struct kcp_info kcp;
 	unsigned streams;
 	size_t unread_bytes;
+	uint64_t queued_bytes; /* handed to KCP and not acknowledged yet */
 	enum codec_kind codec_in, codec_out;
 	int smux_version;
 	unsigned ds_in, ps_in, ds_out, ps_out;

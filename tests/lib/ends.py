@@ -31,8 +31,9 @@ def section(role, name, settings):
     return "\n".join(lines) + "\n\n"
 
 
-def ini(*sections, loglevel="info"):
-    return f"[daemon]\nloglevel = {loglevel}\n\n" + "".join(sections)
+def ini(*sections, loglevel="info", control="none", metrics="none"):
+    return (f"[daemon]\nloglevel = {loglevel}\ncontrol = {control}\nmetrics = {metrics}\n\n"
+            + "".join(sections))
 
 
 def start_daemon(case, text, name="kcptund", tcp=(), udp=(), **options):

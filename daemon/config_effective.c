@@ -1,0 +1,102 @@
+/* config_effective.c - the values that hold, key by key, each with where it is from. */
+#include "config_effective.h"
+
+#include <stdlib.h>
+
+#include "config_impl.h"
+
+static enum conf_value_kind kind_of(const struct conf_row *row)
+{
+	const struct conf_type *type = row->type;
+
+	if (type == &conf_type_secret)
+		return CONF_HIDDEN;
+	if (type == &conf_type_bool)
+		return CONF_SWITCH;
+	if (type == &conf_type_unsigned || type == &conf_type_bytes || type == &conf_type_rate ||
+	    type == &conf_type_ttl)
+		return CONF_NUMBER;
+	return CONF_TEXT;
+}
+
+static const char *origin_text(const struct conf_origin *o)
+{
+	if (o->from == CONF_BUILTIN)
+		return "default";
+	if (o->line == 0)
+		return "given"; /* on the command line, or by a plugin's option */
+	return o->from == CONF_DEFAULTS ? "defaults" : "section";
+}
+
+/* True when the four numbers of the ARQ follow from the mode's name. */
+static bool is_by_mode(const struct conf_tunnel *t, enum conf_id id)
+{
+	return (id == KEY_NODELAY || id == KEY_INTERVAL || id == KEY_RESEND || id == KEY_NC) &&
+	       t->mode != CONF_MODE_COUNT - 1;
+}
+
+static bool tell(const struct conf_row *row, const void *base, const struct conf_origin *origin,
+		 bool by_mode, conf_effective_fn *fn, void *user)
+{
+	struct conf_effective value = {
+		.key = row->name,
+		.text = "",
+		.kind = kind_of(row),
+		.origin = by_mode ? "mode" : origin_text(origin),
+		.line = by_mode ? 0 : origin->line,
+	};
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	if (value.kind != CONF_HIDDEN) {
+		f = open_memstream(&text, &len);
+		if (f == NULL)
+			return false;
+		row->type->print(row, base, f);
+		if (fclose(f) != 0 || text == NULL) {
+			free(text);
+			return false;
+		}
+		value.text = text;
+	}
+	fn(user, &value);
+	free(text);
+	return true;
+}
+
+bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn, void *user)
+{
+	bool good = true;
+
+	for (enum conf_id id = 0; id < KEY_COUNT && good; id++)
+		if (conf_rows[id].where == ON_DAEMON)
+			good = tell(&conf_rows[id], d, &d->origins[id], false, fn, user);
+	return good;
+}
+
+static bool worth_telling(const struct conf_tunnel *t, enum conf_id id)
+{
+	unsigned where = t->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
+	const char *why;
+
+	if (!(conf_rows[id].where & where))
+		return false;
+	if (id == KEY_KEYFILE)
+		return t->keyfile != NULL;
+	if (id == KEY_KEY)
+		return t->keyfile == NULL;
+	if (is_by_mode(t, id))
+		return true;
+	return id != KEY_NOCOMP && conf_key_has_effect(t, id, &why);
+}
+
+bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn, void *user)
+{
+	bool good = true;
+
+	for (enum conf_id id = 0; id < KEY_COUNT && good; id++)
+		if (worth_telling(t, id))
+			good = tell(&conf_rows[id], t, &t->origins[id], is_by_mode(t, id), fn, user);
+	return good;
+}

@@ -1,0 +1,24 @@
+/* config_effective.h - the values that hold, key by key, each with where it is from. */
+#ifndef KT_CONFIG_EFFECTIVE_H
+#define KT_CONFIG_EFFECTIVE_H
+
+#include <stdbool.h>
+
+#include "config.h"
+
+enum conf_value_kind { CONF_TEXT, CONF_NUMBER, CONF_SWITCH, CONF_HIDDEN };
+
+struct conf_effective {
+	const char *key;
+	const char *text;   /* borrowed for the call; "" for CONF_HIDDEN: a secret is never told */
+	enum conf_value_kind kind;
+	const char *origin; /* default, defaults (the section), section (its own), mode, given */
+	int line;           /* 0: none */
+};
+typedef void conf_effective_fn(void *user, const struct conf_effective *value);
+
+/* Keys without effect are left out.  False when out of memory. */
+bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn, void *user);
+bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn, void *user);
+
+#endif
