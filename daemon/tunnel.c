@@ -11,6 +11,9 @@
 #include "seal.h"
 #include "walk.h"
 
+/* Many round trips and timeouts of any network that is worth waiting for. */
+enum { DRAIN_SILENCE_US = 1500 * 1000 };
+
 static void reap(struct task *task);
 
 /* ---- keys ------------------------------------------------------------------------ */
@@ -109,15 +112,25 @@ static void drain_links(struct tunnel *t)
 void tunnel_drain(struct tunnel *t)
 {
 	t->draining = true;
+	t->drain_us = t->reactor->now_us;
 	t->role->drain(t);
 	drain_links(t);
+}
+
+/* A peer that does not answer while we stop is gone, or was never there. */
+static bool is_silent(const struct link *l)
+{
+	const struct tunnel *t = l->tunnel;
+	uint64_t since_us = l->heard_us > t->drain_us ? l->heard_us : t->drain_us;
+
+	return !l->heard || t->reactor->now_us - since_us > DRAIN_SILENCE_US;
 }
 
 /* What came and the local peers have not taken yet is waited for as well. */
 bool tunnel_drained(const struct tunnel *t)
 {
 	for (const struct link *l = t->links; l != NULL; l = l->next) {
-		if (!l->ended && !session_drained(l->session))
+		if (!l->ended && !session_drained(l->session) && !is_silent(l))
 			return false;
 		for (const struct relay *relay = l->relays; relay != NULL; relay = relay_next(relay))
 			if (!relay_idle(relay))

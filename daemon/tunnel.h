@@ -65,6 +65,7 @@ struct tunnel {
 	unsigned relay_count;
 	struct task reaper;             /* frees ended links after the pump */
 	bool draining;
+	uint64_t drain_us;              /* since when */
 	bool sockbuf_told;
 	struct counters past;           /* of links that are gone, and of no link */
 	struct counters baseline;       /* what a reset took the counters to be */

@@ -378,10 +378,11 @@ static void input_smux(struct session *s, uint64_t now_us, struct view plain)
 /* Offer smux again what was put aside; true when nothing is left of it. */
 static bool input_held(struct session *s, uint64_t now_us)
 {
-	struct view rest = { s->held + s->held_off, s->held_len - s->held_off };
+	struct view rest;
 
 	if (s->held == NULL)
 		return true;
+	rest = (struct view){ s->held + s->held_off, s->held_len - s->held_off };
 	if (smux_input(s->smux, now_us, &rest) == KT_EPROTO)
 		fail_smux(s);
 	s->held_off = s->held_len - rest.n;
