@@ -10,6 +10,9 @@
 /* Between two turns of making answers: so a client that never stops asking takes a
  * small share of the processor. */
 static const double PAUSE_S = 0.002;
+/* What a client sends after its last answer is dropped for so long, and so often. */
+static const double GOODBYE_S = 1.;
+enum { DROP_READS = 64 };
 
 static struct ev_loop *loop_of(const struct conn *c)
 {
@@ -175,10 +178,26 @@ static bool do_turn(struct conn *c)
 	return !c->closing && !(c->hungry && (c->eof || c->in_len == CONN_INPUT_MAX));
 }
 
+/* What a client still sends must not reset the connection before it has read the answer:
+ * let it read, and wait a little for its end. */
+static void say_goodbye(struct conn *c)
+{
+	c->leaving = true;
+	shutdown(c->fd, SHUT_WR);
+	ev_timer_stop(loop_of(c), &c->pause);
+	ev_io_stop(loop_of(c), &c->writable);
+	ev_io_start(loop_of(c), &c->readable);
+	set_limit(c, GOODBYE_S);
+}
+
 static void turn(struct conn *c)
 {
-	if (do_turn(c))
+	bool stays = do_turn(c);
+
+	if (stays)
 		wait_next(c);
+	else if (c->closing && c->out.len == 0 && !c->out.failed && !c->eof)
+		say_goodbye(c);
 	else
 		free_conn(c);
 }
@@ -188,14 +207,20 @@ static void turn(struct conn *c)
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct conn *c = w->data;
-	ssize_t n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
+	ssize_t n;
+
+	if (c->leaving)
+		c->in_len = 0;
+	n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
-	if (n < 0) {
+	if (n < 0 || (c->leaving && (n == 0 || c->dropped++ == DROP_READS))) {
 		free_conn(c);
 		return;
 	}
+	if (c->leaving)
+		return;
 	c->eof = n == 0;
 	c->in_len += (size_t)n;
 	c->active_us = c->set->reactor->now_us;
@@ -222,7 +247,7 @@ static bool make_room(struct conn_set *set)
 	if (set->count < set->max)
 		return true;
 	for (struct conn *c = set->list; c != NULL; c = c->next)
-		if (!is_busy(c) && (idlest == NULL || c->active_us < idlest->active_us))
+		if ((!is_busy(c) || c->leaving) && (idlest == NULL || c->active_us < idlest->active_us))
 			idlest = c;
 	if (idlest == NULL)
 		return false;

@@ -63,6 +63,8 @@ struct conn {
 	bool producing;    /* the answer is not whole yet */
 	bool closing;      /* once `out` is sent */
 	bool eof;          /* the client sends no more */
+	bool leaving;      /* all is said; what it still sends is dropped */
+	unsigned dropped;  /* reads */
 	bool hungry;       /* what is in `in` is no whole request */
 	uint64_t active_us;
 	void *user;        /* the service's */

@@ -12,6 +12,7 @@
 #include "control.h"
 #include "counters.h"
 #include "log.h"
+#include "metrics.h"
 #include "reactor.h"
 #include "service.h"
 #include "tunnel_set.h"
@@ -27,6 +28,7 @@ struct kt_daemon {
 	struct service service;
 	struct report_source report;
 	struct control *control;
+	struct metrics *metrics;
 	ev_signal term, interrupt, hangup, usr1;
 	ev_timer drain; /* looks whether all is out */
 	double drained_s;
@@ -226,6 +228,7 @@ static const struct control_ops control_ops = { .reload = reload_by_control };
 /* False when the daemon may not start without it. */
 static bool start_control(struct kt_daemon *d)
 {
+	const struct conf_addr *metrics = &d->config->daemon.metrics;
 	const char *path = d->config->daemon.control;
 	bool without = false;
 
@@ -238,7 +241,11 @@ static bool start_control(struct kt_daemon *d)
 	};
 	if (path != NULL)
 		d->control = control_new(path, &d->report, &control_ops, &without);
-	return path == NULL || d->control != NULL || without;
+	if (path != NULL && d->control == NULL && !without)
+		return false;
+	if (metrics->text != NULL)
+		d->metrics = metrics_new(metrics, &d->report);
+	return metrics->text == NULL || d->metrics != NULL;
 }
 
 /* ---- the beginning ---------------------------------------------------------------------- */
@@ -285,6 +292,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 		log_info(NULL, "stopped");
 	}
 	d.reactor->trim = NULL;
+	metrics_free(d.metrics);
 	control_free(d.control);
 	tunnel_set_dispose(&d.set);
 	service_close(&d.service);

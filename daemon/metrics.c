@@ -1,0 +1,238 @@
+/* metrics.c - the counters over HTTP, at /metrics, for Prometheus.
+ *
+ * As little of HTTP/1.1 as that takes: GET and HEAD, one request a connection, and the end of the
+ * connection is the end of the body, which says itself that it is whole ("# EOF"). */
+#include "metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "listener.h"
+#include "log.h"
+#include "openmetrics.h"
+
+enum { LINES_PER_STEP = 32 };
+
+struct metrics {
+	const struct report_source *src;
+	struct listener *listener;
+	struct conn_set clients;
+};
+
+/* An answer under way: the document is made first, because a family's points must stand
+ * together and are of all tunnels. */
+struct scrape {
+	struct report *report; /* NULL once the document is whole */
+	json_t *document, *rows;
+	struct openmetrics writer;
+};
+
+/* ---- answers ---------------------------------------------------------------------- */
+
+static void end_scrape(struct conn *c)
+{
+	struct scrape *s = c->user;
+
+	c->user = NULL;
+	if (s == NULL)
+		return;
+	report_free(s->report);
+	json_decref(s->document);
+	free(s);
+}
+
+static bool begin_scrape(struct conn *c)
+{
+	const struct metrics *m = c->set->owner;
+	struct scrape *s = calloc(1, sizeof(*s));
+
+	c->user = s;
+	if (s == NULL)
+		return false;
+	s->report = report_new(m->src, REPORT_STATS, NULL);
+	s->document = s->report != NULL ? report_head(s->report) : NULL;
+	s->rows = json_array();
+	if (s->document != NULL &&
+	    json_object_set_new(s->document, report_list(s->report), s->rows) == 0)
+		return true;
+	end_scrape(c);
+	return false;
+}
+
+static enum conn_more collect(struct scrape *s)
+{
+	json_t *row;
+
+	switch (report_next(s->report, &row)) {
+	case REPORT_ROW:
+		return json_array_append_new(s->rows, row) == 0 ? CONN_MORE : CONN_FAILED;
+	case REPORT_MORE:
+		return CONN_MORE;
+	case REPORT_FAILED:
+		return CONN_FAILED;
+	case REPORT_END:
+		report_free(s->report);
+		s->report = NULL;
+		return CONN_MORE;
+	}
+	return CONN_FAILED;
+}
+
+static enum conn_more produce(struct conn *c, unsigned steps)
+{
+	struct scrape *s = c->user;
+
+	for (unsigned i = 0; i < steps; i++) {
+		if (s->report != NULL) {
+			if (collect(s) == CONN_FAILED)
+				return CONN_FAILED;
+		} else if (openmetrics_write(&s->writer, &c->out, s->document, LINES_PER_STEP)) {
+			return CONN_DONE;
+		}
+	}
+	return CONN_MORE;
+}
+
+static void head(struct conn *c, const char *status, const char *type, const char *more)
+{
+	text_printf(&c->out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nConnection: close\r\n%s\r\n", status,
+		    type, more);
+}
+
+static void fault(struct conn *c, const char *status, const char *more, bool with_body)
+{
+	head(c, status, "text/plain; charset=utf-8", more);
+	if (with_body)
+		text_printf(&c->out, "%s\n", status);
+}
+
+/* ---- requests --------------------------------------------------------------------- */
+
+/* The bytes of a request up to the empty line, 0 when it is not there yet. */
+static size_t request_len(const char *bytes, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (bytes[i] != '\n')
+			continue;
+		if (bytes[i + 1] == '\n')
+			return i + 2;
+		if (i + 2 < n && bytes[i + 1] == '\r' && bytes[i + 2] == '\n')
+			return i + 3;
+	}
+	return 0;
+}
+
+/* "GET /metrics?x HTTP/1.1" to its parts; false when it is nothing like that. */
+static bool parse_line(char *line, char **method, char **path)
+{
+	char *rest = NULL, *version;
+
+	*method = strtok_r(line, " ", &rest);
+	*path = strtok_r(NULL, " ", &rest);
+	version = strtok_r(NULL, " ", &rest);
+	if (*method == NULL || *path == NULL || version == NULL || (*path)[0] != '/' ||
+	    strtok_r(NULL, " ", &rest) != NULL || strncmp(version, "HTTP/1.", 7) != 0)
+		return false;
+	(*path)[strcspn(*path, "?")] = '\0';
+	return true;
+}
+
+static void respond(struct conn *c, char *line)
+{
+	char *method, *path;
+	bool is_head;
+
+	if (!parse_line(line, &method, &path)) {
+		fault(c, "400 Bad Request", "", true);
+		return;
+	}
+	is_head = strcmp(method, "HEAD") == 0;
+	if (!is_head && strcmp(method, "GET") != 0) {
+		fault(c, "405 Method Not Allowed", "Allow: GET, HEAD\r\n", true);
+	} else if (strcmp(path, "/metrics") != 0) {
+		fault(c, "404 Not Found", "", !is_head);
+	} else if (is_head) {
+		head(c, "200 OK", OPENMETRICS_TYPE, "");
+	} else if (begin_scrape(c)) {
+		head(c, "200 OK", OPENMETRICS_TYPE, "");
+		conn_produce(c);
+	} else {
+		fault(c, "503 Service Unavailable", "", true);
+	}
+}
+
+static size_t input(struct conn *c, const char *bytes, size_t n, bool eof)
+{
+	size_t len = request_len(bytes, n), end;
+	char line[CONN_INPUT_MAX + 1];
+
+	if (len == 0 && n < CONN_INPUT_MAX)
+		return 0;
+	conn_close_after(c);
+	if (len == 0) {
+		fault(c, "431 Request Header Fields Too Large", "", true);
+		return n;
+	}
+	for (end = 0; bytes[end] != '\n'; end++)
+		;
+	if (end > 0 && bytes[end - 1] == '\r')
+		end--;
+	memcpy(line, bytes, end);
+	line[end] = '\0';
+	respond(c, line);
+	return len;
+}
+
+/* ---- life ------------------------------------------------------------------------- */
+
+static bool arrived(struct conn *c)
+{
+	return true;
+}
+
+static const struct conn_ops client_ops = {
+	.arrived = arrived,
+	.input = input,
+	.produce = produce,
+	.left = end_scrape,
+};
+
+static void on_accept(void *user, int fd)
+{
+	struct metrics *m = user;
+
+	conn_add(&m->clients, fd);
+}
+
+struct metrics *metrics_new(const struct conf_addr *at, const struct report_source *src)
+{
+	struct metrics *m = calloc(1, sizeof(*m));
+
+	if (m == NULL) {
+		log_err("metrics", "out of memory");
+		return NULL;
+	}
+	m->src = src;
+	m->clients = (struct conn_set){
+		.reactor = src->reactor,
+		.ops = &client_ops,
+		.owner = m,
+		.request_s = METRICS_REQUEST_S,
+		.max = METRICS_CLIENTS_MAX,
+	};
+	m->listener = listener_new(src->reactor, at, "metrics", on_accept, m);
+	if (m->listener != NULL)
+		return m;
+	free(m);
+	return NULL;
+}
+
+void metrics_free(struct metrics *m)
+{
+	if (m == NULL)
+		return;
+	listener_free(m->listener);
+	conn_set_dispose(&m->clients);
+	free(m);
+}

@@ -1,0 +1,256 @@
+/* openmetrics.c - the documents of the control channel as OpenMetrics text, for Prometheus. */
+#include "openmetrics.h"
+
+#include <string.h>
+
+#include "counters.h"
+#include "wire.h"
+
+/* What is a point of which family.  Rows of one family stand together. */
+struct metric {
+	const char *family; /* without _total */
+	enum counter_kind kind;
+	const char *object, *member; /* of the row: row[member], or row[object][member] */
+	double scale;                /* from the document's unit to the base unit; 0: none */
+	const char *label, *value;   /* one more label, or NULL */
+	const char *help;
+};
+
+#define X(field, name, kind, help) { "kcptun_" #field, kind, "counters", name, 0, NULL, NULL, help },
+
+static const struct metric stats_metrics[] = {
+	KT_COUNTERS(X)
+	{ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "age of the tunnel" },
+	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "mean", 1e-3, "stat", "mean",
+	  "smoothed round trips of the sessions" },
+	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "min", 1e-3, "stat", "min", NULL },
+	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "max", 1e-3, "stat", "max", NULL },
+	{ "kcptun_inflight_segments", GAUGE, NULL, "inflight_segs", 0, NULL, NULL,
+	  "segments sent and not acknowledged" },
+	{ "kcptun_queued_bytes", GAUGE, NULL, "queued_bytes", 0, NULL, NULL,
+	  "stream bytes handed to KCP and not acknowledged" },
+	{ "kcptun_session_memory_bytes", GAUGE, NULL, "memory_bytes", 0, NULL, NULL,
+	  "memory of the sessions, stream buffers apart" },
+	{ "kcptun_buffer_bytes", GAUGE, NULL, "buffer_bytes", 0, NULL, NULL,
+	  "memory of the stream buffers" },
+	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_in", 0, "direction", "in",
+	  "payload over the last seconds" },
+	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_out", 0, "direction", "out", NULL },
+	{ "kcptun_wire_overhead_ratio", GAUGE, "derived", "overhead_in", 1, "direction", "in",
+	  "bytes on the wire per byte of payload" },
+	{ "kcptun_wire_overhead_ratio", GAUGE, "derived", "overhead_out", 1, "direction", "out", NULL },
+	{ "kcptun_retransmitted_ratio", GAUGE, "derived", "retransmitted", 1, NULL, NULL,
+	  "share of the data segments sent that were sent again" },
+	{ "kcptun_fec_recovered_ratio", GAUGE, "derived", "fec_recovered", 1, NULL, NULL,
+	  "share of the packets received that parity rebuilt" },
+	{ "kcptun_loss_ratio", GAUGE, "derived", "loss_in", 1, "direction", "in",
+	  "estimated share of packets lost" },
+	{ "kcptun_loss_ratio", GAUGE, "derived", "loss_out", 1, "direction", "out", NULL },
+};
+
+#undef X
+
+static const struct metric status_metrics[] = {
+	{ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "age of the tunnel" },
+	{ "kcptun_sessions", GAUGE, NULL, "sessions", 0, NULL, NULL, "sessions now" },
+	{ "kcptun_streams", GAUGE, NULL, "streams", 0, NULL, NULL, "streams now" },
+	{ "kcptun_buffer_bytes", GAUGE, NULL, "buffer_bytes", 0, NULL, NULL,
+	  "memory of the stream buffers" },
+	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_in", 0, "direction", "in",
+	  "payload over the last seconds" },
+	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_out", 0, "direction", "out", NULL },
+	{ "kcptun_wire_bytes_per_second", GAUGE, "rates", "wire_in", 0, "direction", "in",
+	  "datagram bytes over the last seconds" },
+	{ "kcptun_wire_bytes_per_second", GAUGE, "rates", "wire_out", 0, "direction", "out", NULL },
+};
+
+static const struct metric session_metrics[] = {
+	{ "kcptun_session_age_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "since it began" },
+	{ "kcptun_session_idle_seconds", GAUGE, NULL, "idle_s", 1, NULL, NULL,
+	  "since the peer was heard" },
+	{ "kcptun_session_srtt_seconds", GAUGE, NULL, "srtt_ms", 1e-3, NULL, NULL,
+	  "smoothed round trip" },
+	{ "kcptun_session_rttvar_seconds", GAUGE, NULL, "rttvar_ms", 1e-3, NULL, NULL,
+	  "variation of the round trip" },
+	{ "kcptun_session_min_rtt_seconds", GAUGE, NULL, "min_rtt_ms", 1e-3, NULL, NULL,
+	  "shortest round trip" },
+	{ "kcptun_session_rto_seconds", GAUGE, NULL, "rto_ms", 1e-3, NULL, NULL,
+	  "retransmission timeout" },
+	{ "kcptun_session_window_segments", GAUGE, NULL, "snd_wnd", 0, "window", "send",
+	  "windows, in segments" },
+	{ "kcptun_session_window_segments", GAUGE, NULL, "rcv_wnd", 0, "window", "receive", NULL },
+	{ "kcptun_session_window_segments", GAUGE, NULL, "rmt_wnd", 0, "window", "remote", NULL },
+	{ "kcptun_session_window_segments", GAUGE, NULL, "cc_wnd", 0, "window", "congestion", NULL },
+	{ "kcptun_session_inflight_segments", GAUGE, NULL, "inflight_segs", 0, NULL, NULL,
+	  "segments sent and not acknowledged" },
+	{ "kcptun_session_queued_bytes", GAUGE, NULL, "queued_bytes", 0, NULL, NULL,
+	  "stream bytes handed to KCP and not acknowledged" },
+	{ "kcptun_session_streams", GAUGE, NULL, "streams", 0, NULL, NULL, "streams now" },
+	{ "kcptun_session_loss_ratio", GAUGE, NULL, "loss_in", 1, "direction", "in",
+	  "estimated share of packets lost" },
+	{ "kcptun_session_loss_ratio", GAUGE, NULL, "loss_out", 1, "direction", "out", NULL },
+	{ "kcptun_session_memory_bytes", GAUGE, NULL, "memory_bytes", 0, NULL, NULL,
+	  "memory, stream buffers apart" },
+	{ "kcptun_session_stream_bytes", COUNTER, NULL, "bytes_received", 0, "direction", "in",
+	  "stream bytes, as compressed" },
+	{ "kcptun_session_stream_bytes", COUNTER, NULL, "bytes_sent", 0, "direction", "out", NULL },
+	{ "kcptun_session_wire_bytes", COUNTER, NULL, "wire_in_bytes", 0, "direction", "in",
+	  "datagram bytes" },
+	{ "kcptun_session_wire_bytes", COUNTER, NULL, "wire_out_bytes", 0, "direction", "out", NULL },
+	{ "kcptun_session_retransmitted_segments", COUNTER, NULL, "retrans_segs", 0, NULL, NULL,
+	  "segments sent again" },
+	{ "kcptun_session_fec_recovered_packets", COUNTER, NULL, "fec_recovered", 0, NULL, NULL,
+	  "packets rebuilt from parity" },
+};
+
+static const struct metric stream_metrics[] = {
+	{ "kcptun_stream_age_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "since it began" },
+	{ "kcptun_stream_idle_seconds", GAUGE, NULL, "idle_s", 1, NULL, NULL, "since bytes passed" },
+	{ "kcptun_stream_bytes", COUNTER, NULL, "bytes_in", 0, "direction", "in", "payload bytes" },
+	{ "kcptun_stream_bytes", COUNTER, NULL, "bytes_out", 0, "direction", "out", NULL },
+};
+
+static const char *const tunnel_labels[] = { "tunnel", "role", NULL };
+static const char *const session_labels[] = { "tunnel", "session", "peer", "conv", NULL };
+static const char *const stream_labels[] = { "tunnel", "session", "sid", "peer", NULL };
+
+static const struct kind {
+	const char *type, *list;
+	const struct metric *metrics;
+	size_t count;
+	const char *const *labels; /* members of each row */
+} kinds[] = {
+	{ "status", "tunnels", status_metrics, ARRAY_LEN(status_metrics), tunnel_labels },
+	{ "stats", "tunnels", stats_metrics, ARRAY_LEN(stats_metrics), tunnel_labels },
+	{ "sessions", "sessions", session_metrics, ARRAY_LEN(session_metrics), session_labels },
+	{ "streams", "streams", stream_metrics, ARRAY_LEN(stream_metrics), stream_labels },
+};
+
+static const struct kind *find_kind(const char *type)
+{
+	for (size_t i = 0; type != NULL && i < ARRAY_LEN(kinds); i++)
+		if (strcmp(kinds[i].type, type) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+bool openmetrics_has(const char *type)
+{
+	return find_kind(type) != NULL;
+}
+
+/* ---- lines ------------------------------------------------------------------------ */
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n > m && strcmp(s + n - m, end) == 0;
+}
+
+static const char *unit_of(const char *family)
+{
+	if (ends_with(family, "_bytes"))
+		return "bytes";
+	if (ends_with(family, "_seconds"))
+		return "seconds";
+	return ends_with(family, "_ratio") ? "ratio" : NULL;
+}
+
+static void add_family(struct text *out, const char *name, const char *type, const char *help)
+{
+	const char *unit = unit_of(name);
+
+	text_printf(out, "# TYPE %s %s\n", name, type);
+	if (unit != NULL)
+		text_printf(out, "# UNIT %s %s\n", name, unit);
+	text_printf(out, "# HELP %s %s\n", name, help);
+}
+
+static void add_label(struct text *out, const char *name, const char *value, bool first)
+{
+	text_printf(out, "%s%s=\"", first ? "{" : ",", name);
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p == '\n')
+			text_str(out, "\\n");
+		else if (*p == '"' || *p == '\\')
+			text_printf(out, "\\%c", *p);
+		else
+			text_add(out, p, 1);
+	}
+	text_str(out, "\"");
+}
+
+static void add_labels(struct text *out, const struct kind *k, const struct metric *m,
+		       const json_t *row)
+{
+	char number[24];
+
+	for (size_t i = 0; k->labels[i] != NULL; i++) {
+		const json_t *v = json_object_get(row, k->labels[i]);
+		const char *s = json_string_value(v);
+
+		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
+		add_label(out, k->labels[i], s != NULL ? s : number, i == 0);
+	}
+	if (m->label != NULL)
+		add_label(out, m->label, m->value, false);
+	text_str(out, "}");
+}
+
+/* A point, if the row has a number for it. */
+static void add_point(struct text *out, const struct kind *k, const struct metric *m,
+		      const json_t *row)
+{
+	const json_t *from = m->object != NULL ? json_object_get(row, m->object) : row;
+	const json_t *v = json_object_get(from, m->member);
+
+	if (!json_is_number(v))
+		return;
+	text_printf(out, "%s%s", m->family, m->kind == COUNTER ? "_total" : "");
+	add_labels(out, k, m, row);
+	if (json_is_integer(v) && m->scale == 0)
+		text_printf(out, " %lld\n", (long long)json_integer_value(v));
+	else
+		text_printf(out, " %.10g\n", json_number_value(v) * (m->scale != 0 ? m->scale : 1));
+}
+
+/* ---- the whole -------------------------------------------------------------------- */
+
+static void add_head(struct text *out, const json_t *document)
+{
+	const char *version = json_string_value(json_object_get(document, "version"));
+
+	add_family(out, "kcptun_build", "info", "the version of the daemon");
+	text_str(out, "kcptun_build_info");
+	add_label(out, "version", version != NULL ? version : "", true);
+	text_str(out, "} 1\n");
+	add_family(out, "kcptun_daemon_uptime_seconds", "gauge", "age of the process");
+	text_printf(out, "kcptun_daemon_uptime_seconds %.10g\n",
+		    json_number_value(json_object_get(document, "uptime_s")));
+}
+
+bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *document,
+		       size_t lines)
+{
+	const struct kind *k = find_kind(json_string_value(json_object_get(document, "type")));
+	const json_t *rows = k != NULL ? json_object_get(document, k->list) : NULL;
+
+	if (!m->begun)
+		add_head(out, document);
+	m->begun = true;
+	for (; k != NULL && m->family < k->count; m->family++, m->row = 0) {
+		const struct metric *metric = &k->metrics[m->family];
+
+		if (m->row == 0 && metric->help != NULL)
+			add_family(out, metric->family, metric->kind == COUNTER ? "counter" : "gauge",
+				   metric->help);
+		for (; m->row < json_array_size(rows); m->row++) {
+			if (lines-- == 0)
+				return false;
+			add_point(out, k, metric, json_array_get(rows, m->row));
+		}
+	}
+	text_str(out, "# EOF\n");
+	return true;
+}
