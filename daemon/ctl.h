@@ -2,6 +2,8 @@
 #ifndef KT_CTL_H
 #define KT_CTL_H
 
+#include <stdbool.h>
+
 /* The exit status of kcptunctl. */
 enum ctl_exit {
 	CTL_DONE = 0,
@@ -10,6 +12,18 @@ enum ctl_exit {
 	CTL_UNREACHABLE = 3, /* there is no daemon to ask */
 };
 
+enum ctl_format { CTL_TABLE, CTL_JSON, CTL_PROMETHEUS };
+
+/* What the command line asks for, before or behind a command of the daemon. */
+struct ctl_options {
+	char socket[128]; /* path */
+	enum ctl_format format;
+	double watch_s;   /* 0: look once */
+	bool all;         /* counters that are zero as well */
+	bool colour;      /* found out, not given: a terminal, and not against NO_COLOR */
+};
+extern struct ctl_options ctl_options;
+
 struct ctl_command {
 	const char *name, *arguments, *help;
 	int (*run)(int argc, char **argv); /* argv[0] is the name; returns an enum ctl_exit */
@@ -17,8 +31,12 @@ struct ctl_command {
 
 /* Says how the command is used; always CTL_USAGE. */
 int ctl_usage(const char *command);
+/* Take the options out of argv and set optind to what is left.  -1, or an enum ctl_exit when
+ * that was all or was wrong. */
+int ctl_parse_options(int argc, char **argv);
 
 int ctl_genkey(int argc, char **argv);
 int ctl_import(int argc, char **argv);
+int ctl_ask(int argc, char **argv); /* one of the daemon's commands, as it is named */
 
 #endif

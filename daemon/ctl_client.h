@@ -1,0 +1,28 @@
+/* ctl_client.h - kcptunctl's end of the control channel. */
+#ifndef KT_CTL_CLIENT_H
+#define KT_CTL_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "text.h"
+
+enum { CTL_WHY_BYTES = 384, CTL_ANSWER_S = 20 };
+
+struct ctl_client {
+	int fd; /* -1: not connected */
+	struct text answer; /* the last one, without its newline */
+	char why[CTL_WHY_BYTES]; /* what went wrong last, in a sentence, with what to do about it */
+};
+
+void ctl_client_init(struct ctl_client *c);
+void ctl_client_close(struct ctl_client *c);
+/* False with c->why set. */
+bool ctl_client_connect(struct ctl_client *c, const char *path);
+/* Send one command and wait for its answer, in c->answer as it came.  False: the connection is lost
+ * (and closed), c->why says so. */
+bool ctl_client_ask(struct ctl_client *c, const char *command);
+/* The answer as JSON, the caller's; NULL when it is none. */
+json_t *ctl_client_json(const struct ctl_client *c);
+
+#endif

@@ -1,0 +1,448 @@
+/* ctl_show.c - the daemon's documents as people read them. */
+#include "ctl_show.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ctl_format.h"
+#include "ctl_table.h"
+#include "derived.h"
+#include "wire.h"
+
+static const char *or_dash(const char *s)
+{
+	return s[0] != '\0' ? s : "-";
+}
+
+static enum table_look look_of_state(const char *state)
+{
+	if (strcmp(state, "running") == 0 || strcmp(state, "open") == 0)
+		return LOOK_GOOD;
+	return strcmp(state, "ended") == 0 || strcmp(state, "closing") == 0 ? LOOK_BAD : LOOK_WARN;
+}
+
+static const char *shards(ctl_text out, const json_t *row, const char *key)
+{
+	const json_t *s = json_object_get(row, key);
+
+	if (!json_is_object(s))
+		snprintf(out, CTL_TEXT_BYTES, "-");
+	else
+		snprintf(out, CTL_TEXT_BYTES, "%.0f+%.0f", ctl_number(s, "data"),
+			 ctl_number(s, "parity"));
+	return out;
+}
+
+static bool is_empty(const struct ctl_view *v, const json_t *rows, const char *what)
+{
+	if (json_array_size(rows) > 0)
+		return false;
+	fprintf(v->out, "no %s\n", what);
+	return true;
+}
+
+/* A sum per second between two looks, NAN without a look before. */
+static double rate(const json_t *row, const json_t *before, const char *key, double seconds)
+{
+	double grown = ctl_number(row, key) - ctl_number(before, key);
+
+	return grown >= 0 ? grown / seconds : (double)NAN;
+}
+
+/* ---- status ----------------------------------------------------------------------- */
+
+static void show_status(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	static const char *const heads[] = { "TUNNEL", "ROLE", "STATE", "LOCAL", "REMOTE", "CRYPT",
+					     "FEC", "AGE", ">SESSIONS", ">STREAMS", ">IN", ">OUT" };
+	const json_t *rows = json_object_get(doc, "tunnels");
+	struct table t;
+	ctl_text a, b;
+	json_t *row;
+	size_t i;
+
+	table_init(&t, heads, ARRAY_LEN(heads));
+	json_array_foreach(rows, i, row) {
+		table_add(&t, ctl_string(row, "tunnel"));
+		table_add(&t, ctl_string(row, "role"));
+		table_add_look(&t, look_of_state(ctl_string(row, "state")), ctl_string(row, "state"));
+		table_add(&t, ctl_string(row, "local"));
+		table_add(&t, ctl_string(row, "remote"));
+		table_add(&t, ctl_string(row, "crypt"));
+		table_add(&t, shards(a, row, "fec"));
+		table_add(&t, ctl_age(a, ctl_number(row, "age_s")));
+		table_addf(&t, "%.0f", ctl_number(row, "sessions"));
+		table_addf(&t, "%.0f", ctl_number(row, "streams"));
+		table_add(&t, ctl_rate(a, ctl_number_in(row, "rates", "goodput_in")));
+		table_add(&t, ctl_rate(b, ctl_number_in(row, "rates", "goodput_out")));
+	}
+	fprintf(v->out, "kcptund %s, pid %.0f, up %s, log level %s\n\n", ctl_string(doc, "version"),
+		ctl_number(doc, "pid"), ctl_age(a, ctl_number(doc, "uptime_s")),
+		ctl_string(doc, "loglevel"));
+	table_print(&t, v->out, v->colour, "");
+	table_dispose(&t);
+}
+
+/* ---- stats ------------------------------------------------------------------------ */
+
+/* One tunnel's figures of a look: what was counted in how many seconds. */
+struct figures {
+	const json_t *row;
+	struct counters total, part; /* part: since the look before, else the same as total */
+	double seconds;              /* that `part` was counted in */
+	bool since_look;
+};
+
+static void take_figures(struct figures *f, const json_t *row, const json_t *before_row,
+			 double between_s)
+{
+	struct counters before;
+
+	f->row = row;
+	ctl_counters(row, &f->total);
+	f->part = f->total;
+	f->seconds = ctl_number(row, "counted_s");
+	f->since_look = before_row != NULL && isfinite(between_s);
+	if (!f->since_look)
+		return;
+	ctl_counters(before_row, &before);
+	ctl_counters_since(&f->total, &before, &f->part);
+	f->seconds = between_s;
+}
+
+static void show_rates(const struct ctl_view *v, const struct figures *f)
+{
+	const json_t *r = json_object_get(f->row, "rates");
+	const char *what = "average of the last";
+	double window = ctl_number(r, "window_s");
+	ctl_text a, b, c;
+
+	if (f->since_look) {
+		fprintf(v->out, "  %-20s in %s, out %s\n", "goodput",
+			ctl_rate(a, (double)f->part.payload_in_bytes / f->seconds),
+			ctl_rate(b, (double)f->part.payload_out_bytes / f->seconds));
+		fprintf(v->out, "  %-20s in %s, out %s\n", "on the wire",
+			ctl_rate(a, (double)f->part.in_bytes / f->seconds),
+			ctl_rate(b, (double)f->part.out_bytes / f->seconds));
+		return;
+	}
+	fprintf(v->out, "  %-20s in %s, out %s (%s %s)\n", "goodput",
+		ctl_rate(a, ctl_number(r, "goodput_in")), ctl_rate(b, ctl_number(r, "goodput_out")),
+		what, ctl_age(c, window));
+	fprintf(v->out, "  %-20s in %s, out %s\n", "on the wire", ctl_rate(a, ctl_number(r, "wire_in")),
+		ctl_rate(b, ctl_number(r, "wire_out")));
+}
+
+static void show_derived(const struct ctl_view *v, const struct figures *f)
+{
+	struct derived d;
+	ctl_text a;
+
+	derived_compute(&d, &f->part);
+	for (size_t i = 0; i < derived_count; i++) {
+		double value = derived_get(&d, i);
+		bool is_ratio = strncmp(derived_infos[i].name, "overhead", 8) == 0;
+
+		if (isfinite(value))
+			fprintf(v->out, "  %-20s %s\n", derived_infos[i].label,
+				is_ratio ? ctl_ratio(a, value) : ctl_share(a, value));
+	}
+}
+
+static void show_state(const struct ctl_view *v, const json_t *row)
+{
+	const json_t *rtt = json_object_get(row, "rtt_ms");
+	ctl_text a, b, c;
+
+	if (json_is_object(rtt))
+		fprintf(v->out, "  %-20s %s (%s to %s)\n", "round trip",
+			ctl_ms(a, ctl_number(rtt, "mean")), ctl_ms(b, ctl_number(rtt, "min")),
+			ctl_ms(c, ctl_number(rtt, "max")));
+	fprintf(v->out, "  %-20s %.0f segments in flight, %s unacknowledged\n", "under way",
+		ctl_number(row, "inflight_segs"), ctl_bytes(a, ctl_number(row, "queued_bytes")));
+	fprintf(v->out, "  %-20s %s for sessions, %s for streams\n", "memory",
+		ctl_bytes(a, ctl_number(row, "memory_bytes")),
+		ctl_bytes(b, ctl_number(row, "buffer_bytes")));
+}
+
+static void show_counters(const struct ctl_view *v, const struct figures *f)
+{
+	const char *const heads[] = { "COUNTER", ">TOTAL", f->since_look ? ">PER SECOND" : ">AVERAGE/S",
+				      "" };
+	struct table t;
+	ctl_text a, b;
+
+	table_init(&t, heads, ARRAY_LEN(heads));
+	for (size_t i = 0; i < counter_count; i++) {
+		const struct counter_info *info = &counter_infos[i];
+		bool bytes = strstr(info->name, "Bytes") != NULL;
+		double total = (double)counters_get(&f->total, i);
+		double per_s = (double)counters_get(&f->part, i) / f->seconds;
+
+		if (total == 0 && !v->all)
+			continue;
+		table_add(&t, info->name);
+		table_add(&t, bytes ? ctl_bytes(a, total) : ctl_count(a, total));
+		if (info->kind == COUNTER)
+			table_add(&t, bytes ? ctl_rate(b, per_s) : ctl_per_second(b, per_s));
+		else
+			table_add(&t, "");
+		table_add_look(&t, LOOK_FAINT, info->help);
+	}
+	if (t.count > 0) {
+		fputc('\n', v->out);
+		table_print(&t, v->out, v->colour, "  ");
+	}
+	table_dispose(&t);
+}
+
+static void show_stats(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	const json_t *rows = json_object_get(doc, "tunnels");
+	const json_t *rows_before = json_object_get(before, "tunnels");
+	double between_s = ctl_seconds_between(doc, before);
+	struct figures f;
+	ctl_text a;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		take_figures(&f, row, ctl_same_row(rows_before, row, "tunnel"), between_s);
+		fprintf(v->out, "%s%s%s%s (%s), sessions %.0f, streams %.0f, counted for %s\n",
+			i > 0 ? "\n" : "", v->colour ? "\033[1m" : "", ctl_string(row, "tunnel"),
+			v->colour ? "\033[0m" : "", ctl_string(row, "role"),
+			ctl_number(row, "sessions"), ctl_number(row, "streams"),
+			ctl_age(a, ctl_number(row, "counted_s")));
+		show_rates(v, &f);
+		show_state(v, row);
+		show_derived(v, &f);
+		show_counters(v, &f);
+	}
+}
+
+/* ---- sessions --------------------------------------------------------------------- */
+
+static const char *both_losses(char out[static 2 * CTL_TEXT_BYTES], const json_t *row)
+{
+	ctl_text a, b;
+
+	snprintf(out, 2 * CTL_TEXT_BYTES, "%s/%s", ctl_share(a, ctl_number(row, "loss_in")),
+		 ctl_share(b, ctl_number(row, "loss_out")));
+	return out;
+}
+
+static void add_windows(struct table *t, const json_t *row)
+{
+	double cc = ctl_number(row, "cc_wnd");
+
+	table_addf(t, "%.0f", ctl_number(row, "inflight_segs"));
+	if (isfinite(cc))
+		table_addf(t, "%.0f/%.0f/%.0f/%.0f", ctl_number(row, "snd_wnd"),
+			   ctl_number(row, "rcv_wnd"), ctl_number(row, "rmt_wnd"), cc);
+	else
+		table_addf(t, "%.0f/%.0f/%.0f/-", ctl_number(row, "snd_wnd"),
+			   ctl_number(row, "rcv_wnd"), ctl_number(row, "rmt_wnd"));
+}
+
+static void add_session(struct table *t, const json_t *row, const json_t *before, double seconds)
+{
+	char losses[2 * CTL_TEXT_BYTES];
+	ctl_text a, b;
+
+	table_add(t, ctl_string(row, "session"));
+	table_add(t, ctl_string(row, "peer"));
+	table_add(t, ctl_string(row, "conv"));
+	table_add_look(t, look_of_state(ctl_string(row, "state")), ctl_string(row, "state"));
+	table_add(t, ctl_age(a, ctl_number(row, "age_s")));
+	table_add(t, ctl_age(a, ctl_number(row, "idle_s")));
+	table_add(t, ctl_ms(a, ctl_number(row, "srtt_ms")));
+	table_add(t, ctl_ms(a, ctl_number(row, "rto_ms")));
+	add_windows(t, row);
+	table_add(t, ctl_bytes(a, ctl_number(row, "queued_bytes")));
+	table_addf(t, "%.0f", ctl_number(row, "streams"));
+	table_add(t, both_losses(losses, row));
+	table_add(t, ctl_string(row, "crypt"));
+	table_addf(t, "%s/%s", shards(a, row, "fec_in"), shards(b, row, "fec_out"));
+	table_addf(t, "%s/%s", or_dash(ctl_string(row, "compression_in")),
+		   or_dash(ctl_string(row, "compression_out")));
+	table_addf(t, "%.0f", ctl_number(row, "smux"));
+	if (before != NULL && isfinite(seconds)) {
+		table_add(t, ctl_rate(a, rate(row, before, "bytes_received", seconds)));
+		table_add(t, ctl_rate(a, rate(row, before, "bytes_sent", seconds)));
+	} else {
+		table_add(t, ctl_bytes(a, ctl_number(row, "bytes_received")));
+		table_add(t, ctl_bytes(a, ctl_number(row, "bytes_sent")));
+	}
+	table_add(t, ctl_bytes(a, ctl_number(row, "memory_bytes")));
+}
+
+static void show_sessions(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	static const char *const heads[] = {
+		"SESSION", "PEER", "CONV", "STATE", ">AGE", ">IDLE", ">RTT", ">RTO", ">INFLIGHT",
+		"WND SND/RCV/RMT/CC", ">QUEUED", ">STREAMS", ">LOSS IN/OUT", "CIPHER", "FEC IN/OUT",
+		"COMPRESSION IN/OUT", ">SMUX", ">RECEIVED", ">SENT", ">MEMORY",
+	};
+	const json_t *rows = json_object_get(doc, "sessions");
+	const json_t *rows_before = json_object_get(before, "sessions");
+	double seconds = ctl_seconds_between(doc, before);
+	struct table t;
+	json_t *row;
+	size_t i;
+
+	if (is_empty(v, rows, "sessions"))
+		return;
+	table_init(&t, heads, ARRAY_LEN(heads));
+	json_array_foreach(rows, i, row)
+		add_session(&t, row, ctl_same_row(rows_before, row, "session"), seconds);
+	table_print(&t, v->out, v->colour, "");
+	table_dispose(&t);
+}
+
+/* ---- streams ---------------------------------------------------------------------- */
+
+static void show_streams(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	static const char *const heads[] = { "SESSION", ">STREAM", "LOCAL PEER", "STATE", ">AGE",
+					     ">IDLE", ">IN", ">OUT", ">UNREAD", ">UNSENT" };
+	const json_t *rows = json_object_get(doc, "streams");
+	struct table t;
+	ctl_text a;
+	json_t *row;
+	size_t i;
+
+	if (is_empty(v, rows, "streams"))
+		return;
+	table_init(&t, heads, ARRAY_LEN(heads));
+	json_array_foreach(rows, i, row) {
+		table_add(&t, ctl_string(row, "session"));
+		table_addf(&t, "%.0f", ctl_number(row, "sid"));
+		table_add(&t, or_dash(ctl_string(row, "peer")));
+		table_add_look(&t, look_of_state(ctl_string(row, "state")), ctl_string(row, "state"));
+		table_add(&t, ctl_age(a, ctl_number(row, "age_s")));
+		table_add(&t, ctl_age(a, ctl_number(row, "idle_s")));
+		table_add(&t, ctl_bytes(a, ctl_number(row, "bytes_in")));
+		table_add(&t, ctl_bytes(a, ctl_number(row, "bytes_out")));
+		table_add(&t, ctl_bytes(a, ctl_number(row, "unread_bytes")));
+		table_add(&t, ctl_bytes(a, ctl_number(row, "unsent_bytes")));
+	}
+	table_print(&t, v->out, v->colour, "");
+	table_dispose(&t);
+}
+
+/* ---- config ----------------------------------------------------------------------- */
+
+static void add_value(struct table *t, const json_t *value)
+{
+	static const struct {
+		const char *origin, *text;
+	} origins[] = {
+		{ "default", "built in" }, { "mode", "by mode" }, { "given", "given" },
+		{ "defaults", "[defaults]" }, { "section", "" },
+	};
+	const json_t *v = json_object_get(value, "value");
+	const char *origin = ctl_string(value, "origin"), *text = origin;
+	double line = ctl_number(value, "line");
+
+	for (size_t i = 0; i < ARRAY_LEN(origins); i++)
+		if (strcmp(origins[i].origin, origin) == 0)
+			text = origins[i].text;
+	table_add(t, ctl_string(value, "key"));
+	if (json_is_null(v))
+		table_add_look(t, LOOK_FAINT, "(not shown)");
+	else if (json_is_boolean(v))
+		table_add(t, json_is_true(v) ? "yes" : "no");
+	else if (json_is_integer(v))
+		table_addf(t, "%lld", (long long)json_integer_value(v));
+	else
+		table_add(t, ctl_string(value, "value"));
+	if (isfinite(line))
+		table_addf(t, "%s%sline %.0f", text, text[0] != '\0' ? " " : "", line);
+	else
+		table_add_look(t, LOOK_FAINT, text);
+}
+
+static void show_config(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	static const char *const heads[] = { "KEY", "VALUE", "FROM" };
+	const json_t *sections = json_object_get(doc, "sections");
+	json_t *section, *value;
+	size_t i, k;
+
+	json_array_foreach(sections, i, section) {
+		const char *name = ctl_string(section, "tunnel");
+		struct table t;
+
+		fprintf(v->out, "%s[%s%s%s]\n", i > 0 ? "\n" : "", ctl_string(section, "section"),
+			name[0] != '\0' ? " " : "", name);
+		table_init(&t, heads, ARRAY_LEN(heads));
+		json_array_foreach(json_object_get(section, "values"), k, value)
+			add_value(&t, value);
+		table_print(&t, v->out, v->colour, "  ");
+		table_dispose(&t);
+	}
+}
+
+/* ---- short answers ---------------------------------------------------------------- */
+
+static void show_reload(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	const json_t *lines = json_object_get(doc, "lines");
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(lines, i, line) {
+		const char *tunnel = ctl_string(line, "tunnel");
+
+		fprintf(v->out, "%s%s%s\n", tunnel, tunnel[0] != '\0' ? ": " : "",
+			ctl_string(line, "text"));
+	}
+	if (json_array_size(lines) == 0)
+		fputs("nothing changed\n", v->out);
+}
+
+static void show_reset(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	fprintf(v->out, "counters of %zu tunnels set to zero\n",
+		json_array_size(json_object_get(doc, "tunnels")));
+}
+
+static void show_loglevel(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	fprintf(v->out, "log level is %s, until the next reload that changes it\n",
+		ctl_string(doc, "loglevel"));
+}
+
+static void show_close(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	fprintf(v->out, "session %s closed\n", ctl_string(doc, "session"));
+}
+
+static void show_version(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	fprintf(v->out, "kcptunctl " KT_VERSION "\nkcptund %s, pid %.0f\n", ctl_string(doc, "version"),
+		ctl_number(doc, "pid"));
+}
+
+static const struct {
+	const char *type;
+	void (*show)(const struct ctl_view *v, const json_t *doc, const json_t *before);
+} shows[] = {
+	{ "status", show_status },   { "stats", show_stats },	  { "sessions", show_sessions },
+	{ "streams", show_streams }, { "config", show_config },	  { "reload", show_reload },
+	{ "reset", show_reset },     { "loglevel", show_loglevel }, { "close", show_close },
+	{ "version", show_version },
+};
+
+bool ctl_show(const struct ctl_view *v, const json_t *document, const json_t *before)
+{
+	const char *type = ctl_string(document, "type");
+
+	for (size_t i = 0; i < ARRAY_LEN(shows); i++) {
+		if (strcmp(shows[i].type, type) == 0) {
+			shows[i].show(v, document, before);
+			return true;
+		}
+	}
+	return false;
+}
