@@ -762,6 +762,11 @@ void session_shutdown(struct session_stream *st)
 	smux_shutdown(st->smux);
 }
 
+void session_reset(struct session_stream *st)
+{
+	smux_reset(st->smux);
+}
+
 bool session_is_shutdown(const struct session_stream *st)
 {
 	return smux_is_shutdown(st->smux);

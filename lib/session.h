@@ -153,6 +153,7 @@ uint32_t session_stream_sid(const struct session_stream *st);
 struct span session_reserve(struct session_stream *st);
 void session_commit(struct session_stream *st, size_t n);
 void session_shutdown(struct session_stream *st);
+void session_reset(struct session_stream *st);
 bool session_is_shutdown(const struct session_stream *st);
 size_t session_unsent(const struct session_stream *st);
 

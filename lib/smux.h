@@ -12,7 +12,10 @@
  *   - smux_next_frame() yields what to send: control frames first, then one
  *     frame of each stream in turn, so that no stream waits for another.
  *
- * A FIN ends one direction only.  A FIN never overtakes its stream's data. */
+ * A FIN ends one direction only.  A FIN never overtakes its stream's data.
+ *
+ * The protocol has no frame that says "I am gone, read no more and believe no end".  Two
+ * FINs in a row say it here: a Go peer ignores the second, because a stream ends once. */
 #ifndef KT_SMUX_H
 #define KT_SMUX_H
 
@@ -121,7 +124,8 @@ enum { /* bits of smux_event.what */
 	SMUX_OPENED = 1,   /* the peer opened this stream; give it an owner or release it */
 	SMUX_READABLE = 2, /* bytes, or the end of the peer's bytes, can be read */
 	SMUX_WRITABLE = 4, /* room again after smux_reserve() gave none */
-	SMUX_RESET = 8,    /* cut (window overrun): release it */
+	SMUX_RESET = 8,    /* cut (window overrun, or the peer's smux_reset()): what is unread can
+			      still be read, then release it */
 };
 struct smux_event {
 	struct smux_stream *stream;
@@ -152,6 +156,10 @@ void smux_commit(struct smux_stream *st, size_t n); /* n may be 0 */
 size_t smux_write(struct smux_stream *st, struct view bytes); /* copies; bytes taken */
 /* Our direction ends: a FIN after what is queued. */
 void smux_shutdown(struct smux_stream *st);
+/* As smux_shutdown(), but the peer is told that this is no regular end, and that nobody
+ * reads what it sends: its stream gets SMUX_RESET once it has our bytes.  A Go peer sees a
+ * FIN.  Does nothing once both directions have ended. */
+void smux_reset(struct smux_stream *st);
 bool smux_is_shutdown(const struct smux_stream *st);
 /* Bytes not yet handed out by smux_next_frame(); 0 and shut down: the FIN is out or next. */
 size_t smux_unsent(const struct smux_stream *st);
@@ -163,7 +171,7 @@ size_t smux_peek_at(struct smux_stream *st, size_t offset, struct span *pieces, 
 size_t smux_unread(const struct smux_stream *st);
 /* n bytes were read.  May queue an UPD and unblock the session's input. */
 void smux_consume(struct smux_stream *st, size_t n);
-/* The peer has sent FIN and everything before it was consumed. */
+/* The peer has sent FIN, not a reset, and everything before it was consumed. */
 bool smux_eof(const struct smux_stream *st);
 /* The peer has sent FIN (unread bytes may remain). */
 bool smux_peer_finished(const struct smux_stream *st);
@@ -174,7 +182,7 @@ bool smux_peer_finished(const struct smux_stream *st);
  *
  * Unsent bytes wait for the peer's window as long as it takes, unless the peer has sent FIN:
  * it may then be gone for good (Go's always is) and no window will ever come, so that they
- * are dropped after SMUX_LINGER_US without one. */
+ * are dropped after SMUX_LINGER_US without one.  So are those of a stream that was reset. */
 void smux_release(struct smux_stream *st, bool discard);
 
 #endif

@@ -3,11 +3,11 @@
  * A stream is on several lists at once, all intrusive, so that nothing a peer sends
  * makes a queue grow:
  *
- *   control  SYN, UPD or FIN is pending (flags; a stream has at most one of each)
+ *   control  SYN, UPD, FIN or a reset is pending (flags; a stream has at most one of each)
  *   data     it has bytes to send and window to send them
  *   ready    it has events for the application
  *   starved  the application was refused room because the pool was exhausted
- *   linger   it was released, has bytes to send, and the peer has sent FIN; oldest first
+ *   linger   it was released, has bytes to send, and an end of it is gone; oldest first
  *
  * Byte counts of our own are 64 bits wide and never wrap; they narrow to 32 bits on the wire. */
 #ifndef KT_SMUX_IMPL_H
@@ -69,7 +69,9 @@ struct smux_stream {
 	uint8_t events;
 	bool syn_pending, upd_pending, fin_pending;
 	bool shut, fin_sent;          /* our direction: ending, ended */
+	bool reset_pending;           /* a second FIN is to follow the first */
 	bool peer_fin;                /* the peer's direction has ended */
+	bool peer_reset;              /* and it told us that it reads no more */
 	bool cut;                     /* window overrun; waits for its release */
 	bool released;                /* lingers until its FIN is out */
 	bool want_write;              /* owes the application a SMUX_WRITABLE */
@@ -134,8 +136,11 @@ void smux_wake_starved(struct smux *m, enum smux_wake which);
 void smux_retry_later(struct smux *m);
 /* The stream's peer broke its window. */
 void smux_cut(struct smux_stream *st);
+/* The peer told that it is gone. */
+void smux_peer_resets(struct smux_stream *st);
 /* A released stream that waits for a peer which may be gone: (re)start its time. */
 void smux_linger(struct smux_stream *st);
+bool smux_may_give_up(const struct smux_stream *st);
 /* Give those up whose time is over. */
 void smux_linger_expire(struct smux *m);
 uint64_t smux_linger_deadline(const struct smux *m);
@@ -153,6 +158,12 @@ void smux_schedule(struct smux_stream *st);
 size_t smux_window_room(const struct smux_stream *st);
 /* Answer a SYN with FIN. */
 void smux_refuse(struct smux *m, uint32_t sid);
+
+/* Our FIN is out, and its second is to follow. */
+static inline bool smux_reset_due(const struct smux_stream *st)
+{
+	return st->reset_pending && st->fin_sent;
+}
 
 /* ---- smux_input.c ----------------------------------------------------------- */
 

@@ -155,8 +155,12 @@ static void on_fin(struct smux *m, uint32_t sid)
 {
 	struct smux_stream *st = find(m, sid);
 
-	if (st == NULL || st->peer_fin)
+	if (st == NULL)
 		return;
+	if (st->peer_fin) {
+		smux_peer_resets(st);
+		return;
+	}
 	st->peer_fin = true;
 	smux_linger(st);
 	if (!st->released && !st->cut)

@@ -52,7 +52,8 @@ void smux_schedule(struct smux_stream *st)
 	if (st->shut && unsent == 0 && !st->fin_sent)
 		st->fin_pending = true;
 	set_linked(&m->control, &st->control,
-		   alive && (st->syn_pending || st->upd_pending || st->fin_pending));
+		   alive && (st->syn_pending || st->upd_pending || st->fin_pending ||
+			     smux_reset_due(st)));
 	set_linked(&m->data, &st->data, alive && unsent > 0 && smux_window_room(st) > 0);
 }
 
@@ -139,12 +140,14 @@ static void stream_control(struct smux_stream *st, struct smux_frame *f)
 		st->upd_pending = false;
 		put_upd(st, f);
 	} else {
-		assert(st->fin_pending);
+		assert(st->fin_pending || smux_reset_due(st));
+		if (!st->fin_pending)
+			st->reset_pending = false;
 		st->fin_pending = false;
 		st->fin_sent = true;
 		put_header(st->m, f, SMUX_FIN, st->sid, 0);
 	}
-	if (st->fin_sent && st->released)
+	if (st->fin_sent && st->released && !st->reset_pending)
 		smux_stream_free(st);
 	else
 		smux_schedule(st);

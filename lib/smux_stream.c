@@ -92,6 +92,34 @@ void smux_cut(struct smux_stream *st)
 	smux_memory_freed(st->m);
 }
 
+/* What is unsent has no reader any more.  Our own end must not pass for a regular one then: the
+ * peer may still pass on what it has got. */
+void smux_peer_resets(struct smux_stream *st)
+{
+	if (st->peer_reset || st->cut)
+		return;
+	st->peer_reset = true;
+	if (!st->fin_sent)
+		st->reset_pending = true;
+	stop_writing(st);
+	fifo_dispose(&st->out);
+	smux_linger(st);
+	smux_schedule(st);
+	if (!st->released)
+		smux_raise(st, SMUX_RESET);
+	smux_memory_freed(st->m);
+}
+
+void smux_reset(struct smux_stream *st)
+{
+	if (st->peer_reset || (st->fin_sent && st->peer_fin))
+		return;
+	smux_settle(st->m);
+	stop_writing(st);
+	st->reset_pending = true;
+	smux_schedule(st);
+}
+
 int smux_open(struct smux *m, struct smux_stream **st)
 {
 	if (smux_exhausted(m))
@@ -124,7 +152,8 @@ void smux_release(struct smux_stream *st, bool discard)
 	dropped = smux_drop_unread(st);
 	if (discard)
 		fifo_dispose(&st->out);
-	if (m->closed != SMUX_ALIVE || st->fin_sent || (discard && st->syn_pending)) {
+	if (m->closed != SMUX_ALIVE || (st->fin_sent && !st->reset_pending) ||
+	    (discard && st->syn_pending)) {
 		smux_stream_free(st);
 	} else {
 		if (st->out.len == 0)
@@ -137,10 +166,15 @@ void smux_release(struct smux_stream *st, bool discard)
 	smux_memory_freed(m);
 }
 
+bool smux_may_give_up(const struct smux_stream *st)
+{
+	return st->released && (st->peer_fin || st->reset_pending) && smux_unsent(st) > 0;
+}
+
 void smux_linger(struct smux_stream *st)
 {
 	link_remove(&st->linger);
-	if (!st->released || !st->peer_fin || smux_unsent(st) == 0)
+	if (!smux_may_give_up(st))
 		return;
 	st->moved_us = st->m->now_us;
 	link_append(&st->m->linger, &st->linger);
@@ -364,7 +398,7 @@ void smux_consume(struct smux_stream *st, size_t n)
 
 bool smux_eof(const struct smux_stream *st)
 {
-	return st->peer_fin && !st->cut && st->in.len == 0;
+	return st->peer_fin && !st->cut && !st->peer_reset && st->in.len == 0;
 }
 
 bool smux_peer_finished(const struct smux_stream *st)

@@ -17,14 +17,14 @@ static size_t list_length(const struct link *list)
 static void verify_lists(const struct smux_stream *st)
 {
 	const bool alive = st->m->closed == SMUX_ALIVE;
-	const bool pending = st->syn_pending || st->upd_pending || st->fin_pending;
+	const bool pending = st->syn_pending || st->upd_pending || st->fin_pending || smux_reset_due(st);
 	const bool sendable = smux_unsent(st) > 0 && smux_window_room(st) > 0;
 
 	assert(linked(&st->control) == (alive && pending));
 	assert(linked(&st->data) == (alive && sendable));
 	assert(linked(&st->ready) == (st->events != 0));
 	assert(!linked(&st->starved) || st->want_write);
-	assert(linked(&st->linger) == (st->released && st->peer_fin && smux_unsent(st) > 0));
+	assert(linked(&st->linger) == smux_may_give_up(st));
 }
 
 static void verify_directions(const struct smux_stream *st)
@@ -34,6 +34,7 @@ static void verify_directions(const struct smux_stream *st)
 	assert(!(st->fin_pending && st->fin_sent));
 	assert(!st->fin_pending || smux_unsent(st) == 0);
 	assert(!st->fin_sent || smux_unsent(st) == 0);
+	assert(!st->reset_pending || st->shut);
 	assert(!st->fin_sent || !st->syn_pending);
 	assert(!st->shut || smux_unsent(st) > 0 || st->fin_sent || st->fin_pending);
 }
@@ -56,7 +57,12 @@ static void verify_ends(const struct smux_stream *st)
 		assert(st->m->closed == SMUX_ALIVE);
 		assert(st->events == 0);
 		assert(st->in.len == 0);
-		assert(!st->fin_sent);
+		assert(!st->fin_sent || st->reset_pending);
+		assert(st->shut);
+	}
+	if (st->peer_reset) {
+		assert(st->peer_fin);
+		assert(st->out.len == 0);
 		assert(st->shut);
 	}
 	if (st->cut) {

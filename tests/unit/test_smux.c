@@ -843,8 +843,6 @@ static void data_after_the_peers_own_fin_is_dropped(void **state)
 	assert_int_equal(smux_unread(st), 1);
 	assert_int_equal(smux_stats(x.m)->unknown_stream_bytes, 1);
 	expect_event(&x, st, SMUX_READABLE);
-	assert_int_equal(feed(&x, "0101000003000000"), KT_OK);
-	expect_no_event(&x); /* a second FIN is no news */
 	end(&x);
 }
 
@@ -907,6 +905,159 @@ static void a_lingering_stream_waits_for_a_window_that_can_still_come(void **sta
 	smux_tick(x.m, x.now);
 	assert_int_equal(x.pool.used_count, 0);
 	expect_frames(&x, "0201000003000000");
+	assert_int_equal(smux_stream_count(x.m), 0);
+	end(&x);
+}
+
+/* ---- resets ------------------------------------------------------------------------------------- */
+
+static void a_reset_is_a_second_fin_behind_the_data(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin(&x, 2, true);
+	st = open_stream(&x);
+	write_zeros(st, 2);
+	smux_reset(st);
+	smux_reset(st);
+	smux_release(st, false);
+	expect_frames(&x, "0200000003000000" "0202020003000000" "0000" "0201000003000000"
+			  "0201000003000000");
+	assert_int_equal(smux_stream_count(x.m), 0);
+
+	st = open_stream(&x);
+	drain(&x);
+	write_zeros(st, 2);
+	smux_reset(st);
+	smux_release(st, true); /* without the data */
+	expect_frames(&x, "0201000005000000" "0201000005000000");
+	assert_int_equal(smux_stream_count(x.m), 0);
+	end(&x);
+}
+
+static void a_stream_that_ended_on_our_side_can_still_be_reset(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin(&x, 1, true);
+	st = open_stream(&x);
+	smux_shutdown(st);
+	drain(&x);
+	smux_reset(st);
+	expect_frames(&x, "0101000003000000");
+	smux_release(st, true);
+	expect_frames(&x, "");
+	assert_int_equal(smux_stream_count(x.m), 0);
+
+	st = open_stream(&x);
+	smux_shutdown(st);
+	drain(&x);
+	assert_int_equal(feed(&x, "0101000005000000"), KT_OK);
+	expect_event(&x, st, SMUX_READABLE);
+	smux_reset(st); /* too late: all was said on both sides */
+	smux_release(st, true);
+	expect_frames(&x, "");
+	assert_int_equal(smux_stream_count(x.m), 0);
+	end(&x);
+}
+
+static void a_stream_that_never_left_needs_no_reset(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin(&x, 1, true);
+	st = open_stream(&x);
+	smux_reset(st);
+	smux_release(st, true);
+	expect_frames(&x, "");
+	assert_int_equal(smux_stream_count(x.m), 0);
+	end(&x);
+}
+
+static void a_peers_reset_is_told_and_no_regular_end(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin(&x, 1, false);
+	st = accept_sid(&x, 3);
+	write_zeros(st, 20000);
+	assert_int_equal(feed(&x, "0102010003000000" "61" "0101000003000000" "0101000003000000"),
+			 KT_OK);
+	expect_event(&x, st, SMUX_READABLE | SMUX_RESET);
+	assert_int_equal(smux_unsent(st), 0);
+	assert_int_equal(smux_reserve(st).n, 0);
+	expect_read(st, (const uint8_t *)"a", 1);
+	assert_false(smux_eof(st));
+	assert_int_equal(feed(&x, "0101000003000000"), KT_OK); /* a third is no news */
+	expect_no_event(&x);
+	/* Whoever still reads must not take our cut bytes for whole. */
+	expect_frames(&x, "0101000003000000" "0101000003000000");
+	smux_reset(st);
+	smux_release(st, true);
+	expect_frames(&x, "");
+	assert_int_equal(smux_stream_count(x.m), 0);
+	end(&x);
+}
+
+static void a_reset_frees_what_lingers_for_the_peer(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin(&x, 2, false);
+	st = accept_sid(&x, 3);
+	write_zeros(st, SMUX_PEER_WINDOW_INITIAL + 1);
+	smux_release(st, false);
+	drain(&x);
+	assert_int_equal(feed(&x, "0201000003000000"), KT_OK);
+	assert_int_equal(smux_stream_count(x.m), 1);
+	assert_int_equal(feed(&x, "0201000003000000"), KT_OK);
+	assert_int_equal(x.pool.used_count, 0);
+	drain(&x);
+	assert_int_equal(smux_stream_count(x.m), 0);
+
+	/* A stream whose reset waits behind bytes that no window comes for. */
+	x.m->cfg.keepalive_us = x.m->cfg.timeout_us = 0;
+	st = accept_sid(&x, 5);
+	write_zeros(st, SMUX_PEER_WINDOW_INITIAL + 1);
+	drain(&x);
+	smux_reset(st);
+	smux_release(st, false);
+	assert_int_equal(smux_deadline(x.m), x.now + SMUX_LINGER_US);
+	x.now += SMUX_LINGER_US;
+	smux_tick(x.m, x.now);
+	assert_int_equal(x.pool.used_count, 0);
+	drain(&x);
+	assert_int_equal(smux_stream_count(x.m), 0);
+	end(&x);
+}
+
+static void resets_that_cross_leave_nothing_behind(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin(&x, 2, false);
+	st = accept_sid(&x, 3);
+	smux_reset(st);
+	expect_frames(&x, "0201000003000000" "0201000003000000");
+	assert_int_equal(feed(&x, "0201000003000000" "0201000003000000"), KT_OK);
+	expect_event(&x, st, SMUX_READABLE | SMUX_RESET);
+	smux_release(st, true);
+	expect_frames(&x, "");
+	assert_int_equal(smux_stream_count(x.m), 0);
+
+	st = accept_sid(&x, 5);
+	smux_shutdown(st);
+	drain(&x);
+	smux_reset(st);
+	smux_release(st, true); /* its second FIN is not out yet */
+	assert_int_equal(feed(&x, "0201000005000000" "0201000005000000"), KT_OK);
+	drain(&x);
 	assert_int_equal(smux_stream_count(x.m), 0);
 	end(&x);
 }
@@ -1984,6 +2135,12 @@ int main(void)
 		cmocka_unit_test(data_after_the_peers_own_fin_is_dropped),
 		cmocka_unit_test(a_lingering_stream_still_opens_the_peers_window),
 		cmocka_unit_test(a_lingering_stream_waits_for_a_window_that_can_still_come),
+		cmocka_unit_test(a_reset_is_a_second_fin_behind_the_data),
+		cmocka_unit_test(a_stream_that_ended_on_our_side_can_still_be_reset),
+		cmocka_unit_test(a_stream_that_never_left_needs_no_reset),
+		cmocka_unit_test(a_peers_reset_is_told_and_no_regular_end),
+		cmocka_unit_test(a_reset_frees_what_lingers_for_the_peer),
+		cmocka_unit_test(resets_that_cross_leave_nothing_behind),
 		cmocka_unit_test(streams_beyond_the_limit_are_answered_by_fin),
 		cmocka_unit_test(a_flood_of_refused_streams_is_answered_in_bounded_memory),
 		cmocka_unit_test(a_client_refuses_streams_and_a_server_opens_none),
