@@ -67,8 +67,6 @@ static const struct left_out {
 	{ "log", OPTION_VALUE, "" }, /* handled by itself */
 	{ "tcp", OPTION_SWITCH, "is left out: there is no TCP emulation, the tunnel is UDP" },
 	{ "pprof", OPTION_SWITCH, "is left out: it profiles Go programs" },
-	{ "snmplog", OPTION_VALUE, "is left out: SIGUSR1 writes the counters to the log" },
-	{ "snmpperiod", OPTION_VALUE, "is left out: SIGUSR1 writes the counters to the log" },
 };
 
 static const struct left_out *find_left_out(const char *name)
@@ -258,6 +256,9 @@ void compat_finish(struct compat *c)
 		read_as_go(c, "target", true, true);
 	}
 	drop_overridden(c);
+	/* kcptun's own examples have a period and no file */
+	if (!settings_get(&c->settings, "snmplog"))
+		settings_drop(&c->settings, "snmpperiod");
 }
 
 void compat_default_key(struct compat *c)

@@ -77,6 +77,8 @@ struct conf_tunnel {
 	bool qpp;
 	unsigned qpp_count;
 	unsigned maxsessions, maxstreams; /* maxstreams: per session */
+	char *snmplog;            /* a path with a Go time layout; NULL: none */
+	unsigned snmpperiod_s;    /* 0: none */
 
 	struct conf_origin *origins; /* of each key, by its index in the table */
 };
@@ -87,6 +89,8 @@ struct conf_daemon {
 	int loglevel; /* enum log_level of log.h */
 	char *control;            /* path of the control socket; NULL: none */
 	struct conf_addr metrics; /* text is NULL: none */
+	char *snmplog;            /* of all tunnels together, as in a tunnel */
+	unsigned snmpperiod_s;
 	struct conf_origin *origins; /* as in a tunnel */
 };
 

@@ -289,6 +289,9 @@ bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const cha
 	case KEY_STREAMBUF:
 		*why = "has no effect with smuxver = 1";
 		return t->role == ROLE_SERVER || t->smuxver != 1;
+	case KEY_SNMPPERIOD:
+		*why = "has no effect without snmplog";
+		return t->snmplog || t->origins[KEY_SNMPLOG].bad;
 	case KEY_COMPRESSION:
 	case KEY_NOCOMP:
 	case KEY_SMUXVER:
@@ -301,7 +304,8 @@ bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const cha
 
 bool conf_key_idle(const struct conf_tunnel *t, const char *name)
 {
-	const struct conf_row *row = conf_row_find(name);
+	unsigned where = t->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
+	const struct conf_row *row = conf_row_find(name, where);
 	const char *why;
 
 	return row && !conf_key_has_effect(t, (enum conf_id)(row - conf_rows), &why);
@@ -385,6 +389,97 @@ static void check_collisions(struct config *c, struct conf_reporter *r)
 	}
 }
 
+/* ---- files of counters ----------------------------------------------------------------- */
+
+/* Who writes a snmplog: a tunnel or the daemon. */
+struct writer {
+	const char *path; /* NULL: nobody */
+	const char *title;
+	const struct conf_origin *origin;
+};
+
+static struct writer writer_of(const struct config *c, const struct check *k)
+{
+	if (k->t)
+		return (struct writer){ k->t->snmplog, k->title, &k->t->origins[KEY_SNMPLOG] };
+	return (struct writer){ c->daemon.snmplog, "[daemon]",
+				&c->daemon.origins[KEY_DAEMON_SNMPLOG] };
+}
+
+/* Past slashes and "./" that do not change what a path means. */
+static const char *next_part(const char *path)
+{
+	while (path[0] == '/' || (path[0] == '.' && path[1] == '/'))
+		path++;
+	return path;
+}
+
+static bool same_path(const char *a, const char *b)
+{
+	if ((a[0] == '/') != (b[0] == '/'))
+		return false;
+	for (;;) {
+		size_t n;
+
+		a = next_part(a);
+		b = next_part(b);
+		n = strcspn(a, "/");
+		if (n != strcspn(b, "/") || memcmp(a, b, n) != 0)
+			return false;
+		if (n == 0)
+			return true;
+		a += n;
+		b += n;
+	}
+}
+
+/* Lines of two in one file cannot be told apart. */
+static void tell_shared(const struct writer *a, const struct writer *b, struct conf_reporter *r)
+{
+	bool inherited = b->origin->from == CONF_DEFAULTS;
+	struct conf_place at = {
+		.line = b->origin->line,
+		.section = inherited ? "[defaults]" : b->title,
+		.key = "snmplog",
+	};
+
+	if (inherited && a->origin->from == CONF_DEFAULTS)
+		conf_fault(r, at, "%s is inherited by %s and by %s; each needs its own", b->path,
+			   a->title, b->title);
+	else
+		conf_fault(r, at, "%s is the file of %s, too, in line %d; each needs its own",
+			   b->path, a->title, a->origin->line);
+}
+
+static void check_snmplogs(struct config *c, struct conf_reporter *r)
+{
+	for (size_t i = 0; i < c->tunnel_count && !conf_reporter_full(r); i++) {
+		struct check kb = check_of(r, c->tunnels[i]);
+		struct writer b = writer_of(c, &kb);
+
+		for (size_t j = 0; b.path && j <= i; j++) {
+			struct check ka = { 0 };
+			struct writer a;
+
+			if (j > 0)
+				ka = check_of(r, c->tunnels[j - 1]);
+			a = writer_of(c, &ka);
+			if (a.path && same_path(a.path, b.path))
+				tell_shared(&a, &b, r);
+		}
+	}
+}
+
+static void check_daemon(const struct config *c, struct conf_reporter *r)
+{
+	const struct conf_origin *period = &c->daemon.origins[KEY_DAEMON_SNMPPERIOD];
+	struct conf_place at = { .line = period->line, .section = "[daemon]", .key = "snmpperiod" };
+
+	if (period->from != CONF_BUILTIN && !c->daemon.snmplog &&
+	    !c->daemon.origins[KEY_DAEMON_SNMPLOG].bad)
+		conf_warn(r, at, "has no effect without snmplog");
+}
+
 void conf_check(struct config *c, struct conf_reporter *r)
 {
 	if (c->tunnel_count == 0 && r->error_count == 0)
@@ -395,4 +490,6 @@ void conf_check(struct config *c, struct conf_reporter *r)
 	for (enum conf_id id = 0; id < KEY_COUNT; id++)
 		check_effect(c, id, r);
 	check_collisions(c, r);
+	check_snmplogs(c, r);
+	check_daemon(c, r);
 }

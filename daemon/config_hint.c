@@ -73,8 +73,6 @@ static const struct {
 	{ "tcp", "TCP emulation is not supported; a tunnel is UDP" },
 	{ "log", "there is no log file of its own: messages go to stderr, and from there to the "
 		 "journal" },
-	{ "snmplog", "is not supported; SIGUSR1 writes the counters to the log" },
-	{ "snmpperiod", "is not supported; SIGUSR1 writes the counters to the log" },
 	{ "pprof", "is not supported: it profiles Go programs" },
 	{ "config", "one file holds every tunnel, each in a section of its own" },
 	{ "c", "one file holds every tunnel, each in a section of its own" },

@@ -23,6 +23,8 @@ enum conf_id {
 	KEY_LOGLEVEL,
 	KEY_CONTROL,
 	KEY_METRICS,
+	KEY_DAEMON_SNMPLOG,
+	KEY_DAEMON_SNMPPERIOD,
 	KEY_LOCALADDR,
 	KEY_REMOTEADDR,
 	KEY_LISTEN,
@@ -51,15 +53,17 @@ enum conf_id {
 	KEY_FRAMESIZE,
 	KEY_STREAMBUF,
 	KEY_KEEPALIVE,
+	KEY_MAXSTREAMS,
 	KEY_CLOSEWAIT,
 	KEY_CONN,
 	KEY_AUTOEXPIRE,
 	KEY_SCAVENGETTL,
 	KEY_MAXSESSIONS,
-	KEY_MAXSTREAMS,
 	KEY_DSCP,
 	KEY_SOCKBUF,
 	KEY_QUIET,
+	KEY_SNMPLOG,
+	KEY_SNMPPERIOD,
 	KEY_COUNT
 };
 
@@ -91,7 +95,9 @@ struct conf_row {
 };
 
 extern const struct conf_row conf_rows[KEY_COUNT];
-const struct conf_row *conf_row_find(const char *name); /* NULL: no such key */
+/* The key of that name that may stand in a section of `where`; else one that stands elsewhere. NULL: no
+ * such key. */
+const struct conf_row *conf_row_find(const char *name, unsigned where);
 const char *conf_row_default(const struct conf_row *row, unsigned where);
 
 /* ---- config_value.c: values --------------------------------------------- */
@@ -109,7 +115,7 @@ extern const struct conf_type conf_type_unsigned, conf_type_bytes, conf_type_rat
 	conf_type_bool, conf_type_secret, conf_type_path, conf_type_stream_addr,
 	conf_type_listen_addr, conf_type_remote_addr, conf_type_target_addr, conf_type_crypt,
 	conf_type_mode, conf_type_compression, conf_type_loglevel, conf_type_control,
-	conf_type_metrics;
+	conf_type_metrics, conf_type_snmplog;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 

@@ -32,6 +32,10 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		CONF_CONTROL_DEFAULT, NULL, NULL, "the Unix socket on which kcptunctl is answered" },
 	[KEY_METRICS] = { "metrics", ON_DAEMON, &conf_type_metrics, D(metrics), 0, 0, "none", NULL,
 		NULL, "where Prometheus may fetch /metrics, over HTTP; 127.0.0.1:9329 for example" },
+	[KEY_DAEMON_SNMPLOG] = { "snmplog", ON_DAEMON, &conf_type_snmplog, D(snmplog), 0, 0, "none",
+		NULL, NULL, "the file for the counters of all tunnels together, as lines of CSV" },
+	[KEY_DAEMON_SNMPPERIOD] = { "snmpperiod", ON_DAEMON, &conf_type_unsigned, D(snmpperiod_s), 0,
+		YEAR_S, "60", NULL, NULL, "seconds between two lines of snmplog; 0 writes none" },
 
 	[KEY_LOCALADDR] = { "localaddr", ON_CLIENT, &conf_type_stream_addr, T(localaddr), 0, 0, "",
 		NULL, NULL, "where connections are accepted: TCP, or the path of a Unix socket; "
@@ -102,6 +106,8 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		"bytes received and not yet passed on, per stream (smuxver 2)" },
 	[KEY_KEEPALIVE] = { "keepalive", ON_BOTH, &conf_type_unsigned, T(keepalive_s), 1, 29, "10",
 		NULL, KEEPALIVE_BEYOND, "seconds of silence before a sign of life is sent" },
+	[KEY_MAXSTREAMS] = { "maxstreams", ON_BOTH, &conf_type_unsigned, T(maxstreams), 1,
+		SESSIONS_MAX, "4096", NULL, NULL, "streams at once in one session; more are refused" },
 	[KEY_CLOSEWAIT] = { "closewait", ON_BOTH, &conf_type_unsigned, T(closewait_s), 0, YEAR_S,
 		"30", NULL, NULL, "seconds that a stream closed in one direction may be idle" },
 
@@ -114,8 +120,6 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		"600", NULL, NULL, "seconds that a replaced session may go on; -1 for no end" },
 	[KEY_MAXSESSIONS] = { "maxsessions", ON_SERVER, &conf_type_unsigned, T(maxsessions), 1,
 		SESSIONS_MAX, "4096", NULL, NULL, "sessions at once; more are refused" },
-	[KEY_MAXSTREAMS] = { "maxstreams", ON_BOTH, &conf_type_unsigned, T(maxstreams), 1,
-		SESSIONS_MAX, "4096", NULL, NULL, "streams at once in one session; more are refused" },
 
 	[KEY_DSCP] = { "dscp", ON_BOTH, &conf_type_unsigned, T(dscp), 0, 63, "0", NULL,
 		"the field has 6 bits", "DSCP value in the IP header of every packet" },
@@ -123,15 +127,24 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		BUFFER_MAX, "4194304", NULL, NULL, "bytes of the UDP socket's buffers in the kernel" },
 	[KEY_QUIET] = { "quiet", ON_BOTH, &conf_type_bool, T(quiet), 0, 0, "no", NULL, NULL,
 		"do not log each stream" },
+	[KEY_SNMPLOG] = { "snmplog", ON_BOTH, &conf_type_snmplog, T(snmplog), 0, 0, "none", NULL,
+		NULL, "the file for this tunnel's counters, as lines of CSV" },
+	[KEY_SNMPPERIOD] = { "snmpperiod", ON_BOTH, &conf_type_unsigned, T(snmpperiod_s), 0, YEAR_S,
+		"60", NULL, NULL, "seconds between two lines of snmplog; 0 writes none" },
 };
 
-const struct conf_row *conf_row_find(const char *name)
+const struct conf_row *conf_row_find(const char *name, unsigned where)
 {
+	const struct conf_row *elsewhere = NULL;
+
 	for (size_t i = 0; i < KEY_COUNT; i++) {
-		if (strcmp(conf_rows[i].name, name) == 0)
+		if (strcmp(conf_rows[i].name, name) != 0)
+			continue;
+		if (conf_rows[i].where & where)
 			return &conf_rows[i];
+		elsewhere = &conf_rows[i];
 	}
-	return NULL;
+	return elsewhere;
 }
 
 const char *conf_row_default(const struct conf_row *row, unsigned where)

@@ -147,11 +147,16 @@ static void print_tunnel(FILE *out, const struct conf_tunnel *t)
 	}
 }
 
+static bool worth_printing_of_daemon(const struct conf_daemon *d, enum conf_id id)
+{
+	return conf_rows[id].where == ON_DAEMON && (id != KEY_DAEMON_SNMPPERIOD || d->snmplog);
+}
+
 int config_dump(FILE *out, const struct config *c)
 {
 	fputs("[daemon]\n", out);
 	for (enum conf_id id = 0; id < KEY_COUNT; id++) {
-		if (conf_rows[id].where == ON_DAEMON)
+		if (worth_printing_of_daemon(&c->daemon, id))
 			print_row(out, &conf_rows[id], &c->daemon, &c->daemon.origins[id]);
 	}
 	for (size_t i = 0; i < c->tunnel_count; i++)

@@ -36,7 +36,7 @@ static void store(struct conf_section *section, const struct conf_row *row, cons
 static void take(struct conf_source *s, struct conf_section *tunnel, const struct conf_setting *g,
 		 struct conf_reporter *r)
 {
-	const struct conf_row *row = conf_row_find(g->key);
+	const struct conf_row *row = conf_row_find(g->key, tunnel->where);
 	struct conf_place at = { .key = g->key };
 
 	if (!row)

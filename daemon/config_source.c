@@ -430,7 +430,7 @@ static void unknown_key(struct reader *rd, const char *name)
 static int take_pair(void *user, const char *section, const char *name, const char *text)
 {
 	struct reader *rd = user;
-	const struct conf_row *row = conf_row_find(name);
+	const struct conf_row *row = conf_row_find(name, rd->current ? rd->current->where : 0);
 
 	rd->expecting = false;
 	if (!rd->started)

@@ -2,6 +2,7 @@
 #include "config_impl.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -336,7 +337,25 @@ static void print_metrics(const struct conf_row *row, const void *base, FILE *ou
 	fputs(a->text ? a->text : "none", out);
 }
 
+/* A layout with a slash at its end names no file. */
+static bool parse_snmplog(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	char quoted[CONF_QUOTE_BYTES];
+
+	if (is_none(text))
+		return true;
+	if (text[strlen(text) - 1] == '/')
+		return conf_wrong(why, "'%s' is a folder; name a file in it",
+				  conf_quote(quoted, text));
+	if (strlen(text) >= PATH_MAX / 2) /* a layout may be longer when it is filled in */
+		return conf_wrong(why, "'%s' is too long for the path of a file",
+				  conf_quote(quoted, text));
+	return parse_path(row, text, base, why);
+}
+
 const struct conf_type conf_type_control = { "path or none", parse_control, print_control,
+					     dispose_path };
+const struct conf_type conf_type_snmplog = { "path or none", parse_snmplog, print_control,
 					     dispose_path };
 const struct conf_type conf_type_metrics = { "host:port or none", parse_metrics, print_metrics,
 					     dispose_addr };

@@ -15,6 +15,7 @@
 #include "metrics.h"
 #include "reactor.h"
 #include "service.h"
+#include "snmplog.h"
 #include "tunnel_set.h"
 
 /* What is under way when a stop is asked for is sent for so long at most. */
@@ -26,6 +27,7 @@ struct kt_daemon {
 	const struct daemon_source *source; /* NULL: nothing to read again */
 	struct tunnel_set set;
 	struct service service;
+	struct snmplog snmplog;
 	struct report_source report;
 	struct control *control;
 	struct metrics *metrics;
@@ -71,6 +73,13 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int revents)
 		counters_add(&sum, &c);
 	}
 	log_counters(NULL, &sum);
+}
+
+static void sum_for_snmplog(void *user, struct counters *out)
+{
+	const struct kt_daemon *d = user;
+
+	tunnel_set_totals(&d->set, out);
 }
 
 static bool trim(void *user)
@@ -163,6 +172,10 @@ static void change_daemon(struct kt_daemon *d, struct config *fresh, struct relo
 		log_set_level((enum log_level)fresh->daemon.loglevel);
 		say_to_log(ear, NULL, "log level changed");
 	}
+	if (!same_text(fresh->daemon.snmplog, d->config->daemon.snmplog) ||
+	    fresh->daemon.snmpperiod_s != d->config->daemon.snmpperiod_s)
+		say_to_log(ear, NULL, "snmplog of [daemon] changed");
+	snmplog_set(&d->snmplog, fresh->daemon.snmplog, fresh->daemon.snmpperiod_s);
 	if (!same_text(fresh->daemon.control, d->config->daemon.control) ||
 	    !same_text(fresh->daemon.metrics.text, d->config->daemon.metrics.text))
 		say_to_log(ear, NULL, "[daemon] control and metrics change with a restart only");
@@ -278,6 +291,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 		return EX_UNAVAILABLE;
 	}
 	tunnel_set_init(&d.set, d.reactor);
+	snmplog_init(&d.snmplog, d.reactor, NULL, sum_for_snmplog, &d);
 	service_open(&d.service, d.reactor);
 	d.reactor->trim = trim;
 	d.reactor->trim_user = &d;
@@ -286,6 +300,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	d.drain.data = &d;
 	good = start_control(&d) && tunnel_set_start(&d.set, config);
 	if (good) {
+		snmplog_set(&d.snmplog, config->daemon.snmplog, config->daemon.snmpperiod_s);
 		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnels", d.set.count);
 		service_ready(&d.service, d.set.tunnels, d.set.count, NULL);
 		ev_run(d.reactor->loop, 0);
@@ -294,6 +309,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	d.reactor->trim = NULL;
 	metrics_free(d.metrics);
 	control_free(d.control);
+	snmplog_dispose(&d.snmplog);
 	tunnel_set_dispose(&d.set);
 	service_close(&d.service);
 	reactor_free(d.reactor);

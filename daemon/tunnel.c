@@ -15,6 +15,7 @@
 enum { DRAIN_SILENCE_US = 1500 * 1000 };
 
 static void reap(struct task *task);
+static void sum_for_snmplog(void *user, struct counters *out);
 
 /* ---- keys ------------------------------------------------------------------------ */
 
@@ -80,6 +81,7 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf)
 	t->started_us = t->counted_us = r->now_us;
 	flow_init(&t->flow, r->now_us);
 	fifo_pool_init(&t->fifos, TUNNEL_BUFFER_MAX);
+	snmplog_init(&t->snmplog, r, t->name, sum_for_snmplog, t);
 	if (make_seal(t) && make_qpp(t))
 		return t;
 	t->conf = NULL; /* stays the caller's */
@@ -89,7 +91,10 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf)
 
 int tunnel_start(struct tunnel *t)
 {
-	return t->role->start(t);
+	if (t->role->start(t) != 0)
+		return -1;
+	snmplog_set(&t->snmplog, t->conf->snmplog, t->conf->snmpperiod_s);
+	return 0;
 }
 
 static void drain_links(struct tunnel *t)
@@ -100,7 +105,6 @@ static void drain_links(struct tunnel *t)
 		struct relay *relay, *next_relay;
 
 		next = l->next;
-		l->draining = true;
 		for (relay = l->relays; relay != NULL; relay = next_relay) {
 			next_relay = relay_next(relay);
 			relay_drain(relay);
@@ -160,7 +164,8 @@ void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, boo
 
 	conf_tunnel_free(t->conf);
 	t->conf = conf;
-	t->name = conf->name;
+	t->name = t->snmplog.tag = conf->name;
+	snmplog_set(&t->snmplog, conf->snmplog, conf->snmpperiod_s);
 	if (!changed)
 		return;
 	tunnel_session_config(t, &cfg, 0);
@@ -185,6 +190,7 @@ void tunnel_free(struct tunnel *t)
 	}
 	if (t->state != NULL)
 		t->role->stop(t);
+	snmplog_dispose(&t->snmplog);
 	walk_tunnel_leaves(t);
 	reactor_forget(t->reactor, &t->reaper);
 	fifo_pool_dispose(&t->fifos);
@@ -395,4 +401,15 @@ void tunnel_counters(const struct tunnel *t, struct counters *out)
 		counters_add(out, &c);
 	}
 	tunnel_settle_counters(t, out);
+}
+
+void tunnel_totals(const struct tunnel *t, struct counters *out)
+{
+	tunnel_counters(t, out);
+	counters_add(out, &t->baseline); /* which has no gauges and no peaks */
+}
+
+static void sum_for_snmplog(void *user, struct counters *out)
+{
+	tunnel_totals(user, out);
 }

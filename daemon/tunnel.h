@@ -15,6 +15,7 @@
 #include "link.h"
 #include "qpp.h"
 #include "reactor.h"
+#include "snmplog.h"
 
 /* Bytes that the streams of one tunnel may hold, read and unsent together;
  * past it, reading from whoever is the source stops until there is room again. */
@@ -76,6 +77,7 @@ struct tunnel {
 	struct flow flow;
 	struct walk *walks;             /* looks under way */
 	struct diagnosis diagnosis;
+	struct snmplog snmplog;
 };
 
 /* NULL after having logged why; else `conf` is the tunnel's. */
@@ -96,6 +98,8 @@ void tunnel_free(struct tunnel *t);
 bool tunnel_trim(struct tunnel *t);
 /* Sums over all links, present and past, since the last reset. */
 void tunnel_counters(const struct tunnel *t, struct counters *out);
+/* The same since its start, whatever was reset: these never fall. */
+void tunnel_totals(const struct tunnel *t, struct counters *out);
 /* For a sum over past and links that somebody made step by step: add what no link
  * counts, and take off what was before the last reset. */
 void tunnel_settle_counters(const struct tunnel *t, struct counters *sum);

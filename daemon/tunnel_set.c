@@ -28,6 +28,15 @@ struct plan {
 
 /* ---- leaving ------------------------------------------------------------------------ */
 
+static void bury(struct tunnel_set *set, struct tunnel *t)
+{
+	struct counters c;
+
+	tunnel_totals(t, &c);
+	counters_retire(&set->gone, &c);
+	tunnel_free(t);
+}
+
 static void on_leave(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct tunnel_set *set = w->data;
@@ -43,7 +52,7 @@ static void on_leave(struct ev_loop *loop, ev_timer *w, int revents)
 		}
 		log_info(l->tunnel->name, "gone");
 		*at = l->next;
-		tunnel_free(l->tunnel);
+		bury(set, l->tunnel);
 		free(l);
 	}
 	if (set->leaving == NULL)
@@ -57,7 +66,7 @@ static void leave(struct tunnel_set *set, struct tunnel *t, bool at_once)
 
 	tunnel_retire(t);
 	if (l == NULL) {
-		tunnel_free(t);
+		bury(set, t);
 		return;
 	}
 	*l = (struct leaving_tunnel){ set->leaving, t, 0. };
@@ -298,4 +307,19 @@ bool tunnel_set_trim(struct tunnel_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		again |= tunnel_trim(set->tunnels[i]);
 	return again;
+}
+
+void tunnel_set_totals(const struct tunnel_set *set, struct counters *out)
+{
+	struct counters c;
+
+	*out = set->gone;
+	for (size_t i = 0; i < set->count; i++) {
+		tunnel_totals(set->tunnels[i], &c);
+		counters_add(out, &c);
+	}
+	for (const struct leaving_tunnel *l = set->leaving; l != NULL; l = l->next) {
+		tunnel_totals(l->tunnel, &c);
+		counters_add(out, &c);
+	}
 }

@@ -18,6 +18,7 @@ struct tunnel_set {
 	struct tunnel **tunnels; /* in the order of the configuration; owned, and so is their conf */
 	size_t count;
 	struct leaving_tunnel *leaving;
+	struct counters gone;    /* what tunnels counted that are no more */
 	ev_timer leave; /* looks whether those are drained; runs only while there are any */
 };
 
@@ -39,6 +40,8 @@ size_t tunnel_set_undrained(const struct tunnel_set *set);
 void tunnel_set_dispose(struct tunnel_set *set);
 /* Release memory that is not needed; true: ask again. */
 bool tunnel_set_trim(struct tunnel_set *set);
+/* Counters of all tunnels there were, since their start. */
+void tunnel_set_totals(const struct tunnel_set *set, struct counters *out);
 struct tunnel *tunnel_set_find(const struct tunnel_set *set, const char *name);
 
 #endif
