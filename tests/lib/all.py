@@ -294,7 +294,12 @@ def e2e():
         case_program("tests/e2e/run.py", env={"KCPTUND": os.path.join(TOP, "build", "kcptund")})
 
 
-SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, fuzz, interop, e2e)}
+def systemd():
+    if build("build"):
+        case_program("tests/systemd/run.py", env={"BUILD": os.path.join(TOP, "build")})
+
+
+SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, fuzz, interop, e2e, systemd)}
 
 
 def main():
