@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "counters.h"
+#include "footprint.h"
 #include "log.h"
 #include "metrics.h"
 #include "reactor.h"
@@ -303,6 +304,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 		snmplog_set(&d.snmplog, config->daemon.snmplog, config->daemon.snmpperiod_s);
 		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnels", d.set.count);
 		service_ready(&d.service, d.set.tunnels, d.set.count, NULL);
+		footprint_started();
 		ev_run(d.reactor->loop, 0);
 		log_info(NULL, "stopped");
 	}

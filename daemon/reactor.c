@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "footprint.h"
 #include "log.h"
 #include "resolve.h"
 
@@ -50,6 +51,8 @@ static void on_trim(struct ev_loop *loop, ev_timer *w, int revents)
 	if (again || r->packets.free_count > 0) {
 		ev_timer_set(w, REACTOR_TRIM_PERIOD_S, 0);
 		ev_timer_start(loop, w);
+	} else {
+		footprint_idle();
 	}
 }
 

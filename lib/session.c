@@ -15,6 +15,9 @@ enum { PULL_SEGMENTS = 64 };
 /* The FEC decoder gives up a set at the second trim that finds it as it was. */
 enum { TRIMS = 2 };
 
+/* Between two trims: what keepalives and their acknowledgements come to at most. */
+enum { IDLE_PACKETS = 16 };
+
 struct session_stream {
 	struct session *session;
 	struct session_stream *prev, *next; /* all of the session's */
@@ -39,7 +42,7 @@ struct session {
 	int peer_version;
 	enum session_end end;
 	uint64_t born_us;
-	bool busy;            /* packets since the last session_trim() */
+	uint64_t trim_pkts;   /* packets in and out at the last session_trim() */
 	unsigned trims;       /* done since it became idle */
 
 	uint8_t *held; /* plain bytes that smux could not take, or NULL */
@@ -301,7 +304,6 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 
 	s->in_pkts++;
 	s->in_bytes += payload.n + s->cfg.seal_overhead;
-	s->busy = true;
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PLAIN:
 		input_kcp(s, now_us, inner, 0);
@@ -575,10 +577,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 	} while (!stopped && info.snd_queue_segs == 0 && kcp_send_room(s->kcp) > 0);
 	if (s->fec_enc != NULL)
 		fec_enc_settle(s->fec_enc);
-	if (out->count > s->out_start) {
-		s->busy = true;
-		count_output(s);
-	}
+	count_output(s);
 	s->out = NULL;
 	return stopped;
 }
@@ -614,8 +613,10 @@ void session_ping(struct session *s)
 
 bool session_trim(struct session *s)
 {
-	if (s->busy) {
-		s->busy = false;
+	uint64_t pkts = s->in_pkts + s->out_pkts - s->trim_pkts;
+
+	s->trim_pkts += pkts;
+	if (pkts > IDLE_PACKETS) {
 		s->trims = 0;
 		return true;
 	}
@@ -652,6 +653,16 @@ int session_peer_version(const struct session *s)
 bool session_drained(const struct session *s)
 {
 	return kcp_waiting(s->kcp) == 0 && (s->smux == NULL || !smux_has_output(s->smux));
+}
+
+uint64_t session_sent_bytes(const struct session *s)
+{
+	return s->bytes_sent;
+}
+
+uint64_t session_acked_bytes(const struct session *s)
+{
+	return kcp_stats(s->kcp)->acked_bytes;
 }
 
 bool session_exhausted(const struct session *s)
@@ -827,6 +838,11 @@ bool session_eof(const struct session_stream *st)
 bool session_peer_finished(const struct session_stream *st)
 {
 	return smux_peer_finished(st->smux);
+}
+
+bool session_was_reset(const struct session_stream *st)
+{
+	return smux_was_reset(st->smux);
 }
 
 void session_release(struct session_stream *st, bool discard)

@@ -119,8 +119,8 @@ uint64_t session_deadline(const struct session *s);
 void session_tick(struct session *s, uint64_t now_us);
 /* Send a keepalive with the next flush: an answer shows that the peer is there. */
 void session_ping(struct session *s);
-/* Release what a session can do without if it had no packet since the last call.
- * True when it had: call again in a few seconds. */
+/* Release what a session can do without if it had hardly a packet since the last
+ * call.  True when it had, or more can go next time: call again in a few seconds. */
 bool session_trim(struct session *s);
 
 enum session_end session_ended(const struct session *s);
@@ -128,6 +128,9 @@ enum codec_kind session_peer_codec(const struct session *s); /* CODEC_UNKNOWN be
 int session_peer_version(const struct session *s);           /* 0 before it was heard */
 /* Nothing queued, nothing in flight: all that was written has arrived. */
 bool session_drained(const struct session *s);
+/* Bytes of the stream of streams that were sent so far, and of them those that arrived. */
+uint64_t session_sent_bytes(const struct session *s);
+uint64_t session_acked_bytes(const struct session *s);
 /* No further stream can be opened: ended, or stream ids exhausted. */
 bool session_exhausted(const struct session *s);
 
@@ -162,6 +165,7 @@ void session_consume(struct session_stream *st, size_t n);
 size_t session_unread(const struct session_stream *st);
 bool session_eof(const struct session_stream *st);
 bool session_peer_finished(const struct session_stream *st);
+bool session_was_reset(const struct session_stream *st);
 void session_release(struct session_stream *st, bool discard);
 
 /* ---- looking ----------------------------------------------------------------- */
