@@ -233,7 +233,8 @@ class Machine:
             argv.append("--keep-unit")
             self.cgroup = Cgroup(self.name)
             self.cgroup.make()
-            argv = [sys.executable, "-c", CGROUP_EXEC, json.dumps(self.cgroup.folders), *argv]
+        folders = self.cgroup.folders if self.cgroup else []
+        argv = [sys.executable, "-c", START, json.dumps(folders), *argv]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind("\0" + self.name)
             self.nspawn = Process(argv, self.name, self.folder,
@@ -341,11 +342,13 @@ class Machine:
                 raise Failure(f"setns: {os.strerror(ctypes.get_errno())}")
 
 
-# Run between our process and systemd-nspawn: it must be in the cgroup before it looks where it is.
-CGROUP_EXEC = """
-import json, os, sys
+# Run between our process and systemd-nspawn, which must be in the cgroup before it looks where it
+# is, and must be asked to end when we die: killed, it would leave the machine running.
+START = """
+import ctypes, json, os, signal, sys
 for folder in json.loads(sys.argv[1]):
     with open(os.path.join(folder, "cgroup.procs"), "w") as f:
         f.write("0")
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 os.execvp(sys.argv[2], sys.argv[2:])
 """
