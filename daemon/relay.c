@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <ev.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -21,9 +23,15 @@
 enum {
 	READ_BYTES_PER_TURN = 128 * 1024, /* of one socket, before others have a turn */
 	WRITE_PIECES = 16,                /* a writev's */
-	/* A dead session's last bytes must be taken by the local peer in this time. */
+	/* Once the far peer is gone, the last bytes must be taken by the local one in this time ... */
 	LAST_BYTES_S = 30,
+	/* ... and, where the kernel has taken them, so often is looked whether the peer has. */
+	LAST_LOOKS_MAX = 100,
 };
+
+static const double LAST_LOOK_S = 0.05;
+/* Between two looks at a half-closed stream when closewait is 0. */
+static const double IDLE_LOOK_S = 1.;
 
 struct relay {
 	struct tunnel *tunnel;
@@ -39,6 +47,10 @@ struct relay {
 	bool local_eof;                /* the local peer sends no more, or is not asked any more */
 	bool far_eof;                  /* the far peer's end was passed on */
 	bool far_first;                /* the far peer's end came first */
+	bool broken;                   /* what came is delivered, then the local peer sees a reset */
+	unsigned last_looks;           /* then: see LAST_LOOKS_MAX */
+	size_t unsent_seen;            /* at the last look whether a half-closed stream is idle */
+	uint64_t mark;                 /* place of the stream's end among the session's bytes, 0: not out */
 	uint64_t sent, received;       /* bytes towards the far peer, and from it */
 	uint64_t opened_us, active_us; /* when it began, when bytes last passed */
 };
@@ -113,20 +125,27 @@ static void free_relay(struct relay *relay)
 	free(relay);
 }
 
-/* Both directions are through, or one is and the other will not be. */
-static void finish(struct relay *relay)
+/* Give the stream back, with `discard` without what it has not sent yet. */
+static void leave_stream(struct relay *relay, bool discard)
 {
 	struct tunnel *t = relay->tunnel;
 
-	if (relay->link != NULL && !t->draining)
+	if (relay->stream == NULL)
+		return;
+	if (!relay->link->ended && !t->draining)
 		diagnosis_stream(relay->link, relay->sent, relay->received, relay->far_first);
-	if (!t->conf->quiet && relay->stream != NULL)
+	if (!t->conf->quiet)
 		log_info(t->name, "stream %u closed, %llu bytes out, %llu in",
 			 session_stream_sid(relay->stream), (unsigned long long)relay->sent,
 			 (unsigned long long)relay->received);
-	if (relay->stream != NULL)
-		session_release(relay->stream, false);
+	session_release(relay->stream, discard);
 	relay->stream = NULL;
+}
+
+/* Both directions are through. */
+static void finish(struct relay *relay)
+{
+	leave_stream(relay, false);
 	free_relay(relay);
 }
 
@@ -135,28 +154,99 @@ void relay_abort(struct relay *relay)
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
 	if (relay->stream != NULL)
-		session_release(relay->stream, true);
-	relay->stream = NULL;
+		session_reset(relay->stream);
+	leave_stream(relay, true);
 	if (relay->fd >= 0)
 		setsockopt(relay->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	free_relay(relay);
 }
 
+/* One that has hung up says so; one that only ended its own direction may still wait for an
+ * answer, for as long as a half-closed connection may. */
+bool relay_forsaken(const struct relay *relay)
+{
+	uint64_t waited_us = relay->tunnel->reactor->now_us - relay->opened_us;
+	struct pollfd p = { .fd = relay->fd, .events = POLLRDHUP };
+
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+	return p.revents & (POLLHUP | POLLERR) ||
+	       waited_us > relay->tunnel->conf->closewait_s * 1000000ull;
+}
+
+/* ---- broken ---------------------------------------------------------------------- */
+
+static void watch_idle(struct relay *relay, double seconds);
+
+/* All that came is in the socket.  A reset would take from the kernel what the local peer has
+ * not acknowledged yet, so that is waited for. */
+static void end_broken(struct relay *relay)
+{
+	int left = 0;
+
+	if (ioctl(relay->fd, TIOCOUTQ, &left) == 0 && left > 0 &&
+	    relay->last_looks++ < LAST_LOOKS_MAX)
+		watch_idle(relay, LAST_LOOK_S);
+	else
+		relay_abort(relay);
+}
+
+static bool deliver(struct relay *relay);
+
+/* The far peer, or the way to it, is gone in the middle of the stream. */
+static void break_off(struct relay *relay)
+{
+	relay->broken = true;
+	relay->local_eof = true;
+	if (relay->fd < 0) {
+		relay_abort(relay);
+		return;
+	}
+	ev_io_stop(loop_of(relay), &relay->readable);
+	watch_idle(relay, LAST_BYTES_S);
+	if (!ev_is_active(&relay->writable))
+		deliver(relay);
+}
+
 /* ---- half-closed ------------------------------------------------------------------ */
+
+/* The last bytes before the local peer's end may take long on a slow or crowded line, first in
+ * the stream and then in the session: as long as they do, nobody can have answered them. */
+static bool upload_moves(struct relay *relay)
+{
+	struct session *s = relay->link->session;
+	size_t unsent = session_unsent(relay->stream);
+
+	if (unsent > 0) {
+		bool moved = unsent != relay->unsent_seen;
+
+		relay->unsent_seen = unsent;
+		return moved;
+	}
+	if (relay->mark == 0)
+		relay->mark = session_sent_bytes(s);
+	return session_acked_bytes(s) < relay->mark;
+}
 
 static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct relay *relay = w->data;
 
+	if (relay->broken && relay->last_looks > 0) {
+		end_broken(relay);
+		return;
+	}
+	if (!relay->broken && !relay->link->ended && relay->local_eof && upload_moves(relay))
+		return;
 	log_debug(relay->tunnel->name, "half-closed stream was idle for %.0f s", relay->idle_s);
-	finish(relay);
+	relay_abort(relay);
 }
 
 static void watch_idle(struct relay *relay, double seconds)
 {
 	relay->idle_s = seconds;
 	ev_timer_stop(loop_of(relay), &relay->idle);
-	ev_timer_set(&relay->idle, seconds, seconds);
+	ev_timer_set(&relay->idle, seconds, seconds > 0. ? seconds : IDLE_LOOK_S);
 	ev_timer_start(loop_of(relay), &relay->idle);
 }
 
@@ -192,10 +282,13 @@ static bool end_of_local(struct relay *relay)
 	return ended_one(relay);
 }
 
-/* A socket that fails both ways: what it sent before still goes out. */
+/* A socket that fails both ways: what it sent before still goes out, with a reset behind it. */
 static void local_failed(struct relay *relay, const char *doing)
 {
 	log_debug(relay->tunnel->name, "%s: %s", doing, strerror(errno));
+	if (!relay->far_eof)
+		relay->far_first = session_peer_finished(relay->stream);
+	session_reset(relay->stream);
 	finish(relay);
 }
 
@@ -308,16 +401,13 @@ static bool deliver(struct relay *relay)
 		return true;
 	}
 	ev_io_stop(loop_of(relay), &relay->writable);
-	if (relay->link->ended) {
-		bool whole = session_eof(relay->stream);
-
-		if (whole)
-			finish(relay);
-		else
-			relay_abort(relay);
-		return false;
-	}
-	return !session_eof(relay->stream) || !end_of_far(relay);
+	if (relay->broken)
+		end_broken(relay);
+	else if (relay->link->ended)
+		finish(relay);
+	else
+		return !session_eof(relay->stream) || !end_of_far(relay);
+	return false; /* gone, or about to */
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
@@ -328,7 +418,8 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 void relay_event(struct relay *relay, unsigned what)
 {
 	if (what & SMUX_RESET) {
-		relay_abort(relay);
+		relay->far_first = relay->far_first || !relay->local_eof;
+		break_off(relay);
 		return;
 	}
 	if ((what & SMUX_READABLE) && relay->fd >= 0 && !ev_is_active(&relay->writable) &&
@@ -349,14 +440,17 @@ void relay_session_ended(struct relay *relay)
 		relay->tunnel->role->relay_orphaned(relay->tunnel, relay);
 		return;
 	}
-	relay->local_eof = true;
-	if (session_unread(relay->stream) == 0 && !session_eof(relay->stream)) {
-		relay_abort(relay);
+	/* The far peer's end is here, so that all it said is; and what the local peer said, it
+	 * can see to have had no taker when it goes on. */
+	if (session_peer_finished(relay->stream) && !session_was_reset(relay->stream) &&
+	    !relay->far_eof) {
+		relay->local_eof = true;
+		watch_idle(relay, LAST_BYTES_S);
+		if (relay->fd >= 0 && !ev_is_active(&relay->writable))
+			deliver(relay);
 		return;
 	}
-	watch_idle(relay, LAST_BYTES_S);
-	if (relay->fd >= 0)
-		deliver(relay);
+	break_off(relay);
 }
 
 void relay_drain(struct relay *relay)
@@ -365,8 +459,11 @@ void relay_drain(struct relay *relay)
 		relay_abort(relay);
 		return;
 	}
-	if (!relay->local_eof && !end_of_local(relay))
-		link_touch(relay->link);
+	if (relay->local_eof)
+		return;
+	session_reset(relay->stream); /* the local peer might have said more */
+	link_touch(relay->link);
+	end_of_local(relay);
 }
 
 /* ---- looking ---------------------------------------------------------------------------- */

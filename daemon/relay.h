@@ -2,7 +2,10 @@
  *
  * Bytes move only as far as the other side takes them, so the slower end slows
  * the faster.  An end of bytes in one direction ends that direction only; a connection
- * half closed for `closewait` seconds without a byte is closed. */
+ * half closed for `closewait` seconds without a byte is closed.
+ *
+ * Whatever cuts a connection short, at either end or between them, must not pass for a regular
+ * end: what came is delivered, then the local peer sees a reset, and so does the far one. */
 #ifndef KT_RELAY_H
 #define KT_RELAY_H
 
@@ -28,12 +31,14 @@ void relay_serve(struct tunnel *t, struct link *l, struct session_stream *st);
 void relay_event(struct relay *relay, unsigned what);
 /* Read from the socket again, if there is reason to. */
 void relay_resume(struct relay *relay);
-/* The session is gone: deliver what came, then close. */
+/* The session is gone: deliver what came, then close or, if that is not all, reset. */
 void relay_session_ended(struct relay *relay);
 /* The daemon stops: read no more, send what was read, deliver what came. */
 void relay_drain(struct relay *relay);
-/* Close at once, so that the local peer sees an error and not an end. */
+/* Close at once, so that both peers see an error and not an end. */
 void relay_abort(struct relay *relay);
+/* Waits for a link, and its local peer waits no longer. */
+bool relay_forsaken(const struct relay *relay);
 
 struct relay *relay_next(const struct relay *relay); /* of the same link */
 /* Chain for relays that wait for a link; the owner's use. */

@@ -665,6 +665,16 @@ uint64_t session_acked_bytes(const struct session *s)
 	return kcp_stats(s->kcp)->acked_bytes;
 }
 
+uint64_t session_sent_bytes(const struct session *s)
+{
+	return s->bytes_sent;
+}
+
+uint64_t session_acked_bytes(const struct session *s)
+{
+	return kcp_stats(s->kcp)->acked_bytes;
+}
+
 bool session_exhausted(const struct session *s)
 {
 	return s->end != SESSION_ALIVE || s->smux == NULL || smux_exhausted(s->smux);
@@ -838,6 +848,11 @@ bool session_eof(const struct session_stream *st)
 bool session_peer_finished(const struct session_stream *st)
 {
 	return smux_peer_finished(st->smux);
+}
+
+bool session_was_reset(const struct session_stream *st)
+{
+	return smux_was_reset(st->smux);
 }
 
 bool session_was_reset(const struct session_stream *st)

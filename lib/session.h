@@ -131,6 +131,9 @@ bool session_drained(const struct session *s);
 /* Bytes of the stream of streams that were sent so far, and of them those that arrived. */
 uint64_t session_sent_bytes(const struct session *s);
 uint64_t session_acked_bytes(const struct session *s);
+/* Bytes of the stream of streams that were sent so far, and of them those that arrived. */
+uint64_t session_sent_bytes(const struct session *s);
+uint64_t session_acked_bytes(const struct session *s);
 /* No further stream can be opened: ended, or stream ids exhausted. */
 bool session_exhausted(const struct session *s);
 
@@ -165,6 +168,7 @@ void session_consume(struct session_stream *st, size_t n);
 size_t session_unread(const struct session_stream *st);
 bool session_eof(const struct session_stream *st);
 bool session_peer_finished(const struct session_stream *st);
+bool session_was_reset(const struct session_stream *st);
 bool session_was_reset(const struct session_stream *st);
 void session_release(struct session_stream *st, bool discard);
 

@@ -175,6 +175,8 @@ void smux_consume(struct smux_stream *st, size_t n);
 bool smux_eof(const struct smux_stream *st);
 /* The peer has sent FIN (unread bytes may remain). */
 bool smux_peer_finished(const struct smux_stream *st);
+/* It was cut, by the peer's smux_reset() or for an overrun. */
+bool smux_was_reset(const struct smux_stream *st);
 
 /* The application is through with the stream; the pointer is invalid after.
  * Unread bytes are dropped.  Unsent ones still go out, then a FIN; with

@@ -405,3 +405,8 @@ bool smux_peer_finished(const struct smux_stream *st)
 {
 	return st->peer_fin;
 }
+
+bool smux_was_reset(const struct smux_stream *st)
+{
+	return st->peer_reset || st->cut;
+}
