@@ -54,6 +54,11 @@ void fec_enc_free(struct fec_enc *e);
 /* For tests: the seqid the encoder starts with. */
 void fec_enc_set_seqid(struct fec_enc *e, uint32_t seqid);
 
+/* Go on where `from` was, at the next seqid where a set of these numbers can begin. */
+void fec_enc_continue(struct fec_enc *e, const struct fec_enc *from);
+/* While held, sets get no parity; the sequence advances as if they had. */
+void fec_enc_hold(struct fec_enc *e, bool on);
+
 /* Make packet b->v[index] a data shard: the 8-byte header goes into its headroom.
  * When it completes a set, and the 500 ms rule allows, `ps` parity packets are appended to
  * `b` with the same `path`.  The caller makes sure beforehand of batch_room(b) >= ps;
@@ -95,6 +100,8 @@ void fec_dec_free(struct fec_dec *d);
  * in common come out right, and only the payload is noise.)  Sets that are complete
  * by then are rebuilt at once. */
 void fec_dec_doubt(struct fec_dec *d);
+/* The numbers that fec_dec_params() gives are the sender's beyond doubt. */
+bool fec_dec_proven(const struct fec_dec *d);
 
 /* Offer an opened datagram of kind FEC_DATA or FEC_PARITY (header included);
  * `pkt` is borrowed for this call and copied if needed.  The payload of a data

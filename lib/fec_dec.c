@@ -391,6 +391,11 @@ void fec_dec_doubt(struct fec_dec *d)
 	fec_tune_doubt(&d->tune);
 }
 
+bool fec_dec_proven(const struct fec_dec *d)
+{
+	return d->tune.proven;
+}
+
 void fec_dec_free(struct fec_dec *d)
 {
 	if (d == NULL)

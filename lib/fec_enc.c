@@ -28,7 +28,8 @@ struct fec_enc {
 	uint32_t seqid;      /* of the next shard */
 	uint64_t last_us;    /* when the newest data shard was made */
 	bool any;            /* last_us is set */
-	bool incomplete;     /* memory ran out: no parity for this set */
+	bool incomplete;     /* shards were not kept: no parity for this set */
+	bool hold;           /* no parity for any set */
 	unsigned count;      /* data shards in the open set */
 	unsigned settled;
 	size_t longest;      /* shard of the open set */
@@ -100,6 +101,20 @@ void fec_enc_set_seqid(struct fec_enc *e, uint32_t seqid)
 	assert(e->count == 0);
 	assert(seqid < e->paws && seqid % (e->ds + e->ps) == 0);
 	e->seqid = seqid;
+}
+
+void fec_enc_continue(struct fec_enc *e, const struct fec_enc *from)
+{
+	uint32_t n = e->ds + e->ps;
+	uint32_t set = from->seqid / n + (from->seqid % n != 0);
+
+	assert(e->count == 0);
+	e->seqid = set < e->paws / n ? set * n : 0;
+}
+
+void fec_enc_hold(struct fec_enc *e, bool on)
+{
+	e->hold = on;
 }
 
 static void advance(struct fec_enc *e, unsigned n)
@@ -176,7 +191,7 @@ static size_t emit_parity(struct fec_enc *e, struct batch *b, const void *path)
 	uint8_t *data[FEC_SHARDS_MAX], *parity[FEC_SHARDS_MAX];
 	size_t columns = rs_columns(e->longest);
 
-	if (e->incomplete || !add_parity_packets(e, b, path, parity))
+	if (e->incomplete || e->hold || !add_parity_packets(e, b, path, parity))
 		return 0;
 	for (unsigned i = 0; i < e->ds; i++)
 		data[i] = padded(e, i, columns);
@@ -234,7 +249,7 @@ void fec_enc_settle(struct fec_enc *e)
 {
 	if (e->settled == e->count)
 		return;
-	if (!e->incomplete && !grow_store(e))
+	if (e->hold || (!e->incomplete && !grow_store(e)))
 		e->incomplete = true;
 	for (; e->settled < e->count; e->settled++) {
 		const struct shard *s = &e->shards[e->settled];

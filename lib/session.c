@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "err.h"
-#include "fec.h"
+#include "fec_pair.h"
 
 /* Segments handed to KCP between two looks at whether it could send them.  What
  * waits in KCP is past the fair order of the streams, so this is kept short. */
@@ -31,8 +31,7 @@ struct session_stream {
 struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
-	struct fec_enc *fec_enc; /* NULL: no FEC */
-	struct fec_dec *fec_dec; /* NULL until a shard came */
+	struct fec_pair fec;
 	struct codec_enc *enc;   /* NULL: not known yet (server), or none */
 	struct codec_dec *dec;
 	struct smux *smux;       /* NULL on a server until the client was heard */
@@ -160,12 +159,18 @@ static bool start_decoder(struct session *s, enum codec_kind kind)
 static uint8_t *reserve(void *user, size_t cap);
 static void output(void *user, uint8_t *buf, size_t len);
 
+/* A server may come to send FEC later; a client without it never will. */
+static size_t fec_overhead(const struct session_config *c)
+{
+	return c->client && (c->data_shards == 0 || c->parity_shards == 0) ? 0 : FEC_PAIR_OVERHEAD;
+}
+
 static bool start_kcp(struct session *s, uint64_t now_us)
 {
 	const struct session_config *c = &s->cfg;
 	struct kcp_config cfg = {
 		.conv = c->conv,
-		.mtu = (uint32_t)(c->packet_bytes_max - (s->fec_enc != NULL ? FEC_HEADER_DATA : 0)),
+		.mtu = (uint32_t)(c->packet_bytes_max - fec_overhead(c)),
 		.snd_wnd = c->snd_wnd,
 		.rcv_wnd = c->rcv_wnd,
 		.nodelay = c->nodelay,
@@ -198,12 +203,9 @@ struct session *session_new(const struct session_config *cfg, uint64_t now_us)
 	s->born_us = now_us;
 	s->codec_in = CODEC_UNKNOWN;
 	s->codec_out = CODEC_UNKNOWN;
-	if (cfg->data_shards > 0 && cfg->parity_shards > 0) {
-		s->fec_enc = fec_enc_new(cfg->data_shards, cfg->parity_shards,
-					 cfg->packet_bytes_max - FEC_HEADER_DATA);
-		if (s->fec_enc == NULL)
-			goto fail;
-	}
+	if (!fec_pair_init(&s->fec, cfg->client, cfg->data_shards, cfg->parity_shards,
+			   cfg->packet_bytes_max - FEC_PAIR_OVERHEAD))
+		goto fail;
 	if (!start_kcp(s, now_us))
 		goto fail;
 	if (cfg->client && (!start_smux(s, cfg->smux_version, now_us) ||
@@ -229,8 +231,7 @@ void session_free(struct session *s)
 	codec_enc_free(s->enc);
 	codec_dec_free(s->dec);
 	free(s->held);
-	fec_enc_free(s->fec_enc);
-	fec_dec_free(s->fec_dec);
+	fec_pair_dispose(&s->fec);
 	kcp_free(s->kcp);
 	free(s);
 }
@@ -279,22 +280,13 @@ static void input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsig
 		s->kcp_in_errors++;
 }
 
-/* A peer may send parity though we send none, so the decoder comes with the
- * first shard.  Our own numbers are only its first guess. */
 static void input_shard(struct session *s, uint64_t now_us, struct view pkt)
 {
 	struct view rebuilt;
 
-	if (s->fec_dec == NULL) {
-		s->fec_dec = fec_dec_new(s->cfg.data_shards, s->cfg.parity_shards,
-					 PACKET_MTU_MAX);
-		if (s->fec_dec == NULL)
-			return; /* plain data still flows */
-		fec_dec_doubt(s->fec_dec);
-	}
-	if (fec_dec_input(s->fec_dec, pkt) <= 0)
+	if (fec_pair_input(&s->fec, pkt) <= 0)
 		return;
-	while (fec_dec_next(s->fec_dec, &rebuilt))
+	while (fec_pair_next(&s->fec, &rebuilt))
 		input_kcp(s, now_us, rebuilt, KCP_INPUT_RECOVERED);
 }
 
@@ -307,6 +299,7 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PLAIN:
 		input_kcp(s, now_us, inner, 0);
+		fec_pair_input_plain(&s->fec, inner);
 		break;
 	case FEC_DATA:
 		input_kcp(s, now_us, inner, 0);
@@ -518,11 +511,6 @@ static bool pull_frames(struct session *s, uint64_t now_us)
 
 /* ---- packets out --------------------------------------------------------------------- */
 
-static size_t parity_count(const struct session *s)
-{
-	return s->fec_enc != NULL ? s->cfg.parity_shards : 0;
-}
-
 /* kcp.h's reserve: room for this packet and for the parity it may complete. */
 static uint8_t *reserve(void *user, size_t cap)
 {
@@ -531,7 +519,7 @@ static uint8_t *reserve(void *user, size_t cap)
 
 	(void)cap; /* a batch's packets hold any datagram */
 	if (s->out->count - s->out_start >= SESSION_FLUSH_PACKETS ||
-	    batch_room(s->out) < 1 + parity_count(s))
+	    batch_room(s->out) < 1 + fec_pair_parity_max(&s->fec))
 		return NULL;
 	pkt = batch_add(s->out);
 	if (pkt == NULL)
@@ -547,8 +535,7 @@ static void output(void *user, uint8_t *buf, size_t len)
 
 	assert(buf == s->out->v[index].data);
 	s->out->v[index].len = len;
-	if (s->fec_enc != NULL)
-		fec_enc_add(s->fec_enc, s->flush_us, s->out, index);
+	fec_pair_add(&s->fec, s->flush_us, s->out, index);
 }
 
 static void count_output(struct session *s)
@@ -575,8 +562,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 			break;
 		kcp_get_info(s->kcp, &info);
 	} while (!stopped && info.snd_queue_segs == 0 && kcp_send_room(s->kcp) > 0);
-	if (s->fec_enc != NULL)
-		fec_enc_settle(s->fec_enc);
+	fec_pair_settle(&s->fec);
 	count_output(s);
 	s->out = NULL;
 	return stopped;
@@ -624,10 +610,7 @@ bool session_trim(struct session *s)
 		return false;
 	s->trims++;
 	kcp_trim(s->kcp);
-	if (s->fec_enc != NULL)
-		fec_enc_trim(s->fec_enc);
-	if (s->fec_dec != NULL)
-		fec_dec_trim(s->fec_dec);
+	fec_pair_trim(&s->fec);
 	if (s->enc != NULL)
 		codec_enc_trim(s->enc);
 	if (s->dec != NULL)
@@ -653,16 +636,6 @@ int session_peer_version(const struct session *s)
 bool session_drained(const struct session *s)
 {
 	return kcp_waiting(s->kcp) == 0 && (s->smux == NULL || !smux_has_output(s->smux));
-}
-
-uint64_t session_sent_bytes(const struct session *s)
-{
-	return s->bytes_sent;
-}
-
-uint64_t session_acked_bytes(const struct session *s)
-{
-	return kcp_stats(s->kcp)->acked_bytes;
 }
 
 uint64_t session_sent_bytes(const struct session *s)
@@ -855,11 +828,6 @@ bool session_was_reset(const struct session_stream *st)
 	return smux_was_reset(st->smux);
 }
 
-bool session_was_reset(const struct session_stream *st)
-{
-	return smux_was_reset(st->smux);
-}
-
 void session_release(struct session_stream *st, bool discard)
 {
 	struct smux_stream *smux = st->smux;
@@ -896,9 +864,9 @@ static void count_fec(const struct session *s, struct counters *c)
 	const struct fec_dec_stats *f;
 
 	c->fec_errs = s->fec_errors;
-	if (s->fec_dec == NULL)
+	if (s->fec.dec == NULL)
 		return;
-	f = fec_dec_stats(s->fec_dec);
+	f = fec_dec_stats(s->fec.dec);
 	c->fec_full_shards = f->full_sets;
 	c->fec_parity_shards = f->parity_shards;
 	c->fec_errs += f->errors;
@@ -956,15 +924,10 @@ void session_get_info(const struct session *s, struct session_info *info)
 		info->codec_bytes += codec_enc_memory(s->enc);
 	if (s->dec != NULL)
 		info->codec_bytes += codec_dec_memory(s->dec);
-	if (s->fec_enc != NULL) {
-		info->ds_out = s->cfg.data_shards;
-		info->ps_out = s->cfg.parity_shards;
-		info->fec_bytes += fec_enc_memory(s->fec_enc);
-	}
-	if (s->fec_dec != NULL) {
-		fec_dec_params(s->fec_dec, &info->ds_in, &info->ps_in);
-		info->fec_bytes += fec_dec_memory(s->fec_dec);
-	}
+	fec_pair_sending(&s->fec, &info->ds_out, &info->ps_out);
+	if (s->fec.dec != NULL)
+		fec_dec_params(s->fec.dec, &info->ds_in, &info->ps_in);
+	info->fec_bytes = fec_pair_memory(&s->fec);
 	info->memory_bytes = sizeof(*s) + info->kcp_bytes + info->fec_bytes + info->codec_bytes +
 			     s->held_len;
 }
@@ -974,8 +937,8 @@ void session_verify(const struct session *s)
 	kcp_verify(s->kcp);
 	if (s->smux != NULL)
 		smux_verify(s->smux);
-	if (s->fec_dec != NULL)
-		fec_dec_verify(s->fec_dec);
+	if (s->fec.dec != NULL)
+		fec_dec_verify(s->fec.dec);
 	assert(s->held == NULL || s->held_off < s->held_len);
 	for (const struct session_stream *st = s->streams; st != NULL; st = st->next) {
 		assert(st->session == s);

@@ -56,7 +56,7 @@ struct session_config {
 	bool nc, ack_nodelay;
 	uint64_t rate_limit;
 
-	unsigned data_shards, parity_shards; /* of what we send; 0, 0: no FEC */
+	unsigned data_shards, parity_shards; /* client: of what we send, 0, 0: no FEC; server: a guess */
 	enum codec_kind compression;         /* client only */
 	int smux_version;                    /* client only */
 
@@ -131,9 +131,6 @@ bool session_drained(const struct session *s);
 /* Bytes of the stream of streams that were sent so far, and of them those that arrived. */
 uint64_t session_sent_bytes(const struct session *s);
 uint64_t session_acked_bytes(const struct session *s);
-/* Bytes of the stream of streams that were sent so far, and of them those that arrived. */
-uint64_t session_sent_bytes(const struct session *s);
-uint64_t session_acked_bytes(const struct session *s);
 /* No further stream can be opened: ended, or stream ids exhausted. */
 bool session_exhausted(const struct session *s);
 
@@ -169,7 +166,6 @@ size_t session_unread(const struct session_stream *st);
 bool session_eof(const struct session_stream *st);
 bool session_peer_finished(const struct session_stream *st);
 bool session_was_reset(const struct session_stream *st);
-bool session_was_reset(const struct session_stream *st);
 void session_release(struct session_stream *st, bool discard);
 
 /* ---- looking ----------------------------------------------------------------- */
@@ -183,7 +179,8 @@ struct session_info {
 	uint64_t queued_bytes; /* handed to KCP and not acknowledged yet */
 	enum codec_kind codec_in, codec_out;
 	int smux_version;
-	unsigned ds_in, ps_in, ds_out, ps_out;
+	unsigned ds_in, ps_in;   /* what the peer is believed to send */
+	unsigned ds_out, ps_out; /* what we send; 0, 0: no parity (yet), see fec_pair.h */
 	size_t kcp_bytes, fec_bytes, codec_bytes; /* memory held */
 	size_t memory_bytes; /* of this session in all, fifos and streams apart */
 };
