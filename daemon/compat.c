@@ -29,6 +29,16 @@ bool compat_is_role(const char *word, enum conf_role *role)
 
 /* ---- help -------------------------------------------------------------------- */
 
+/* A key of [daemon] that a tunnel has as well: here it is the tunnel's. */
+static bool is_repeated(size_t i)
+{
+	for (size_t j = i + 1; j < conf_key_count(); j++) {
+		if (strcmp(conf_key_name(i), conf_key_name(j)) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void print_keys(enum conf_role role)
 {
 	struct conf_key_info info;
@@ -38,7 +48,8 @@ static void print_keys(enum conf_role role)
 		const char *dflt = conf_key_default(i, role);
 
 		conf_key_describe(i, &info, buf, sizeof(buf));
-		if (strcmp(info.roles, role_names[role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT]) == 0)
+		if (is_repeated(i) || strcmp(info.roles, role_names[role == ROLE_CLIENT ? ROLE_SERVER :
+						   ROLE_CLIENT]) == 0)
 			continue;
 		printf("  -%-12s %s%s%s\n      %s\n", info.name, info.type, dflt[0] ? ", default " : "",
 		       dflt, info.help);

@@ -1,0 +1,143 @@
+/* config_manual.c - what the manual says of each key beyond the table of keys. */
+#include "config_manual.h"
+
+#define SNMPLOG_LAYOUT \
+	"The last part of the path is a time layout of Go, which shows how the moment Mon Jan 2 " \
+	"15:04:05 2006 would be written: `snmp-20060102.log` makes a file a day. "
+
+const struct conf_manual conf_manuals[KEY_COUNT] = {
+	[KEY_LOGLEVEL] = { NULL, NULL,
+		"error is what needs a human, warn what does not work, info the life of tunnels, "
+		"sessions and streams, debug more. " },
+	[KEY_CONTROL] = { NULL,
+		"Root and the group kcptun may ask; only root and the daemon's own user may change "
+		"anything. ",
+		"`none` turns it off. A second instance, kcptund@NAME, has "
+		"/run/kcptun/NAME.sock. " },
+	[KEY_METRICS] = { NULL,
+		"There is no password: anyone who can reach the address can read the numbers. ",
+		NULL },
+	[KEY_DAEMON_SNMPLOG] = { NULL,
+		SNMPLOG_LAYOUT "A relative path starts at the working folder, under systemd at "
+		"/var/log/kcptun. ",
+		"The first line names kcptun's counters; each further one begins with the Unix "
+		"time and tells what was counted since the one before, of gauges the present "
+		"value. What cannot be written is told once a minute, and comes with the next "
+		"line. " },
+	[KEY_DAEMON_SNMPPERIOD] = { NULL, NULL, NULL },
+
+	[KEY_LOCALADDR] = { "127.0.0.1:12948", NULL,
+		"What has a slash in it is the path of a Unix socket. A stale socket there is "
+		"replaced, one that is in use is not. " },
+	[KEY_REMOTEADDR] = { "vps.example.net:29900-29999", NULL,
+		"A name is resolved anew for each session, and all its addresses are tried. With a "
+		"range, sessions are spread over its ports; the server must listen on all of "
+		"them. " },
+	[KEY_LISTEN] = { ":29900-29999", NULL,
+		"`:29900` is every local address, IPv4 and IPv6. Replies leave from the address "
+		"and port that were asked. " },
+	[KEY_TARGET] = { "127.0.0.1:8388", NULL,
+		"A name is resolved anew for each stream. While the target cannot be reached, "
+		"streams are closed at once. " },
+
+	[KEY_KEY] = { NULL,
+		"There is none built in. Make one with: `kcptunctl genkey`. ",
+		"Of key and keyfile, the one given closer to the tunnel holds. The key is never "
+		"shown, by the log, by kcptunctl or by `kcptund -t`. " },
+	[KEY_KEYFILE] = { NULL,
+		"As a credential, in `systemctl edit kcptund`: "
+		"`LoadCredential=home.key:/etc/kcptun/home.key`. ",
+		"It should be readable for its owner alone; kcptund warns of others. A reload reads "
+		"it again. " },
+	[KEY_CRYPT] = { NULL, NULL, /* the names are from the table of ciphers */
+		"kcptun of 2021 takes aes, without a word, for names that it does not know, such as "
+		"null and aes-128-gcm. " },
+	[KEY_QPP] = { NULL, NULL,
+		"This is kcptun's quantum permutation pad, of its 2026 line. It adds no strength "
+		"that could be relied upon to a good cipher, and costs time. " },
+	[KEY_QPP_COUNT] = { NULL, NULL, NULL },
+
+	[KEY_MODE] = { NULL, NULL,
+		"The modes stand for (`nodelay`, `interval`, `resend`, `nc`): normal (0, 40, 2, 1), "
+		"fast (0, 30, 2, 1), fast2 (1, 20, 2, 1), fast3 (1, 10, 2, 1). A later one answers "
+		"and resends sooner, and sends more packets for the same data. " },
+	[KEY_NODELAY] = { NULL, NULL,
+		"With 0 a packet is sent again no sooner than after 100 ms, otherwise after 30 ms "
+		"and with less patience each further time. " },
+	[KEY_INTERVAL] = { NULL, NULL, NULL },
+	[KEY_RESEND] = { NULL, NULL, NULL },
+	[KEY_NC] = { NULL, NULL,
+		"All modes but manual have 1: they send as fast as the windows allow, whatever "
+		"else goes over the line. " },
+	[KEY_SNDWND] = { NULL, NULL,
+		"It bounds the speed: packets in flight times `mtu` per round trip. So 1024 "
+		"are good for 100 Mbit/s over 100 ms. The peer's `rcvwnd` is the other bound. " },
+	[KEY_RCVWND] = { NULL, NULL, "It bounds what the peer can send, as `sndwnd` does there. " },
+	[KEY_MTU] = { NULL, NULL,
+		"With cipher and error correction, but without the headers of UDP and IP (28 bytes, "
+		"48 with IPv6). Make it smaller when only small transfers get through. " },
+	[KEY_RATELIMIT] = { NULL, NULL, "What is resent counts, parity does not. " },
+	[KEY_ACKNODELAY] = { NULL, NULL,
+		"Otherwise acknowledgements wait for each other for up to the interval of the "
+		"mode. It takes more packets. " },
+
+	[KEY_DATASHARD] = { NULL, NULL,
+		"After so many packets, `parityshard` more are sent. Together they are 255 at "
+		"most; when one of them is 0, there is no error correction. The two ends need not "
+		"have the same numbers: a receiver finds out what the sender has. " },
+	[KEY_PARITYSHARD] = { NULL, NULL,
+		"The share of parity is that of the bandwidth it takes: 10 and 3 add 30 percent. " },
+
+	[KEY_COMPRESSION] = { NULL, NULL,
+		"`snappy` is kcptun's. `none` suits data that does not shrink, such as what is "
+		"encrypted already. A kcptun server must have the same. " },
+	[KEY_NOCOMP] = { NULL, NULL,
+		"kcptun's name for it. Of this and compression, the one given closer to the tunnel "
+		"holds. " },
+	[KEY_SMUXVER] = { NULL, NULL,
+		"1 for a kcptun-server of 2021 that was started without `--smuxver 2`. With 2 each "
+		"stream has a window of its own, so that a slow one does not stop the others. " },
+	[KEY_SMUXBUF] = { NULL, NULL, NULL },
+	[KEY_FRAMESIZE] = { NULL, NULL,
+		"Smaller pieces of many streams take turns sooner, at the price of 8 bytes each. " },
+	[KEY_STREAMBUF] = { NULL, NULL,
+		"It bounds the speed of one stream: so many bytes per round trip. " },
+	[KEY_MAXSTREAMS] = { NULL, NULL,
+		"A client accepts no connection that no session has room for. " },
+	[KEY_KEEPALIVE] = { NULL, NULL,
+		"A session from which nothing is heard for 30 s is given up. A shorter keepalive "
+		"also holds the mappings of address translators open. " },
+	[KEY_CLOSEWAIT] = { NULL, NULL,
+		"A stream that is closed in one direction goes on in the other as long as data "
+		"comes. With 0 both directions end together, as in kcptun of 2021. " },
+
+	[KEY_CONN] = { NULL, NULL,
+		"Streams are spread over them. Several help where the network limits each flow of "
+		"UDP. " },
+	[KEY_AUTOEXPIRE] = { NULL, NULL,
+		"For networks that treat long flows worse than new ones. The old session goes on "
+		"until its streams have ended, or until `scavengettl`. " },
+	[KEY_SCAVENGETTL] = { NULL, NULL, NULL },
+	[KEY_MAXSESSIONS] = { NULL, NULL, NULL },
+
+	[KEY_DSCP] = { NULL, NULL, "46 asks for expedited forwarding, where the network cares. " },
+	[KEY_SOCKBUF] = { NULL, NULL,
+		"When the kernel grants less, the log says which sysctl to set. " },
+	[KEY_QUIET] = { NULL, NULL, NULL },
+	[KEY_SNMPLOG] = { NULL,
+		SNMPLOG_LAYOUT "Two tunnels cannot write to one file. ",
+		"Lines, paths and troubles are those of `snmplog` in `[daemon]`. " },
+	[KEY_SNMPPERIOD] = { NULL, NULL, NULL },
+};
+
+const struct conf_group conf_groups[] = {
+	{ KEY_LOGLEVEL, "The daemon as a whole" },
+	{ KEY_LOCALADDR, "Addresses" },
+	{ KEY_KEY, "What both ends must agree upon" },
+	{ KEY_MODE, "How eagerly data is sent" },
+	{ KEY_DATASHARD, "Forward error correction" },
+	{ KEY_COMPRESSION, "Streams" },
+	{ KEY_CONN, "Sessions" },
+	{ KEY_DSCP, "Sockets, log and counters" },
+};
+const size_t conf_group_count = ARRAY_LEN(conf_groups);

@@ -1,0 +1,47 @@
+# completions.bash - run by completions.sh: what bash offers for a line.
+
+source "$KT_SOURCE/conf/completions/kcptund.bash"
+source "$KT_SOURCE/conf/completions/kcptunctl.bash"
+
+status=0
+
+# What stands for a fault of the test itself.
+compopt() { :; }
+
+# expect WANTED WORD...: the last word is the one that is being completed.
+expect() {
+	local wanted=$1 function
+	shift
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	COMPREPLY=()
+	function=$(complete -p "$1" | sed 's/.*-F \([^ ]*\) .*/\1/')
+	"$function" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+	if [[ "${COMPREPLY[*]}" != $wanted ]]; then
+		echo "$*: '${COMPREPLY[*]}' is not '$wanted'"
+		status=1
+	fi
+}
+
+expect "status stats streams" kcptunctl st
+expect "genkey" kcptunctl gen
+expect "--json" kcptunctl --j
+expect "home office" kcptunctl -s lab stats ""
+expect "office" kcptunctl --json -s lab sessions o
+expect "" kcptunctl stats ""
+expect "home/1 home/22" kcptunctl -s lab close home
+expect "warn" kcptunctl loglevel w
+expect "" kcptunctl genkey ""
+touch "$KT_FOLDER/client.json" "$KT_FOLDER/client.txt"
+expect "$KT_FOLDER/client.json" kcptunctl import "$KT_FOLDER/cl"
+
+expect "client server" kcptund ""
+expect "--config --control" kcptund --con
+expect "$KT_FOLDER/client.txt" kcptund -c "$KT_FOLDER/client.t"
+expect "-metrics -mode -mtu -maxstreams" kcptund client -m
+expect "-remoteaddr*" kcptund client -re
+expect "" kcptund server -remote
+expect "-snmplog -snmpperiod" kcptund server --snmp
+expect "fast fast2 fast3" kcptund client -mode fa
+expect "aes-128 aes-192 aes-128-gcm aes-256-gcm" kcptund server --crypt aes-
+exit "$status"

@@ -1,0 +1,54 @@
+# completions.zsh - run by completions.sh: what zsh offers for a line.
+
+# A shell for people, in a terminal of its own.
+zmodload zsh/zpty
+zpty shell "HOME=$KT_FOLDER TERM=dumb COLUMNS=200 LINES=60 zsh -f -i"
+zpty -w shell "PS1= RPS1= PS2="
+zpty -w shell "fpath=($KT_SOURCE/conf/completions \$fpath)"
+zpty -w shell "autoload -Uz compinit && compinit -u -D && unsetopt list_beep && LISTMAX=0"
+zpty -w shell "zstyle ':completion:*' list-colors ''"
+zpty -w shell "bindkey '^I' list-choices; print rea''dy \$_comps[kcptund] \$_comps[kcptunctl]"
+
+integer faults=0
+
+# Read until there is `$1` in it or nothing comes for 10 seconds.
+wait_for() {
+	local part
+	integer rounds
+
+	seen=
+	for (( rounds = 0; rounds < 200; rounds++ )); do
+		while zpty -r -t shell part; do
+			seen+=$part
+		done
+		[[ $seen != *$~1* ]] || return 0
+		sleep 0.05
+	done
+	print -r -- "no '$1' in: $seen"
+	(( faults++ ))
+	return 1
+}
+
+# expect LINE WORD...: all of these words are offered for the line.
+expect() {
+	local line=$1 word
+	shift
+	zpty -w -n shell "$line"$'\t'
+	for word; do
+		wait_for "*$word*" || print -r -- "for: $line"
+	done
+	zpty -w -n shell $'\x15'
+	zpty -w shell "print do''ne"
+	wait_for '*done*'
+}
+
+wait_for '*ready _kcptund _kcptunctl*'
+expect "kcptunctl st" streams
+expect "kcptunctl -s lab stats " office
+expect "kcptunctl loglevel " warn
+expect "kcptund client -mt" mtu
+expect "kcptund client -mode f" fast3
+expect "kcptund server -crypt aes-" aes-256-gcm
+expect "kcptund --con" control
+zpty -d shell
+exit $(( faults > 0 ))
