@@ -242,14 +242,17 @@ bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *do
 	for (; k != NULL && m->family < k->count; m->family++, m->row = 0) {
 		const struct metric *metric = &k->metrics[m->family];
 
+		if (lines == 0)
+			return false;
 		if (m->row == 0 && metric->help != NULL)
 			add_family(out, metric->family, metric->kind == COUNTER ? "counter" : "gauge",
 				   metric->help);
-		for (; m->row < json_array_size(rows); m->row++) {
-			if (lines-- == 0)
-				return false;
+		for (; m->row < json_array_size(rows) && lines > 0; m->row++) {
 			add_point(out, k, metric, json_array_get(rows, m->row));
+			lines--;
 		}
+		if (m->row < json_array_size(rows))
+			return false;
 	}
 	text_str(out, "# EOF\n");
 	return true;

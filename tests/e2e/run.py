@@ -13,9 +13,12 @@ from suite import suite
 import address_cases  # noqa: F401
 import compat_cases  # noqa: F401
 import config_cases  # noqa: F401
+import control_cases  # noqa: F401
 import half_close_cases  # noqa: F401
+import kcptunctl_cases  # noqa: F401
 import life_cases  # noqa: F401
 import limit_cases  # noqa: F401
+import metrics_cases  # noqa: F401
 import reload_cases  # noqa: F401
 import transfer_cases  # noqa: F401
 import word_cases  # noqa: F401
