@@ -206,7 +206,11 @@ class Machine:
         self.name = NAME + str(os.getpid())
         self.root = os.path.join(self.folder, self.name)
         site, own_release = mirror()
-        linked = libraries([os.path.join(build, p) for p in ("kcptund", "kcptunctl")])
+        programs = [os.path.join(build, p) for p in ("kcptund", "kcptunctl")]
+        for program in programs:
+            if not os.path.exists(program):
+                raise Failure(f"{program} is not built")
+        linked = libraries(programs)
         foreign = release not in (None, own_release)
         base = base_tree(self.folder, site, release or own_release,
                          [*PACKAGES, *([] if foreign else packages_of(linked))])

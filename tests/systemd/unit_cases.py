@@ -12,6 +12,7 @@ import ports  # noqa: E402
 from cases import Failure, Suite, check, wait_until  # noqa: E402
 
 EXPOSURE_MAX = 1.5
+IDLE_WAKEUPS_MAX = 20  # in 20 s, of two ends in one process
 UNIT, SECOND = "kcptund.service", "kcptund@second.service"
 INI = "/etc/kcptun.ini"
 
@@ -211,6 +212,23 @@ def traffic(m):
     held.close()
 
 
+@case("an_idle_daemon_wakes_up_for_keepalives_and_the_watchdog_only", 60)
+def idle(m):
+    started(m)
+    wait_until(lambda: "2 sessions" in m.show(UNIT, "StatusText"), 15, "a status with both sessions")
+    pid = pid_of(m)
+    time.sleep(11)  # memory has been given back by then
+
+    def wakeups():
+        return int(status_field(m, pid, "voluntary_ctxt_switches"))
+    before = wakeups()
+    time.sleep(20)
+    # Each end sends a keepalive every 10 s, hears one and acknowledges, and looks once whether
+    # memory can be spared; the watchdog is fed every 15 s.
+    count = wakeups() - before
+    check(count <= IDLE_WAKEUPS_MAX, f"{count} wake-ups in 20 s")
+
+
 @case("a_port_below_1024_can_be_bound_and_a_unix_socket_reached")
 def low_port(m):
     start_echo(m, "UNIX-LISTEN:/run/test-echo.sock,mode=666,fork")
@@ -334,10 +352,12 @@ def reload_broken(m):
     wait_until(lambda: [p for p, t in m.journal(UNIT, mark) if re.search(r"kcptun\.ini:\d+: .*mtu", t) and p == 3],
                5, "the fault is in the journal, as an error")
     check(m.show(UNIT, "ActiveState") == "active" and pid_of(m) == pid, "it did not go on")
+    check("reload was refused" in m.show(UNIT, "StatusText"), f"status {m.show(UNIT, 'StatusText')!r}")
     check(echoes(held, b"after"), "a stream was lost")
     m.write(INI, tunnel("home"))
     m.run("systemctl", "reload", UNIT)
     check(echoes(held, b"later"), "a stream was lost")
+    check("refused" not in m.show(UNIT, "StatusText"), f"status {m.show(UNIT, 'StatusText')!r}")
 
 
 @case("a_reload_by_a_bare_signal_works")
