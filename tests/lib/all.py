@@ -87,7 +87,7 @@ def build(directory):
 
 def _build(directory):
     compiler, options = BUILDS[directory]
-    setup = ["meson", "setup", directory, "-Dwerror=true", *options]
+    setup = ["meson", "setup", directory, "-Dwerror=true", "-Dprefix=/usr", *options]
     if os.path.exists(os.path.join(TOP, directory, "build.ninja")):
         setup.insert(2, "--reconfigure")
     else:
