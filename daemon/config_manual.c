@@ -84,7 +84,9 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_DATASHARD] = { NULL, NULL,
 		"After so many packets, `parityshard` more are sent. Together they are 255 at "
 		"most; when one of them is 0, there is no error correction. The two ends need not "
-		"have the same numbers: a receiver finds out what the sender has. " },
+		"have the same numbers: a receiver finds out what the sender has, a kcptund server "
+		"answers with those of each client, and a client goes over to those of a kcptun "
+		"server. " },
 	[KEY_PARITYSHARD] = { NULL, NULL,
 		"The share of parity is that of the bandwidth it takes: 10 and 3 add 30 percent. " },
 
