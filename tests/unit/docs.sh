@@ -1,10 +1,12 @@
 #!/bin/sh
-# docs.sh - what tells of the keys says what the table of keys says.
+# docs.sh - the documentation says what the table of keys says, and tells of all commands and options.
 #
-#     docs.sh KCPTUN-DOC    KT_SOURCE is the top of the sources
+#     docs.sh KCPTUN-DOC KCPTUND KCPTUNCTL    KT_SOURCE is the top of the sources
 set -eu
 
 doc=$1
+kcptund=$2
+kcptunctl=$3
 status=0
 
 # Compare a file with what the table makes of it; $2... prints that.
@@ -22,4 +24,39 @@ same conf/kcptun.ini "$doc" ini
 if [ -f "$KT_SOURCE/README.md" ]; then
 	same README.md "$doc" readme "$KT_SOURCE/README.md"
 fi
+
+# A page has an item for each of the words on stdin, led by a macro.
+tells() {
+	page=$1
+	macro=$2
+	count=0
+	while read -r word; do
+		count=$((count + 1))
+		# Fl takes the first dash off, and one more is written as \-
+		written=$(printf %s "$word" | sed 's/^-/\\\\-/')
+		if ! grep -q "^\.It.* $macro \(.* \)*$written\( \|$\)" "$KT_SOURCE/man/$page"; then
+			echo "$page says nothing of $word" >&2
+			status=1
+		fi
+	done
+	[ "$count" -gt 2 ] || { echo "no words to look for in $page" >&2; status=1; }
+}
+
+commands() {
+	"$kcptunctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+# "--config" -> "-config"
+options() {
+	"$1" --help | sed '/^Keys:/,$d' | grep -o -- '--[a-z]*' | sed 's/^-//'
+}
+
+words=$(mktemp)
+trap 'rm -f "$words"' EXIT
+commands >"$words"
+tells kcptunctl.1 Cm <"$words"
+options "$kcptunctl" >"$words"
+tells kcptunctl.1 Fl <"$words"
+options "$kcptund" >"$words"
+tells kcptund.8 Fl <"$words"
 exit "$status"
