@@ -38,5 +38,6 @@ int ctl_parse_options(int argc, char **argv);
 int ctl_genkey(int argc, char **argv);
 int ctl_import(int argc, char **argv);
 int ctl_ask(int argc, char **argv); /* one of the daemon's commands, as it is named */
+int ctl_top(int argc, char **argv);
 
 #endif

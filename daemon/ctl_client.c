@@ -33,7 +33,7 @@ void ctl_client_init(struct ctl_client *c)
 	*c = (struct ctl_client){ .fd = -1 };
 }
 
-static void disconnect(struct ctl_client *c)
+void ctl_client_disconnect(struct ctl_client *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
@@ -42,7 +42,7 @@ static void disconnect(struct ctl_client *c)
 
 void ctl_client_close(struct ctl_client *c)
 {
-	disconnect(c);
+	ctl_client_disconnect(c);
 	text_dispose(&c->answer);
 }
 
@@ -67,7 +67,7 @@ bool ctl_client_connect(struct ctl_client *c, const char *path)
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	struct timeval limit = { .tv_sec = CTL_ANSWER_S };
 
-	disconnect(c);
+	ctl_client_disconnect(c);
 	if (strlen(path) >= sizeof(un.sun_path))
 		return wrong(c, "%s: the path is too long for a socket", path);
 	strcpy(un.sun_path, path);
@@ -79,13 +79,13 @@ bool ctl_client_connect(struct ctl_client *c, const char *path)
 	if (connect(c->fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
 		return true;
 	unreachable(c, path, errno);
-	disconnect(c);
+	ctl_client_disconnect(c);
 	return false;
 }
 
 static bool lost(struct ctl_client *c, int err)
 {
-	disconnect(c);
+	ctl_client_disconnect(c);
 	if (err == EAGAIN || err == EWOULDBLOCK)
 		return wrong(c, "kcptund did not answer within %d s", CTL_ANSWER_S);
 	return wrong(c, "kcptund closed the connection%s%s", err != 0 ? ": " : "",
@@ -107,28 +107,50 @@ static bool send_all(struct ctl_client *c, const char *bytes, size_t n)
 	return true;
 }
 
-bool ctl_client_ask(struct ctl_client *c, const char *command)
+bool ctl_client_send(struct ctl_client *c, const char *command)
+{
+	text_clear(&c->answer);
+	return send_all(c, command, strlen(command)) && send_all(c, "\n", 1);
+}
+
+static enum ctl_received receive(struct ctl_client *c, int flags)
 {
 	char piece[65536];
+	ssize_t got = recv(c->fd, piece, sizeof(piece), flags);
 
-	if (!send_all(c, command, strlen(command)) || !send_all(c, "\n", 1))
-		return false;
-	text_clear(&c->answer);
-	for (;;) {
-		ssize_t got = recv(c->fd, piece, sizeof(piece), 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return lost(c, got < 0 ? errno : 0);
-		text_add(&c->answer, piece, (size_t)got);
-		if (c->answer.failed || c->answer.len > ANSWER_MAX)
-			return lost(c, ENOMEM);
-		if (piece[got - 1] == '\n')
-			break;
+	if (got < 0 && errno == EINTR)
+		return CTL_PART;
+	if (got < 0 && flags != 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return CTL_PART;
+	if (got <= 0) {
+		lost(c, got < 0 ? errno : 0);
+		return CTL_LOST;
 	}
+	text_add(&c->answer, piece, (size_t)got);
+	if (c->answer.failed || c->answer.len > ANSWER_MAX) {
+		lost(c, ENOMEM);
+		return CTL_LOST;
+	}
+	if (piece[got - 1] != '\n')
+		return CTL_PART;
 	c->answer.p[--c->answer.len] = '\0';
-	return true;
+	return CTL_WHOLE;
+}
+
+enum ctl_received ctl_client_receive(struct ctl_client *c)
+{
+	return receive(c, MSG_DONTWAIT);
+}
+
+bool ctl_client_ask(struct ctl_client *c, const char *command)
+{
+	enum ctl_received r = CTL_PART;
+
+	if (!ctl_client_send(c, command))
+		return false;
+	while (r == CTL_PART)
+		r = receive(c, 0);
+	return r == CTL_WHOLE;
 }
 
 json_t *ctl_client_json(const struct ctl_client *c)

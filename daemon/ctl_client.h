@@ -22,6 +22,12 @@ bool ctl_client_connect(struct ctl_client *c, const char *path);
 /* Send one command and wait for its answer, in c->answer as it came.  False: the connection is lost
  * (and closed), c->why says so. */
 bool ctl_client_ask(struct ctl_client *c, const char *command);
+/* The same in parts, for those who have other things to wait for, too: send, then receive
+ * whenever the descriptor is readable, until the answer is whole. */
+enum ctl_received { CTL_PART, CTL_WHOLE, CTL_LOST };
+bool ctl_client_send(struct ctl_client *c, const char *command);
+enum ctl_received ctl_client_receive(struct ctl_client *c); /* does not wait */
+void ctl_client_disconnect(struct ctl_client *c);
 /* The answer as JSON, the caller's; NULL when it is none. */
 json_t *ctl_client_json(const struct ctl_client *c);
 

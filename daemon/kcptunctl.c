@@ -17,6 +17,7 @@ static const struct ctl_command commands[] = {
 	{ "sessions", "[TUNNEL]", "sessions with their peers, round trips, windows, losses", ctl_ask },
 	{ "streams", "[TUNNEL]", "the streams of the sessions", ctl_ask },
 	{ "config", "[TUNNEL]", "the values in use and where each is from", ctl_ask },
+	{ "top", "", "tunnels and sessions as they change, on the whole screen", ctl_top },
 	{ "reload", "", "have the daemon read its configuration again", ctl_ask },
 	{ "reset", "[TUNNEL]", "set counters to zero", ctl_ask },
 	{ "loglevel", "LEVEL", "log error, warn, info or debug messages", ctl_ask },

@@ -1,0 +1,307 @@
+/* ctl_top_draw.c - the page of the live view. */
+#include "ctl_top_draw.h"
+
+#include <langinfo.h>
+#include <math.h>
+#include <curses.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl_format.h"
+#include "wire.h"
+
+enum { PAIR_GOOD = 1, PAIR_WARN, PAIR_BAD, PAIR_GRAPH };
+
+enum {
+	GRAPH_ROWS = 5,
+	GRAPHS = 3,
+	GRAPHS_FROM_LINES = 16, /* a smaller screen shows no graphs */
+};
+
+void top_draw_init(struct top_page *p)
+{
+	p->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	if (!p->colour || !has_colors()) {
+		p->colour = false;
+		return;
+	}
+	start_color();
+	use_default_colors();
+	init_pair(PAIR_GOOD, COLOR_GREEN, -1);
+	init_pair(PAIR_WARN, COLOR_YELLOW, -1);
+	init_pair(PAIR_BAD, COLOR_RED, -1);
+	init_pair(PAIR_GRAPH, COLOR_CYAN, -1);
+}
+
+static chtype pair(const struct top_page *p, short n)
+{
+	return p->colour ? COLOR_PAIR(n) : 0;
+}
+
+/* Text in a field, cut at its width and at the edge of the screen; half a number is none. */
+static void put(int y, int x, int width, bool right, const char *text)
+{
+	int room = COLS - x;
+
+	if (y < 0 || y >= LINES || room <= 0 || (right && room < width))
+		return;
+	if (width > room)
+		width = room;
+	mvprintw(y, x, right ? "%*.*s" : "%-*.*s", width, width, text);
+}
+
+/* ---- head ------------------------------------------------------------------------- */
+
+static void draw_head(const struct top_page *p, const struct top_model *m)
+{
+	double in = 0, out = 0, streams = 0;
+	char line[512];
+	ctl_text a, b, c;
+
+	for (size_t i = 0; i < m->tunnel_count; i++) {
+		double i_now = series_get(&m->tunnels[i].in, 0);
+		double o_now = series_get(&m->tunnels[i].out, 0);
+
+		in += isfinite(i_now) ? i_now : 0;
+		out += isfinite(o_now) ? o_now : 0;
+		streams += m->tunnels[i].streams;
+	}
+	snprintf(line, sizeof(line),
+		 "kcptund %s  up %s  tunnels %zu  sessions %zu  streams %.0f  in %s  out %s  every %gs",
+		 m->version, ctl_age(a, m->uptime_s), m->tunnel_count, m->session_count, streams,
+		 ctl_rate(b, in), ctl_rate(c, out), p->interval_s);
+	attron(A_REVERSE);
+	put(0, 0, COLS, false, line);
+	attroff(A_REVERSE);
+	if (p->trouble != NULL) {
+		attron(pair(p, PAIR_BAD) | A_BOLD);
+		put(1, 0, COLS, false, p->trouble);
+		attroff(pair(p, PAIR_BAD) | A_BOLD);
+	} else if (p->paused) {
+		put(1, 0, COLS, false, "paused; p goes on");
+	}
+}
+
+static void draw_foot(void)
+{
+	attron(A_REVERSE);
+	put(LINES - 1, 0, COLS, false,
+	    "q quit  up/down tunnel  t its sessions only  s/S sort  r reverse  "
+	    "PgUp/PgDn scroll  +/- interval  p pause");
+	attroff(A_REVERSE);
+}
+
+/* ---- tunnels ---------------------------------------------------------------------- */
+
+static void draw_tunnel(const struct top_page *p, const struct top_tunnel *t, int y, bool selected)
+{
+	double rtt = series_get(&t->rtt_ms, 0), loss = series_get(&t->loss, 0);
+	char number[24];
+	ctl_text a;
+
+	put(y, 0, 2, false, selected ? "> " : "  ");
+	attron(selected ? A_BOLD : A_NORMAL);
+	put(y, 2, 18, false, t->name);
+	attroff(A_BOLD);
+	put(y, 21, 7, false, t->role);
+	snprintf(number, sizeof(number), "%.0f", t->sessions);
+	put(y, 28, 8, true, number);
+	snprintf(number, sizeof(number), "%.0f", t->streams);
+	put(y, 37, 8, true, number);
+	put(y, 46, 12, true, ctl_rate(a, series_get(&t->in, 0)));
+	put(y, 59, 12, true, ctl_rate(a, series_get(&t->out, 0)));
+	put(y, 72, 9, true, ctl_ms(a, rtt));
+	attron(loss > 0.01 ? pair(p, PAIR_WARN) : A_NORMAL);
+	put(y, 82, 8, true, ctl_share(a, loss));
+	attroff(pair(p, PAIR_WARN));
+	for (int x = 92; x < COLS; x++)
+		put(y, x, 4, false,
+		    graph_cell(series_get(&t->both, (size_t)(COLS - 1 - x)),
+			       series_max(&t->both, (size_t)(COLS - 92)), 1, 0, p->utf8));
+}
+
+/* Lines used.  The selected one is always among those shown. */
+static int draw_tunnels(const struct top_page *p, const struct top_model *m, int y, int lines)
+{
+	size_t room = lines > 1 ? (size_t)lines - 1 : 0;
+	size_t first = m->selected >= room ? m->selected + 1 - room : 0;
+	int at = y + 1;
+
+	attron(A_BOLD);
+	put(y, 2, 18, false, "TUNNEL");
+	put(y, 21, 7, false, "ROLE");
+	put(y, 28, 8, true, "SESSIONS");
+	put(y, 37, 8, true, "STREAMS");
+	put(y, 46, 12, true, "IN");
+	put(y, 59, 12, true, "OUT");
+	put(y, 72, 9, true, "RTT");
+	put(y, 82, 8, true, "LOSS");
+	put(y, 92, 20, false, "THROUGHPUT");
+	attroff(A_BOLD);
+	for (size_t i = first; i < m->tunnel_count && i - first < room; i++)
+		draw_tunnel(p, &m->tunnels[i], at++, i == m->selected);
+	return at - y;
+}
+
+/* ---- graphs ----------------------------------------------------------------------- */
+
+static void draw_graph(const struct top_page *p, const struct series *s, const char *title, int y,
+		       int x, int width, double least)
+{
+	double max = series_max(s, (size_t)width);
+
+	put(y, x, width, false, title);
+	max = max > least ? max : least;
+	attron(pair(p, PAIR_GRAPH));
+	for (unsigned row = 0; row < GRAPH_ROWS; row++)
+		for (int i = 0; i < width && x + i < COLS; i++)
+			mvaddstr(y + 1 + (int)row, x + i,
+				 graph_cell(series_get(s, (size_t)(width - 1 - i)), max, GRAPH_ROWS, row,
+					    p->utf8));
+	attroff(pair(p, PAIR_GRAPH));
+}
+
+/* Throughput, round trip and loss of the selected tunnel. */
+static int draw_graphs(const struct top_page *p, const struct top_tunnel *t, int y)
+{
+	int width = (COLS - 2 * (GRAPHS - 1)) / GRAPHS;
+	size_t n = width > 0 ? (size_t)width : 0;
+	char title[160];
+	ctl_text a, b;
+
+	if (width < 12)
+		return 0;
+	snprintf(title, sizeof(title), "%s throughput %s, top %s", t->name,
+		 ctl_rate(a, series_get(&t->both, 0)), ctl_rate(b, series_max(&t->both, n)));
+	draw_graph(p, &t->both, title, y, 0, width, 1);
+	snprintf(title, sizeof(title), "round trip %s, top %s", ctl_ms(a, series_get(&t->rtt_ms, 0)),
+		 ctl_ms(b, series_max(&t->rtt_ms, n)));
+	draw_graph(p, &t->rtt_ms, title, y, width + 2, width, 1);
+	snprintf(title, sizeof(title), "loss %s, top %s", ctl_share(a, series_get(&t->loss, 0)),
+		 ctl_share(b, series_max(&t->loss, n)));
+	draw_graph(p, &t->loss, title, y, 2 * (width + 2), width, 0.01);
+	return GRAPH_ROWS + 2;
+}
+
+/* ---- sessions --------------------------------------------------------------------- */
+
+static const struct {
+	const char *head;
+	int width;
+	bool right;
+} columns[TOP_COLUMNS] = {
+	[TOP_SESSION] = { "SESSION", 16, false }, [TOP_PEER_TEXT] = { "PEER", 22, false },
+	[TOP_STATE_TEXT] = { "STATE", 10, false }, [TOP_STREAMS] = { "STREAMS", 7, true },
+	[TOP_RTT] = { "RTT", 8, true },		  [TOP_RTO] = { "RTO", 8, true },
+	[TOP_INFLIGHT] = { "INFLIGHT", 8, true }, [TOP_QUEUED] = { "QUEUED", 9, true },
+	[TOP_LOSS] = { "LOSS", 7, true },	  [TOP_IN] = { "IN", 11, true },
+	[TOP_OUT] = { "OUT", 11, true },	  [TOP_AGE] = { "AGE", 7, true },
+	[TOP_IDLE] = { "IDLE", 7, true },
+};
+
+static const char *session_text(const struct top_session *s, enum top_column c, ctl_text out)
+{
+	switch (c) {
+	case TOP_SESSION:
+		return s->id;
+	case TOP_PEER_TEXT:
+		return s->peer;
+	case TOP_STATE_TEXT:
+		return s->state;
+	case TOP_RTT:
+	case TOP_RTO:
+		return ctl_ms(out, s->v[c]);
+	case TOP_QUEUED:
+		return ctl_bytes(out, s->v[c]);
+	case TOP_LOSS:
+		return ctl_share(out, s->v[c]);
+	case TOP_IN:
+	case TOP_OUT:
+		return ctl_rate(out, s->v[c]);
+	case TOP_AGE:
+	case TOP_IDLE:
+		return ctl_age(out, s->v[c]);
+	default:
+		return ctl_count(out, s->v[c]);
+	}
+}
+
+static void draw_session_heads(const struct top_model *m, int y)
+{
+	int x = 0;
+
+	for (enum top_column c = 0; c < TOP_COLUMNS; c++) {
+		chtype look = A_BOLD | (c == m->sort ? A_UNDERLINE : 0);
+
+		attron(look);
+		put(y, x, columns[c].width, columns[c].right, columns[c].head);
+		attroff(look);
+		x += columns[c].width + 1;
+	}
+}
+
+static void draw_session(const struct top_page *p, const struct top_session *s, int y)
+{
+	bool good = strcmp(s->state, "open") == 0;
+	int x = 0;
+	ctl_text text;
+
+	for (enum top_column c = 0; c < TOP_COLUMNS; c++) {
+		chtype look = 0;
+
+		if (c == TOP_STATE_TEXT)
+			look = pair(p, good ? PAIR_GOOD : PAIR_WARN);
+		else if (c == TOP_LOSS && s->v[c] > 0.01)
+			look = pair(p, s->v[c] > 0.1 ? PAIR_BAD : PAIR_WARN);
+		attron(look);
+		put(y, x, columns[c].width, columns[c].right, session_text(s, c, text));
+		attroff(look);
+		x += columns[c].width + 1;
+	}
+}
+
+static size_t count_shown(const struct top_model *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->session_count; i++)
+		n += top_model_shows(m, &m->sessions[i]);
+	return n;
+}
+
+static void draw_sessions(struct top_page *p, const struct top_model *m, int y, int lines)
+{
+	size_t shown = count_shown(m), room = lines > 1 ? (size_t)lines - 1 : 0, skip;
+
+	if (p->scroll + room > shown)
+		p->scroll = shown > room ? shown - room : 0;
+	skip = p->scroll;
+	draw_session_heads(m, y++);
+	for (size_t i = 0; i < m->session_count && room > 0; i++) {
+		if (!top_model_shows(m, &m->sessions[i]))
+			continue;
+		if (skip > 0) {
+			skip--;
+			continue;
+		}
+		draw_session(p, &m->sessions[i], y++);
+		room--;
+	}
+}
+
+/* ---- page ------------------------------------------------------------------------- */
+
+void top_draw(struct top_page *p, const struct top_model *m)
+{
+	int y = 2, third = (LINES - 3) / 3, wanted = (int)m->tunnel_count + 1;
+
+	erase();
+	draw_head(p, m);
+	y += draw_tunnels(p, m, y, wanted < third || third < 2 ? wanted : third) + 1;
+	if (LINES >= GRAPHS_FROM_LINES && m->selected < m->tunnel_count)
+		y += draw_graphs(p, &m->tunnels[m->selected], y);
+	if (y < LINES - 2)
+		draw_sessions(p, m, y, LINES - 1 - y);
+	draw_foot();
+	refresh();
+}

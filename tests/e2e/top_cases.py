@@ -1,0 +1,184 @@
+"""kcptunctl top in a terminal of its own (tmux): what it shows, its keys, its end, a daemon that goes away."""
+
+import itertools
+import re
+import subprocess
+import time
+
+from suite import suite
+from tunnels import Listener, dial, read_to_end
+import ends
+from cases import check, wait_until
+from control import kcptunctl
+from control_cases import Controlled
+
+
+_numbers = itertools.count()
+
+
+class Terminal:
+    """A tmux server for one command; the shell behind it says END with the exit code."""
+
+    def __init__(self, case, command, columns=150, lines=36, locale="C.UTF-8", env=""):
+        case.need("tmux")
+        self.socket = case.path(f"tmux{next(_numbers)}")
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines),
+                  f"env -u NO_COLOR LC_ALL={locale} {env} {command}; echo END $?; stty -a; sleep 60")
+        case.stack.callback(lambda: self.tmux("kill-server", check=False))
+
+    def tmux(self, *arguments, check=True):
+        return subprocess.run(["tmux", "-u", "-S", self.socket, *arguments], capture_output=True, text=True,
+                              check=check, timeout=10).stdout
+
+    def screen(self, *options):
+        return self.tmux("capture-pane", "-p", *options)
+
+    def keys(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def resize(self, columns, lines):
+        self.tmux("resize-window", "-x", str(columns), "-y", str(lines))
+
+    def wait(self, pattern, seconds=8):
+        def found():
+            return re.search(pattern, self.screen(), re.M)
+        try:
+            return wait_until(found, seconds, f"the screen shows {pattern}")
+        except Exception:
+            print(self.screen())
+            raise
+
+    def end(self):
+        """The exit code, once the program has ended and left the terminal as it was."""
+        code = int(self.wait(r"^END (\d+)").group(1))
+        self.wait(r"\bextproc\b|\bechoke\b")  # the last of what stty says
+        settings = self.screen()
+        check(re.search(r"(?<!-)\becho\b", settings) and re.search(r"(?<!-)\bicanon\b", settings),
+              "the terminal was not restored")
+        return code
+
+
+def top(case, d, arguments="", **options):
+    return Terminal(case, f"{kcptunctl()} -s {d.sock} -w 0.3 top {arguments}", **options)
+
+
+def holding(case, **options):
+    """A daemon whose target takes all and keeps the stream."""
+    return Controlled(case, Listener(lambda conn: read_to_end(conn)).text, loglevel="warn", **options)
+
+
+@suite.case("top_shows_tunnels_sessions_rates_and_graphs", seconds=40)
+def shows(case):
+    d = holding(case, conn=3)
+    t = top(case, d)
+    t.wait(r"kcptund \S+ +up .*tunnels 2 +sessions 6")
+    t.wait(r"^> far +server +3 +0 ")
+    t.wait(r"^  near +client +3 +0 ")
+    for head in ("THROUGHPUT", "round trip", "loss", "SESSION", "INFLIGHT", "q quit"):
+        t.wait(head)
+    check(len(re.findall(r"^(near|far)/\d+ ", t.screen(), re.M)) == 6, "not all sessions are shown")
+    with dial(d.address) as s:
+        for _ in range(20):
+            s.sendall(b"x" * 100_000)
+            time.sleep(0.1)
+        t.wait(r"^  near .* [0-9.]+ (KiB|MiB)/s ")
+        t.wait("█")
+    t.keys("q")
+    check(t.end() == 0, "another exit code than 0")
+    d.stop()
+
+
+@suite.case("top_obeys_its_keys", seconds=40)
+def obeys(case):
+    d = holding(case, conn=3)
+    t = top(case, d)
+    t.wait("sessions 6")
+
+    def order():
+        return re.findall(r"^((?:near|far)/\d+) ", t.screen(), re.M)
+    t.wait(r"^far/1")
+    t.keys("s", "s", "s", "s")  # from IN over OUT, AGE, IDLE to SESSION
+    wait_until(lambda: order() == ["far/1", "far/2", "far/3", "near/1", "near/2", "near/3"], 5, "sorted by session")
+    t.keys("r")
+    wait_until(lambda: order() == ["near/3", "near/2", "near/1", "far/3", "far/2", "far/1"], 5, "the other way")
+    t.keys("t")
+    wait_until(lambda: order() == ["far/3", "far/2", "far/1"], 5, "sessions of the selected tunnel only")
+    t.keys("Down")
+    t.wait(r"^> near")
+    wait_until(lambda: order() == ["near/3", "near/2", "near/1"], 5, "sessions of the other tunnel")
+    t.keys("k", "t", "p")
+    t.wait("paused")
+    t.wait(r"^> far")
+    t.keys("p", "+")
+    t.wait("every 0.6s")
+    t.keys("S", "x", "F5", "Escape", "PPage", "NPage")
+    time.sleep(0.5)
+    t.keys("q")
+    check(t.end() == 0, "another exit code than 0")
+    d.stop()
+
+
+@suite.case("top_follows_the_size_of_its_terminal", seconds=40)
+def resize(case):
+    d = holding(case, conn=30)
+    t = top(case, d)
+    t.wait("sessions 60")
+    for columns, lines in ((80, 24), (40, 10), (20, 5), (5, 3), (200, 60), (1, 1), (120, 30)):
+        t.resize(columns, lines)
+        time.sleep(0.6)
+    t.wait(r"sessions 60")
+    screen = t.screen()
+    check(len(screen.splitlines()) >= 29 and "q quit" in screen.splitlines()[29], "the foot is not in the last line")
+    check(max(map(len, screen.splitlines())) <= 120, "lines too long")
+    t.keys("NPage")
+    time.sleep(0.5)
+    t.keys("C-c")
+    check(t.end() == 0, "another exit code than 0 after SIGINT")
+    d.stop()
+
+
+@suite.case("top_survives_the_daemon", seconds=60)
+def survives(case):
+    d = holding(case)
+    t = top(case, d)
+    t.wait("sessions 2")
+    d.process.kill()
+    t.wait("not running.*trying again|closed the connection.*trying again")
+    t.wait("SESSION")  # what was known stays
+    again = case.start([ends.kcptund(), "-c", d.path], "again")
+    ends.wait_ready(again, tcp=[d.local], udp=[d.far])
+    wait_until(lambda: "trying again" not in t.screen(), 10, "the trouble is over")
+    t.wait(r"up \ds .*sessions 2")
+    t.keys("q")
+    check(t.end() == 0, "another exit code than 0")
+    ends.stop_cleanly(again)
+
+
+@suite.case("top_without_utf8_and_without_colour", seconds=40)
+def plain(case):
+    d = holding(case)
+    t = top(case, d, locale="C", env="NO_COLOR=1")
+    with dial(d.address) as s:
+        for _ in range(10):
+            s.sendall(b"x" * 100_000)
+            time.sleep(0.1)
+        t.wait("#")
+        screen = t.screen("-e")
+        check(all(ord(c) < 128 for c in screen), "characters beyond ASCII in the C locale")
+        check(not re.search(r"\x1b\[[0-9;]*3[0-7]m", screen), "colours against NO_COLOR")
+    t.keys("q")
+    check(t.end() == 0, "another exit code than 0")
+    coloured = top(case, d)
+    coloured.wait("sessions 2")
+    check(re.search(r"\x1b\[[0-9;]*3[0-7]m", coloured.screen("-e")), "no colours")
+    d.stop()
+
+
+@suite.case("top_without_a_terminal_or_a_daemon")
+def without(case):
+    d = holding(case)
+    p = subprocess.run([kcptunctl(), "-s", d.sock, "top"], capture_output=True, text=True, timeout=10)
+    check(p.returncode == 2 and "terminal" in p.stderr, f"in a pipe: {p}")
+    d.stop()
+    t = Terminal(case, f"{kcptunctl()} -s {d.sock} top")
+    check(t.end() == 3, "no daemon, yet another exit code than 3")
