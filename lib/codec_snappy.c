@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "simd.h"
 
 enum {
 	CHUNK_COMPRESSED = 0x00,
@@ -41,6 +42,7 @@ static uint32_t masked_crc(struct view v)
 	uint8_t *p = (uint8_t *)(uintptr_t)v.p;
 	uint32_t crc = ~crc32_iscsi(p, (int)v.n, UINT32_MAX);
 
+	simd_leave();
 	return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 

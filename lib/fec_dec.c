@@ -12,6 +12,7 @@
 #include "fec_rs.h"
 #include "fec_sets.h"
 #include "fec_tune.h"
+#include "simd.h"
 
 enum { REBUILD_ROWS = 6 /* shards rebuilt in one pass, as many as ISA-L's kernels take */ };
 
@@ -103,6 +104,7 @@ static void interpolate(const struct fec_dec *d, struct sources *src, const uint
 		rs_row(src->x, weights, d->sets.ds, src->missing[from + i], rows + (size_t)i * d->sets.ds);
 	ec_init_tables((int)d->sets.ds, (int)count, rows, d->rb.tables);
 	ec_encode_data((int)columns, (int)d->sets.ds, (int)count, d->rb.tables, src->mem, out);
+	simd_leave();
 }
 
 /* Is this size|payload|zeros, as every sender pads it? */

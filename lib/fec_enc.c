@@ -14,6 +14,7 @@
 #include "err.h"
 #include "fec.h"
 #include "fec_rs.h"
+#include "simd.h"
 
 struct shard {
 	uint8_t *borrowed; /* in the batch, until settled */
@@ -196,6 +197,7 @@ static size_t emit_parity(struct fec_enc *e, struct batch *b, const void *path)
 	for (unsigned i = 0; i < e->ds; i++)
 		data[i] = padded(e, i, columns);
 	ec_encode_data((int)columns, (int)e->ds, (int)e->ps, e->tables, data, parity);
+	simd_leave();
 	return e->ps;
 }
 
