@@ -84,10 +84,10 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 
 	[KEY_DATASHARD] = { "datashard", ON_BOTH, &conf_type_unsigned, T(datashard), 0,
 		FEC_SHARDS_MAX - 1, "10", NULL, NULL,
-		"packets in a set of forward error correction; 0 for none" },
+		"packets in a set of forward error correction; 0 for none; a server follows each client" },
 	[KEY_PARITYSHARD] = { "parityshard", ON_BOTH, &conf_type_unsigned, T(parityshard), 0,
 		FEC_SHARDS_MAX - 1, "3", NULL, NULL,
-		"packets added to a set: so many losses in it are repaired; 0 for none" },
+		"packets added to a set: so many losses in it are repaired; a server follows each client" },
 
 	[KEY_COMPRESSION] = { "compression", ON_BOTH, &conf_type_compression, T(compression), 0, 0,
 		"snappy", NULL, NULL, "what a client compresses with, zstd between kcptunds only; a "
