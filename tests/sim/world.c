@@ -46,7 +46,7 @@ struct world {
 	unsigned done;
 };
 
-static void fail(struct world *w, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void fail(struct world *w, const char *fmt, ...)
 {
 	va_list ap;
 
