@@ -80,8 +80,7 @@ static void print_ciphers(FILE *out)
 {
 	fputs("\nCiphers:\n", out);
 	for (size_t i = 0; i < seal_method_count; i++)
-		fprintf(out, "  %-18s %s%s\n", seal_methods[i].name, seal_methods[i].summary,
-			seal_methods[i].ours ? " (kcptund only)" : "");
+		fprintf(out, "  %-18s %s\n", seal_methods[i].name, seal_methods[i].summary);
 }
 
 void config_print_help(FILE *out)
