@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "counters.h"
+#include "descriptors.h"
 #include "footprint.h"
 #include "log.h"
 #include "metrics.h"
@@ -291,6 +292,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 		config_free(config);
 		return EX_UNAVAILABLE;
 	}
+	descriptors_raise_limit();
 	tunnel_set_init(&d.set, d.reactor);
 	snmplog_init(&d.snmplog, d.reactor, NULL, sum_for_snmplog, &d);
 	service_open(&d.service, d.reactor);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "resolve.h"
 
 enum { DIAL_ADDRS_MAX = 16 };
@@ -26,6 +27,7 @@ struct dial {
 	int last_errno;
 	char error[128];
 	ev_io connecting;
+	uint64_t deadline_us;
 	ev_timer timer;   /* the time allowed; and the deferred report of a failure */
 };
 
@@ -58,13 +60,19 @@ static void stop_watchers(struct dial *d)
 	ev_timer_stop(loop, &d->timer);
 }
 
+static void close_socket(struct dial *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+	d->fd = -1;
+}
+
 void dial_cancel(struct dial *d)
 {
 	stop_watchers(d);
 	if (d->query != NULL)
 		resolve_cancel(d->query);
-	if (d->fd >= 0)
-		close(d->fd);
+	close_socket(d);
 	free(d);
 }
 
@@ -85,13 +93,36 @@ static void report(struct dial *d, int fd)
 static void fail_soon(struct dial *d, const char *error)
 {
 	stop_watchers(d);
-	if (d->fd >= 0)
-		close(d->fd);
-	d->fd = -1;
+	close_socket(d);
 	d->count = d->tried = 0;
 	strncpy(d->error, error, sizeof(d->error) - 1);
 	ev_timer_set(&d->timer, 0., 0.);
 	ev_timer_start(d->reactor->loop, &d->timer);
+}
+
+static bool open_socket(struct dial *d, int family)
+{
+	d->fd = socket(family, SOCK_STREAM, 0);
+	d->last_errno = errno;
+	if (descriptor_is_kept(d->fd)) {
+		close_socket(d);
+		d->last_errno = EMFILE;
+	}
+	if (d->fd >= 0)
+		socket_prepare(d->fd);
+	return d->fd >= 0;
+}
+
+/* Each address has its part of the time that is left, so that one where nobody answers leaves
+ * some to the next. */
+static void restart_timer(struct dial *d)
+{
+	struct ev_loop *loop = d->reactor->loop;
+
+	ev_timer_stop(loop, &d->timer);
+	ev_timer_set(&d->timer, reactor_delay(d->reactor, d->deadline_us) /
+		     (double)(d->count - d->tried + 1), 0.);
+	ev_timer_start(loop, &d->timer);
 }
 
 static void try_next(struct dial *d)
@@ -99,22 +130,18 @@ static void try_next(struct dial *d)
 	while (d->tried < d->count) {
 		const struct sockaddr_storage *ss = &d->addrs[d->tried++];
 
-		d->fd = socket(ss->ss_family, SOCK_STREAM, 0);
-		if (d->fd < 0) {
-			d->last_errno = errno;
+		if (!open_socket(d, ss->ss_family))
 			continue;
-		}
-		socket_prepare(d->fd);
 		/* A Unix socket with a full backlog says EAGAIN: that is a refusal. */
 		if (connect(d->fd, (const struct sockaddr *)ss, addr_len(ss)) == 0 ||
 		    errno == EINPROGRESS) {
 			ev_io_set(&d->connecting, d->fd, EV_WRITE);
 			ev_io_start(d->reactor->loop, &d->connecting);
+			restart_timer(d);
 			return;
 		}
 		d->last_errno = errno;
-		close(d->fd);
-		d->fd = -1;
+		close_socket(d);
 	}
 	fail_soon(d, strerror(d->last_errno));
 }
@@ -133,8 +160,7 @@ static void on_connecting(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	}
 	d->last_errno = err;
-	close(d->fd);
-	d->fd = -1;
+	close_socket(d);
 	try_next(d);
 }
 
@@ -142,10 +168,15 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct dial *d = w->data;
 
+	ev_io_stop(loop, &d->connecting);
+	close_socket(d);
+	if (d->tried < d->count) {
+		d->last_errno = ETIMEDOUT;
+		try_next(d);
+		return;
+	}
 	if (d->query != NULL)
 		resolve_cancel(d->query);
-	if (d->fd >= 0)
-		close(d->fd);
 	d->query = NULL;
 	if (d->error[0] == '\0')
 		strncpy(d->error, "timed out", sizeof(d->error) - 1);
@@ -195,6 +226,7 @@ struct dial *dial_start(struct reactor *r, const struct conf_addr *to, dial_done
 	d->fd = -1;
 	ev_init(&d->connecting, on_connecting);
 	d->connecting.data = d;
+	d->deadline_us = r->now_us + DIAL_TIMEOUT_S * 1000000ull;
 	ev_timer_init(&d->timer, on_timer, DIAL_TIMEOUT_S, 0.);
 	d->timer.data = d;
 	ev_timer_start(r->loop, &d->timer);

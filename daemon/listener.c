@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "dial.h"
 #include "log.h"
 
@@ -32,6 +33,7 @@ struct listener {
 	ev_io io[LISTEN_SOCKETS_MAX];
 	size_t count;
 	ev_timer backoff;
+	bool uses_kept; /* descriptors that are kept back are for this one too */
 	struct log_limit limit;
 };
 
@@ -39,6 +41,11 @@ static void on_backoff(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct listener *l = w->data;
 
+	if (!l->uses_kept && !descriptors_left()) {
+		ev_timer_set(w, BACKOFF_S, 0.);
+		ev_timer_start(loop, w);
+		return;
+	}
 	for (size_t i = 0; i < l->count; i++)
 		ev_io_start(loop, &l->io[i]);
 }
@@ -62,8 +69,14 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
 		int fd = accept(w->fd, NULL, NULL);
 
 		if (fd >= 0) {
+			bool last = !l->uses_kept && descriptor_is_kept(fd);
+
 			socket_prepare(fd);
 			l->accept(l->user, fd);
+			if (last) {
+				rest(l, EMFILE);
+				return;
+			}
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
 			rest(l, errno);
@@ -132,24 +145,44 @@ static int bind_tcp(const struct addrinfo *ai)
 	return -1;
 }
 
+/* 0 or errno. */
+static int listen_at(struct listener *l, const struct addrinfo *ai)
+{
+	int fd = bind_tcp(ai), err;
+
+	if (fd >= 0 && add_socket(l, fd))
+		return 0;
+	err = errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+bool is_no_address_here(int err)
+{
+	return err == EADDRNOTAVAIL || err == EAFNOSUPPORT;
+}
+
+/* /etc/hosts may give localhost an IPv6 address on a machine that has none. */
 static bool listen_tcp(struct listener *l, const struct conf_addr *at)
 {
 	struct addrinfo *list = local_addresses(at, SOCK_STREAM, l->tag);
-	bool good = list != NULL;
+	int err = 0;
 
-	for (struct addrinfo *ai = list; good && ai != NULL && l->count < LISTEN_SOCKETS_MAX;
+	if (list == NULL)
+		return false;
+	for (struct addrinfo *ai = list; ai != NULL && l->count < LISTEN_SOCKETS_MAX;
 	     ai = ai->ai_next) {
-		int fd = bind_tcp(ai);
-
-		good = fd >= 0 && add_socket(l, fd);
-		if (!good)
-			log_err(l->tag, "cannot listen on %s: %s", at->text, strerror(errno));
-		if (!good && fd >= 0)
-			close(fd);
+		err = listen_at(l, ai);
+		if (err != 0 && !is_no_address_here(err))
+			break;
 	}
-	if (list != NULL)
-		freeaddrinfo(list);
-	return good;
+	freeaddrinfo(list);
+	if (l->count > 0 && is_no_address_here(err))
+		err = 0;
+	if (err != 0)
+		log_err(l->tag, "cannot listen on %s: %s", at->text, strerror(err));
+	return err == 0;
 }
 
 /* A path that nobody accepts on any more was left by a process that crashed. */
@@ -160,7 +193,7 @@ static void remove_stale(const struct sockaddr_un *un)
 
 	if (lstat(un->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
 		return;
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0); /* who lives may be busy */
 	if (fd < 0)
 		return;
 	if (connect(fd, (const struct sockaddr *)un, sizeof(*un)) != 0 && errno == ECONNREFUSED)
@@ -217,6 +250,7 @@ struct listener *listener_adopt(struct reactor *r, int fd, const char *path, con
 
 	if (l != NULL && add_socket(l, fd)) {
 		l->path = strdup(path);
+		l->uses_kept = true;
 		return l;
 	}
 	log_err(tag, "cannot listen on %s: %s", path, strerror(errno));

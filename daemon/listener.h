@@ -10,11 +10,12 @@ struct listener;
 /* An accepted, prepared descriptor; the receiver's. */
 typedef void listener_accept_fn(void *user, int fd);
 
-/* Listen on `at` (every address that its host stands for).  NULL after having logged why, with `tag`.
+/* Listen on `at` (every address that its host stands for and this machine has).  NULL after having logged why, with `tag`.
  * A Unix socket that nobody serves any more is replaced. */
 struct listener *listener_new(struct reactor *r, const struct conf_addr *at, const char *tag,
 			      listener_accept_fn *accept, void *user);
-/* The same on a Unix socket that is already bound to `path`; it is taken over, failing as well. */
+/* The same on a Unix socket that is already bound to `path`; it is taken over, failing as well.
+ * It takes connections also when only those descriptors are left that are kept back. */
 struct listener *listener_adopt(struct reactor *r, int fd, const char *path, const char *tag,
 				listener_accept_fn *accept, void *user);
 /* Stops listening and removes a Unix socket's path. */
@@ -23,5 +24,7 @@ void listener_free(struct listener *l);
 /* Addresses to bind for `at`: an empty host stands for every local address.
  * Blocks if the host is a name.  Returns a getaddrinfo(3) list, or NULL after having logged why. */
 struct addrinfo *local_addresses(const struct conf_addr *at, int socktype, const char *tag);
+/* Binding failed for want of the address, or of its family, on this machine. */
+bool is_no_address_here(int err);
 
 #endif
