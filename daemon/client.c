@@ -64,6 +64,14 @@ static bool give_stream(struct link *l, struct relay *relay)
 	return true;
 }
 
+static void push_waiting(struct slot *slot, struct relay *relay)
+{
+	*relay_wait_link(relay) = NULL;
+	*slot->waiting_tail = relay;
+	slot->waiting_tail = relay_wait_link(relay);
+	slot->waiting_count++;
+}
+
 /* Keep a relay for the slot's next link.  The line is as long as a session
  * has streams: who comes later could not be served by it either. */
 static void wait_in(struct slot *slot, struct relay *relay)
@@ -75,10 +83,7 @@ static void wait_in(struct slot *slot, struct relay *relay)
 		relay_abort(relay);
 		return;
 	}
-	*relay_wait_link(relay) = NULL;
-	*slot->waiting_tail = relay;
-	slot->waiting_tail = relay_wait_link(relay);
-	slot->waiting_count++;
+	push_waiting(slot, relay);
 }
 
 static struct relay *pop_waiting(struct slot *slot)
@@ -94,10 +99,27 @@ static struct relay *pop_waiting(struct slot *slot)
 	return relay;
 }
 
-static void serve_waiting(struct slot *slot)
+/* Those that nobody waits for any more would only take descriptors and then streams. */
+static void drop_forsaken(struct slot *slot)
 {
 	unsigned n = slot->waiting_count;
 
+	while (n-- > 0) {
+		struct relay *relay = pop_waiting(slot);
+
+		if (relay_forsaken(relay))
+			relay_abort(relay);
+		else
+			push_waiting(slot, relay);
+	}
+}
+
+static void serve_waiting(struct slot *slot)
+{
+	unsigned n;
+
+	drop_forsaken(slot);
+	n = slot->waiting_count;
 	while (n-- > 0) {
 		struct relay *relay = pop_waiting(slot);
 
@@ -108,9 +130,45 @@ static void serve_waiting(struct slot *slot)
 	}
 }
 
-/* Stream ids run out after two thousand million streams: then, as when a
- * session expires, the next one takes over. */
 static void retire(struct slot *slot);
+
+/* Stream ids run out after two thousand million streams: then, as when a session
+ * expires, the next one takes over. */
+static struct slot *slot_in_turn(struct client *c, unsigned turn)
+{
+	struct slot *slot = &c->slots[turn % c->slot_count];
+
+	if (slot->link != NULL && session_exhausted(slot->link->session))
+		retire(slot);
+	if (slot->link == NULL)
+		dial(slot);
+	return slot;
+}
+
+/* A place for a relay: a session that works, whose turn it is; else one that is about to. */
+static bool find_place(struct tunnel *t, struct relay *relay)
+{
+	struct client *c = t->state;
+	unsigned turn = c->turn++;
+
+	for (unsigned i = 0; i < c->slot_count; i++) {
+		struct slot *slot = slot_in_turn(c, turn + i);
+
+		if (slot->link != NULL && slot->link->heard && give_stream(slot->link, relay))
+			return true;
+	}
+	for (unsigned i = 0; i < c->slot_count; i++) {
+		struct slot *slot = slot_in_turn(c, turn + i);
+
+		if (slot->link == NULL) {
+			wait_in(slot, relay);
+			return true;
+		}
+		if (give_stream(slot->link, relay))
+			return true;
+	}
+	return false;
+}
 
 static void on_accept(void *user, int fd)
 {
@@ -120,19 +178,8 @@ static void on_accept(void *user, int fd)
 
 	if (relay == NULL)
 		return;
-	for (unsigned i = 0; i < c->slot_count; i++) {
-		struct slot *slot = &c->slots[c->turn++ % c->slot_count];
-
-		if (slot->link != NULL && session_exhausted(slot->link->session))
-			retire(slot);
-		if (slot->link == NULL) {
-			wait_in(slot, relay);
-			dial(slot);
-			return;
-		}
-		if (give_stream(slot->link, relay))
-			return;
-	}
+	if (find_place(t, relay))
+		return;
 	t->past.streams_refused++;
 	if (log_allow(&c->slots[0].limit, t->reactor->now_us, 60 * 1000000ull))
 		log_warn(t->name, "connection refused: every session has its %u streams (maxstreams)",
@@ -142,13 +189,10 @@ static void on_accept(void *user, int fd)
 
 static void relay_orphaned(struct tunnel *t, struct relay *relay)
 {
-	struct client *c = t->state;
-	struct slot *slot = &c->slots[c->turn++ % c->slot_count];
-
-	if (slot->link != NULL && give_stream(slot->link, relay))
+	if (find_place(t, relay))
 		return;
-	wait_in(slot, relay);
-	dial(slot);
+	t->past.streams_refused++;
+	relay_abort(relay);
 }
 
 /* ---- sessions ------------------------------------------------------------------------ */
@@ -159,6 +203,7 @@ static void retry_later(struct slot *slot)
 	double delay = RETRY_MIN_S << (slot->attempts < 5 ? slot->attempts : 5);
 
 	slot->attempts++;
+	drop_forsaken(slot);
 	ev_timer_stop(loop_of(slot->tunnel), &slot->retry);
 	ev_timer_set(&slot->retry, delay < RETRY_MAX_S ? delay : RETRY_MAX_S, 0.);
 	ev_timer_start(loop_of(slot->tunnel), &slot->retry);
@@ -270,7 +315,7 @@ static void on_scavenge(struct ev_loop *loop, ev_timer *w, int revents)
 
 	log_info(s->link->tunnel->name, "session %08x ends, scavengettl after it expired",
 		 s->link->conv);
-	link_end(s->link, SESSION_ALIVE);
+	link_close(s->link);
 }
 
 static void schedule_scavenge(struct client *c, struct link *l)
