@@ -11,17 +11,34 @@
 /* An answer takes a round trip; a firewall takes for ever. */
 #define SILENCE_US (5 * 1000000ull)
 
-/* The tunnel's own bound, so that a thousand wrong peers do not fill a disk. */
-static bool line_allowed(struct tunnel *t)
+static void look_at_clock(struct tunnel *t)
 {
 	struct diagnosis *d = &t->diagnosis;
 	uint64_t now_us = t->reactor->now_us;
 
-	if (now_us - d->minute_us >= MINUTE_US) {
-		d->minute_us = now_us;
-		d->lines = 0;
-	}
-	return d->lines++ < DIAGNOSIS_LINES_PER_MINUTE;
+	if (now_us - d->minute_us < MINUTE_US)
+		return;
+	d->minute_us = now_us;
+	d->lines = d->tales = 0;
+}
+
+/* The tunnel's own bound, so that a thousand wrong peers do not fill a disk. */
+static bool line_allowed(struct tunnel *t)
+{
+	look_at_clock(t);
+	return t->diagnosis.lines++ < DIAGNOSIS_LINES_PER_MINUTE;
+}
+
+bool diagnosis_may_tell(struct tunnel *t)
+{
+	struct diagnosis *d = &t->diagnosis;
+
+	if (t->conf->quiet || !log_enabled(LOG_LEVEL_INFO))
+		return false;
+	look_at_clock(t);
+	if (d->tales == DIAGNOSIS_TALES_PER_MINUTE)
+		log_info(t->name, "so much comes and goes that the rest of this minute is not told");
+	return d->tales++ < DIAGNOSIS_TALES_PER_MINUTE;
 }
 
 /* The entry of a peer, found or made. */
@@ -36,8 +53,11 @@ static struct diagnosis_peer *peer_entry(struct tunnel *t, const struct udp_path
 	for (unsigned i = 0; i < d->peer_count; i++) {
 		struct diagnosis_peer *e = &d->peers[i];
 
-		if (udp_path_same_peer(&e->path, path))
+		if (udp_path_same_peer(&e->path, path)) {
+			if (t->reactor->now_us - e->seen_us > MINUTE_US)
+				e->bad = 0; /* what the network spoils now and then */
 			return e;
+		}
 		if (e->seen_us < oldest->seen_us)
 			oldest = e;
 	}

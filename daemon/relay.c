@@ -134,7 +134,7 @@ static void leave_stream(struct relay *relay, bool discard)
 		return;
 	if (!relay->link->ended && !t->draining)
 		diagnosis_stream(relay->link, relay->sent, relay->received, relay->far_first);
-	if (!t->conf->quiet)
+	if (diagnosis_may_tell(t))
 		log_info(t->name, "stream %u closed, %llu bytes out, %llu in",
 			 session_stream_sid(relay->stream), (unsigned long long)relay->sent,
 			 (unsigned long long)relay->received);
@@ -198,13 +198,13 @@ static void break_off(struct relay *relay)
 {
 	relay->broken = true;
 	relay->local_eof = true;
-	if (relay->fd < 0) {
+	if (relay->fd < 0 && session_unread(relay->stream) == 0) {
 		relay_abort(relay);
 		return;
 	}
 	ev_io_stop(loop_of(relay), &relay->readable);
 	watch_idle(relay, LAST_BYTES_S);
-	if (!ev_is_active(&relay->writable))
+	if (relay->fd >= 0 && !ev_is_active(&relay->writable))
 		deliver(relay);
 }
 
@@ -563,7 +563,7 @@ void relay_attach(struct relay *relay, struct link *l, struct session_stream *st
 	session_stream_set_user(st, relay);
 	relay_resume(relay);
 	link_touch(l);
-	if (!relay->tunnel->conf->quiet)
+	if (diagnosis_may_tell(relay->tunnel))
 		log_info(relay->tunnel->name, "stream %u opened", session_stream_sid(st));
 }
 
@@ -580,7 +580,8 @@ static void on_dialled(void *user, int fd, const char *error)
 		return;
 	}
 	take_fd(relay, fd);
-	if (session_unread(relay->stream) > 0 || session_eof(relay->stream) || relay->link->ended)
+	if (session_unread(relay->stream) > 0 || session_eof(relay->stream) || relay->link->ended ||
+	    relay->broken)
 		if (!deliver(relay))
 			return;
 	relay_resume(relay);
@@ -601,4 +602,6 @@ void relay_serve(struct tunnel *t, struct link *l, struct session_stream *st)
 		return;
 	}
 	relay_attach(relay, l, st);
+	if (session_was_reset(st))
+		break_off(relay); /* opened and broken off since we last looked */
 }

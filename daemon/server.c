@@ -101,7 +101,7 @@ static void link_ended(struct tunnel *t, struct link *l)
 
 static void link_reaped(struct tunnel *t, struct link *l)
 {
-	if (!t->conf->quiet)
+	if (diagnosis_may_tell(t))
 		log_info(t->name, "session %08x of %s closed", l->conv, l->peer);
 	link_free(l);
 }
@@ -129,7 +129,7 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 		return NULL;
 	}
 	insert(s, l);
-	if (!t->conf->quiet)
+	if (diagnosis_may_tell(t))
 		log_info(t->name, "session %08x of %s opened", conv, l->peer);
 	return l;
 }
@@ -197,15 +197,22 @@ static int open_ports(struct tunnel *t, unsigned number)
 {
 	struct conf_addr at = t->conf->listen;
 	struct addrinfo *list;
+	unsigned opened = 0;
 	int err = 0;
 
 	at.port = (uint16_t)number;
 	list = local_addresses(&at, SOCK_DGRAM, t->name);
 	if (list == NULL)
 		return -1;
-	for (struct addrinfo *ai = list; ai != NULL && err == 0; ai = ai->ai_next)
+	for (struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
 		err = open_port(t, ai);
+		opened += err == 0;
+		if (err != 0 && !is_no_address_here(-err))
+			break;
+	}
 	freeaddrinfo(list);
+	if (opened > 0 && is_no_address_here(-err))
+		err = 0;
 	if (err != 0)
 		log_err(t->name, "cannot listen on %s, port %u: %s", at.text, number, strerror(-err));
 	return err;
