@@ -10,6 +10,8 @@
 #include "seal.h"
 #include "tunnel.h"
 
+enum { NO_MEMORY_RETRY_US = 20 * 1000 };
+
 /* ---- ports --------------------------------------------------------------------- */
 
 /* Seal and send what has been collected. */
@@ -113,7 +115,28 @@ static void drain_events(struct link *l)
 	}
 }
 
-/* Send all that the session has, batch by batch, until the socket is full. */
+static void arm(struct link *l, uint64_t at)
+{
+	struct reactor *r = l->tunnel->reactor;
+
+	ev_timer_stop(r->loop, &l->timer);
+	ev_timer_set(&l->timer, reactor_delay(r, at), 0.);
+	ev_timer_start(r->loop, &l->timer);
+	l->armed_us = at;
+}
+
+/* The timer is left running when the deadline moves away: it then finds
+ * nothing to do once, which is cheaper than moving it for each datagram. */
+static void rearm(struct link *l)
+{
+	uint64_t at = session_deadline(l->session);
+
+	if (at < l->armed_us)
+		arm(l, at);
+}
+
+/* Send all that the session has, batch by batch, until the socket is full.  Without memory
+ * for a single packet it is tried again a little later. */
 static void flush(struct link *l)
 {
 	struct port *p = l->port;
@@ -129,24 +152,14 @@ static void flush(struct link *l)
 			return;
 		}
 		stopped = session_flush(l->session, r->now_us, &r->out, path);
+		if (stopped && r->out.count == 0) {
+			arm(l, r->now_us + NO_MEMORY_RETRY_US);
+			return;
+		}
 		if (stopped || r->out.count >= SESSION_FLUSH_PACKETS)
 			send_batch(p);
 	} while (stopped);
-}
-
-/* The timer is left running when the deadline moves away: it then finds
- * nothing to do once, which is cheaper than moving it for each datagram. */
-static void rearm(struct link *l)
-{
-	struct reactor *r = l->tunnel->reactor;
-	uint64_t at = session_deadline(l->session);
-
-	if (at >= l->armed_us)
-		return;
-	ev_timer_stop(r->loop, &l->timer);
-	ev_timer_set(&l->timer, reactor_delay(r, at), 0.);
-	ev_timer_start(r->loop, &l->timer);
-	l->armed_us = at;
+	rearm(l);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -158,19 +171,26 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	link_touch(l);
 }
 
+/* True when the session has ended, and the link with it. */
+static bool end_with_session(struct link *l)
+{
+	enum session_end why = session_ended(l->session);
+
+	if (why != SESSION_ALIVE)
+		link_end(l, why);
+	return why != SESSION_ALIVE;
+}
+
 static void pump(struct link *l)
 {
-	uint64_t now_us = l->tunnel->reactor->now_us;
-
-	session_process(l->session, now_us);
+	session_process(l->session, l->tunnel->reactor->now_us);
 	drain_events(l);
-	if (session_ended(l->session) != SESSION_ALIVE) {
-		link_end(l, session_ended(l->session));
+	if (end_with_session(l))
 		return;
-	}
 	flush(l);
 	drain_events(l); /* room that the flush made */
-	rearm(l);
+	if (end_with_session(l))
+		return;
 	diagnosis_silence(l);
 	if (l->draining && l->relay_count == 0 && session_drained(l->session))
 		link_end(l, SESSION_ALIVE);
