@@ -10,6 +10,7 @@ KCPTUND names the program to test, build/kcptund if it is not set.
 import sys
 
 from suite import suite
+import abuse_cases  # noqa: F401
 import address_cases  # noqa: F401
 import compat_cases  # noqa: F401
 import config_cases  # noqa: F401
