@@ -46,11 +46,13 @@ void flow_rates(const struct flow *f, const struct flow_sample *now, struct flow
 	const struct flow_sample *start = window_start(f, now->at_us);
 	uint64_t known_us = now->at_us - sample_at(f, f->count - 1)->at_us;
 	uint64_t span_us = now->at_us - start->at_us;
+	bool silent = span_us > FLOW_WINDOW_US + FLOW_SPACING_US;
 
-	if (span_us < FLOW_WINDOW_US)
+	if (span_us < FLOW_WINDOW_US || silent)
 		span_us = known_us < FLOW_WINDOW_US ? known_us : FLOW_WINDOW_US;
 	*out = (struct flow_rates){ .window_s = (double)span_us * 1e-6 };
-	if (span_us == 0)
+	/* What passed after the newest sample did so before another was due. */
+	if (span_us == 0 || silent)
 		return;
 	out->payload_in = per_second(start->payload_in, now->payload_in, out->window_s);
 	out->payload_out = per_second(start->payload_out, now->payload_out, out->window_s);

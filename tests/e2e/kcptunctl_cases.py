@@ -30,7 +30,7 @@ def tables(case):
     time.sleep(0.5)
     for command, words in (
             ("status", ["TUNNEL", "near", "client", "running", "far", "10+3", f"pid {d.process.pid}"]),
-            ("stats", ["near", "goodput", "wire overhead", "round trip", "PayloadOutBytes", "MiB", "ms"]),
+            ("stats", ["near", "goodput", "wire overhead", "round trip", "PayloadOutBytes", "KiB", "ms"]),
             ("sessions", ["near/1", "far/1", "128/512/1024/-", "10+3/10+3", "snappy/snappy", "aes", "open"]),
             ("streams", ["near/1", "far/1", "%s:%d" % hold.getsockname(), "open"]),
             ("config", ["[daemon]", "[client near]", "(not shown)", "by mode", "built in", "line "]),

@@ -1,0 +1,282 @@
+/* test_ctl.c - what kcptunctl makes of documents: numbers, tables, graphs, the live view's model. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ctl_format.h"
+#include "ctl_graph.h"
+#include "ctl_show.h"
+#include "ctl_table.h"
+#include "ctl_top_model.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- numbers ---------------------------------------------------------------------- */
+
+static void numbers_have_the_units_that_people_read(void **state)
+{
+	static const struct {
+		const char *(*format)(ctl_text out, double v);
+		double v;
+		const char *text;
+	} rows[] = {
+		{ ctl_bytes, 0, "0 B" },	     { ctl_bytes, 999, "999 B" },
+		{ ctl_bytes, 1023, "1.0 KiB" },	     { ctl_bytes, 1536, "1.5 KiB" },
+		{ ctl_bytes, 102400, "100 KiB" },    { ctl_bytes, 1048576, "1.0 MiB" },
+		{ ctl_bytes, 1e18, "888 PiB" },	     { ctl_rate, 2048, "2.0 KiB/s" },
+		{ ctl_count, 999999, "999999" },     { ctl_count, 1234567, "1.2 M" },
+		{ ctl_per_second, 0, "0" },	     { ctl_per_second, 0.25, "0.2" },
+		{ ctl_per_second, 42.4, "42" },	     { ctl_ms, 0.84, "0.8 ms" },
+		{ ctl_ms, 41.4, "41 ms" },	     { ctl_ms, 1250, "1.25 s" },
+		{ ctl_age, 0, "0s" },		     { ctl_age, 59.9, "59s" },
+		{ ctl_age, 60, "1m0s" },	     { ctl_age, 3600 * 3 + 60 * 20, "3h20m" },
+		{ ctl_age, 86400 * 3 + 3600 * 4, "3d4h" }, { ctl_share, 0, "0.00 %" },
+		{ ctl_share, 0.00123, "0.12 %" },    { ctl_share, 0.123, "12.3 %" },
+		{ ctl_share, 1, "100.0 %" },	     { ctl_ratio, 1.349, "1.35" },
+	};
+	ctl_text out;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_string_equal(rows[i].format(out, rows[i].v), rows[i].text);
+		assert_string_equal(rows[i].format(out, (double)NAN), "-");
+	}
+}
+
+/* ---- tables ----------------------------------------------------------------------- */
+
+static char *print_table(const struct table *t, bool colour)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	table_print(t, f, colour, "");
+	fclose(f);
+	return text;
+}
+
+static void columns_are_as_wide_as_what_stands_in_them(void **state)
+{
+	static const char *const heads[] = { "NAME", ">N", "WORD" };
+	struct table t;
+	char *text;
+
+	table_init(&t, heads, 3);
+	table_add(&t, "a");
+	table_addf(&t, "%d", 12345);
+	table_add(&t, "x");
+	table_add(&t, "longer");
+	table_addf(&t, "%d", 7);
+	table_add(&t, "yz");
+	text = print_table(&t, false);
+	assert_string_equal(text, "NAME        N  WORD\n"
+				  "a       12345  x\n"
+				  "longer      7  yz\n");
+	free(text);
+	table_dispose(&t);
+}
+
+static void a_cell_cannot_speak_to_the_terminal(void **state)
+{
+	static const char *const heads[] = { "A" };
+	struct table t;
+	char *text;
+
+	table_init(&t, heads, 1);
+	table_add(&t, "\033[2Jx\ny\x7f");
+	text = print_table(&t, false);
+	assert_string_equal(text, "A\n?[2Jx?y?\n");
+	free(text);
+	text = print_table(&t, true);
+	assert_non_null(strstr(text, "\033[1mA\033[0m\n?[2Jx?y?\n"));
+	free(text);
+	table_dispose(&t);
+}
+
+/* ---- graphs ----------------------------------------------------------------------- */
+
+static void a_series_keeps_the_newest_numbers(void **state)
+{
+	struct series s = { 0 };
+
+	assert_true(isnan(series_get(&s, 0)));
+	assert_true(series_max(&s, 10) == 0);
+	for (int i = 0; i < SERIES_MAX + 10; i++)
+		series_push(&s, i);
+	assert_true(series_get(&s, 0) == SERIES_MAX + 9);
+	assert_true(series_get(&s, SERIES_MAX - 1) == 10);
+	assert_true(isnan(series_get(&s, SERIES_MAX)));
+	assert_true(series_max(&s, 3) == SERIES_MAX + 9);
+	series_push(&s, (double)NAN);
+	assert_true(series_max(&s, 2) == SERIES_MAX + 9);
+}
+
+static void a_graph_grows_from_its_lowest_cell(void **state)
+{
+	/* two cells high */
+	assert_string_equal(graph_cell(100, 100, 2, 0, true), "█");
+	assert_string_equal(graph_cell(100, 100, 2, 1, true), "█");
+	assert_string_equal(graph_cell(50, 100, 2, 0, true), " ");
+	assert_string_equal(graph_cell(50, 100, 2, 1, true), "█");
+	assert_string_equal(graph_cell(75, 100, 2, 0, true), "▄");
+	assert_string_equal(graph_cell(25, 100, 2, 1, true), "▄");
+	/* little is more than nothing, and nothing, unknown and beyond are none of the rest */
+	assert_string_equal(graph_cell(0.001, 100, 2, 1, true), "▁");
+	assert_string_equal(graph_cell(0, 100, 2, 1, true), " ");
+	assert_string_equal(graph_cell((double)NAN, 100, 2, 1, true), " ");
+	assert_string_equal(graph_cell(1e9, 100, 2, 0, false), "#");
+	assert_string_equal(graph_cell(5, 0, 1, 0, true), " ");
+}
+
+/* ---- the live view ---------------------------------------------------------------- */
+
+static json_t *stats(double at_s, double uptime_s, long long payload_in)
+{
+	return json_pack("{s:s, s:s, s:I, s:f, s:[{s:s, s:s, s:i, s:i, s:{s:f}, s:{s:I}}]}", "type",
+			 "stats", "version", "1.2", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s",
+			 uptime_s, "tunnels", "tunnel", "home", "role", "client", "sessions", 1,
+			 "streams", 2, "rtt_ms", "mean", 40.0, "counters", "PayloadInBytes",
+			 (json_int_t)payload_in);
+}
+
+static json_t *sessions(double at_s, double uptime_s, const char *first, long long received)
+{
+	return json_pack("{s:s, s:I, s:f, s:[{s:s, s:s, s:f, s:I}, {s:s, s:s, s:n, s:I}]}", "type",
+			 "sessions", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s", uptime_s,
+			 "sessions", "session", first, "tunnel", "home", "srtt_ms", 30.0,
+			 "bytes_received", (json_int_t)received, "session", "home/10", "tunnel", "away",
+			 "srtt_ms", "bytes_received", (json_int_t)0);
+}
+
+static double rate_in(const struct top_model *m, const char *id)
+{
+	for (size_t i = 0; i < m->session_count; i++)
+		if (strcmp(m->sessions[i].id, id) == 0)
+			return m->sessions[i].v[TOP_IN];
+	fail_msg("no session %s", id);
+	return 0;
+}
+
+static void rates_are_those_between_two_looks(void **state)
+{
+	struct top_model m;
+
+	top_model_init(&m);
+	top_model_update(&m, stats(100, 10, 5000), sessions(100, 10, "home/2", 1000));
+	assert_int_equal(m.tunnel_count, 1);
+	assert_true(isnan(series_get(&m.tunnels[0].in, 0)));
+	top_model_update(&m, stats(102, 12, 9000), sessions(102, 12, "home/2", 4000));
+	assert_true(fabs(series_get(&m.tunnels[0].in, 0) - 2000) < 1);
+	assert_true(series_get(&m.tunnels[0].rtt_ms, 0) == 40);
+	assert_string_equal(m.sessions[0].id, "home/2");
+	assert_true(fabs(m.sessions[0].v[TOP_IN] - 1500) < 1);
+	assert_true(isnan(m.sessions[1].v[TOP_RTT]));
+	top_model_dispose(&m);
+}
+
+static void a_new_daemon_or_a_reset_gives_no_wild_rates(void **state)
+{
+	struct top_model m;
+
+	top_model_init(&m);
+	top_model_update(&m, stats(100, 10, 5000), sessions(100, 10, "home/2", 1000));
+	top_model_update(&m, stats(102, 12, 600), sessions(102, 12, "home/2", 0));
+	assert_true(fabs(series_get(&m.tunnels[0].in, 0) - 300) < 1); /* counted since the reset */
+	assert_true(isnan(rate_in(&m, "home/2")));
+	assert_true(rate_in(&m, "home/10") == 0);
+	top_model_update(&m, stats(110, 3, 900000), sessions(110, 3, "home/2", 900000));
+	assert_true(isnan(series_get(&m.tunnels[0].in, 0)));
+	assert_true(isnan(rate_in(&m, "home/2")));
+	top_model_dispose(&m);
+}
+
+static void sessions_are_sorted_by_what_is_asked_for(void **state)
+{
+	struct top_model m;
+
+	top_model_init(&m);
+	top_model_update(&m, stats(100, 10, 0), sessions(100, 10, "home/9", 0));
+	m.sort = TOP_SESSION;
+	m.reverse = false;
+	top_model_sort(&m);
+	assert_string_equal(m.sessions[0].id, "home/9"); /* 9 before 10 */
+	m.reverse = true;
+	top_model_sort(&m);
+	assert_string_equal(m.sessions[0].id, "home/10");
+	m.sort = TOP_RTT; /* not known is least */
+	top_model_sort(&m);
+	assert_string_equal(m.sessions[0].id, "home/9");
+	m.only_selected = true;
+	assert_true(top_model_shows(&m, &m.sessions[0]));
+	assert_false(top_model_shows(&m, &m.sessions[1])); /* of another tunnel */
+	top_model_dispose(&m);
+}
+
+static void a_tunnel_that_is_gone_is_forgotten(void **state)
+{
+	struct top_model m;
+
+	top_model_init(&m);
+	top_model_update(&m, stats(100, 10, 0), sessions(100, 10, "home/9", 0));
+	top_model_update(&m, json_pack("{s:s, s:[]}", "type", "stats", "tunnels"),
+			 json_pack("{s:[]}", "sessions"));
+	assert_int_equal(m.tunnel_count, 0);
+	assert_int_equal(m.session_count, 0);
+	assert_int_equal(m.selected, 0);
+	top_model_dispose(&m);
+}
+
+/* ---- documents -------------------------------------------------------------------- */
+
+static void strange_documents_do_no_harm(void **state)
+{
+	static const char *const texts[] = {
+		"{\"type\": \"status\"}", "{\"type\": \"stats\", \"tunnels\": [1, {}, {\"rtt_ms\": 3}]}",
+		"{\"type\": \"sessions\", \"sessions\": [{}, [], 4, {\"session\": 3, \"fec_in\": {}}]}",
+		"{\"type\": \"streams\", \"streams\": [null]}", "{\"type\": \"config\", \"sections\": [{}]}",
+		"{\"type\": \"config\", \"sections\": [{\"values\": [{}, 3, {\"value\": null}]}]}",
+		"{\"type\": \"reload\", \"lines\": [{}, 4]}", "{\"type\": \"reset\"}", "{\"type\": \"close\"}",
+		"{\"type\": \"version\"}", "{\"type\": \"loglevel\"}",
+	};
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	struct ctl_view v = { .out = f, .all = true };
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		json_t *document = json_loads(texts[i], 0, NULL);
+
+		assert_true(ctl_show(&v, document, NULL));
+		assert_true(ctl_show(&v, document, document));
+		json_decref(document);
+	}
+	fclose(f);
+	assert_true(len > 0);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_have_the_units_that_people_read),
+		cmocka_unit_test(columns_are_as_wide_as_what_stands_in_them),
+		cmocka_unit_test(a_cell_cannot_speak_to_the_terminal),
+		cmocka_unit_test(a_series_keeps_the_newest_numbers),
+		cmocka_unit_test(a_graph_grows_from_its_lowest_cell),
+		cmocka_unit_test(rates_are_those_between_two_looks),
+		cmocka_unit_test(a_new_daemon_or_a_reset_gives_no_wild_rates),
+		cmocka_unit_test(sessions_are_sorted_by_what_is_asked_for),
+		cmocka_unit_test(a_tunnel_that_is_gone_is_forgotten),
+		cmocka_unit_test(strange_documents_do_no_harm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
