@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "config_impl.h"
 #include "metrics.c"
 
 static size_t no_tunnels(void *user, struct tunnel *const **list)
@@ -12,7 +13,8 @@ static size_t no_tunnels(void *user, struct tunnel *const **list)
 
 static const struct config *no_config(void *user)
 {
-	static const struct config config;
+	static struct conf_origin origins[KEY_COUNT];
+	static const struct config config = { .daemon.origins = origins };
 
 	return &config;
 }
