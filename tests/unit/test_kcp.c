@@ -672,6 +672,136 @@ static void the_pacer_never_holds_acknowledgements(void **state)
 	close_peer(p);
 }
 
+/* ---- congestion control of an application ---------------------------------- */
+
+/* What an application's own control was told; kcp owns the state, the test finds it by `seen`. */
+struct own_cc {
+	uint32_t sent, acked, lost, timeouts, samples, rtt_us;
+};
+
+static struct own_cc *seen;
+
+static void own_init(void *state, const struct kcp_cc_event *ev)
+{
+	seen = state;
+	assert_int_equal(seen->sent, 0);
+	assert_int_equal(ev->mss, 1000);
+}
+
+static void own_on_sent(void *state, const struct kcp_cc_event *ev)
+{
+	((struct own_cc *)state)->sent += ev->segs;
+}
+
+static void own_on_acked(void *state, const struct kcp_cc_event *ev)
+{
+	((struct own_cc *)state)->acked += ev->segs;
+}
+
+static void own_on_lost(void *state, const struct kcp_cc_event *ev)
+{
+	((struct own_cc *)state)->lost += ev->segs;
+}
+
+static void own_on_timeout(void *state, const struct kcp_cc_event *ev)
+{
+	((struct own_cc *)state)->timeouts += ev->segs;
+}
+
+static void own_on_rtt(void *state, const struct kcp_cc_event *ev)
+{
+	((struct own_cc *)state)->samples++;
+	((struct own_cc *)state)->rtt_us = ev->rtt_us;
+}
+
+static uint32_t own_window(const void *state, const struct kcp_cc_event *ev)
+{
+	return 7;
+}
+
+static uint64_t own_rate(const void *state, const struct kcp_cc_event *ev)
+{
+	return 0;
+}
+
+static uint64_t own_slow_rate(const void *state, const struct kcp_cc_event *ev)
+{
+	return 102400; /* a full datagram each 10 ms */
+}
+
+static struct kcp_cc own_control(void)
+{
+	return (struct kcp_cc){
+		.name = "own", .state_size = sizeof(struct own_cc), .init = own_init,
+		.on_sent = own_on_sent, .on_acked = own_on_acked, .on_lost = own_on_lost,
+		.on_timeout = own_on_timeout, .on_rtt = own_on_rtt,
+		.window = own_window, .pacing_rate = own_rate,
+	};
+}
+
+static struct peer *open_peer_with(const struct kcp_cc *cc)
+{
+	struct kcp_config cfg = base_config();
+	struct peer *p;
+
+	cfg.cc = cc;
+	p = open_peer(cfg);
+	give_wnd(p, T0, 128, 0, 0);
+	return p;
+}
+
+static void an_applications_own_control_is_told_all_and_obeyed(void **state)
+{
+	const struct kcp_cc cc = own_control();
+	struct peer *p = open_peer_with(&cc);
+
+	(void)state;
+	send_bytes(p, 20 * 1000);
+	flush_at(p, T0);
+	assert_int_equal(count_cmd(p, KCP_CMD_PUSH), 7);
+	assert_int_equal(seen->sent, 7);
+	ack(p, T0 + 30 * MS, 1, 0, T0);
+	assert_int_equal(seen->acked, 1);
+	assert_int_equal(seen->samples, 1);
+	assert_int_equal(seen->rtt_us, 30 * MS);
+	ack(p, T0 + 30 * MS, 2, 0, T0);
+	assert_int_equal(seen->lost, 0);
+	flush_at(p, T0 + 30 * MS);
+	assert_int_equal(seen->lost, 1);
+	assert_int_equal(seen->sent, 8);
+	assert_int_equal(seen->timeouts, 0);
+	flush_at(p, T0 + 2000 * MS);
+	assert_in_range(seen->timeouts, 1, 5);
+	close_peer(p);
+}
+
+static void an_applications_own_rate_spaces_packets_evenly(void **state)
+{
+	struct kcp_cc cc = own_control();
+	struct peer *p;
+	uint64_t last = 0;
+	unsigned sent = 0;
+
+	(void)state;
+	cc.window = kcp_cc_none.window;
+	cc.pacing_rate = own_slow_rate;
+	p = open_peer_with(&cc);
+	send_bytes(p, 60 * 1000);
+	flush_at(p, T0);
+	assert_in_range(count_cmd(p, KCP_CMD_PUSH), 1, 20); /* after a pause, a few at once */
+	for (uint64_t at = T0 + MS; at <= T0 + 150 * MS; at += MS) {
+		flush_at(p, at);
+		if (p->count == 0)
+			continue;
+		assert_int_equal(p->count, 1);
+		assert_true(last == 0 || at - last == 10 * MS);
+		last = at;
+		sent++;
+	}
+	assert_in_range(sent, 14, 15);
+	close_peer(p);
+}
+
 /* ---- receiving ----------------------------------------------------------- */
 
 static void up_to_twice_the_window_is_held_and_no_more(void **state)
@@ -1062,6 +1192,8 @@ int main(void)
 		cmocka_unit_test(half_a_window_of_arrivals_is_acknowledged_at_once),
 		cmocka_unit_test(acks_that_found_no_room_stay_due),
 		cmocka_unit_test(the_pacer_never_holds_acknowledgements),
+		cmocka_unit_test(an_applications_own_control_is_told_all_and_obeyed),
+		cmocka_unit_test(an_applications_own_rate_spaces_packets_evenly),
 		cmocka_unit_test(up_to_twice_the_window_is_held_and_no_more),
 		cmocka_unit_test(a_rebuilt_segment_is_not_echoed_with_its_old_time),
 		cmocka_unit_test(one_absurd_round_trip_does_not_stretch_the_timeout_for_long),
