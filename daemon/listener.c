@@ -121,7 +121,7 @@ struct addrinfo *local_addresses(const struct conf_addr *at, int socktype, const
 		err = getaddrinfo("0.0.0.0", port, &hints, &list);
 	}
 	if (err != 0) {
-		log_err(tag, "%s: %s", at->text, gai_strerror(err));
+		log_err(tag, "cannot listen on %s: %s", at->text, gai_strerror(err));
 		return NULL;
 	}
 	return list;
@@ -201,6 +201,14 @@ static void remove_stale(const struct sockaddr_un *un)
 	close(fd);
 }
 
+/* bind() says of any file that the address is in use. */
+static bool is_no_socket(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
+}
+
 static bool listen_path(struct listener *l, const struct conf_addr *at)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -214,7 +222,11 @@ static bool listen_path(struct listener *l, const struct conf_addr *at)
 	remove_stale(&un);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0) {
-		log_err(l->tag, "cannot listen on %s: %s", at->path, strerror(errno));
+		const char *why = strerror(errno);
+
+		if (errno == EADDRINUSE && is_no_socket(at->path))
+			why = "it is there and is no socket";
+		log_err(l->tag, "cannot listen on %s: %s", at->path, why);
 		if (fd >= 0)
 			close(fd);
 		return false;

@@ -193,6 +193,17 @@ static int open_port(struct tunnel *t, const struct addrinfo *ai)
 	return port_new(t, &udp) != NULL ? 0 : -ENOMEM;
 }
 
+static void tell_failure(const struct tunnel *t, unsigned number, int err)
+{
+	const struct conf_addr *at = &t->conf->listen;
+
+	if (at->port == at->port_last)
+		log_err(t->name, "cannot listen on udp %s: %s", at->text, strerror(err));
+	else
+		log_err(t->name, "cannot listen on udp %s, port %u: %s", at->text, number,
+			strerror(err));
+}
+
 static int open_ports(struct tunnel *t, unsigned number)
 {
 	struct conf_addr at = t->conf->listen;
@@ -214,7 +225,7 @@ static int open_ports(struct tunnel *t, unsigned number)
 	if (opened > 0 && is_no_address_here(-err))
 		err = 0;
 	if (err != 0)
-		log_err(t->name, "cannot listen on %s, port %u: %s", at.text, number, strerror(-err));
+		tell_failure(t, number, -err);
 	return err;
 }
 

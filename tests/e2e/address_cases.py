@@ -204,3 +204,27 @@ def address_in_use(case):
     check(code not in (None, 0), f"exit code {code}")
     check(str(port) in p.log(), "the log does not name the port")
     check(not ports.listening("udp", port), "something is left")
+
+
+@suite.case("what_cannot_be_listened_on_is_told_in_words")
+def cannot_listen(case):
+    taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taken.bind((LOCAL, 0))
+    port = taken.getsockname()[1]
+    far = f"{LOCAL}:{case.port()}"
+    faults = {
+        ("server", f"{LOCAL}:{port}"): rf"cannot listen on udp {LOCAL}:{port}: Address already in use",
+        ("server", "no-such-host.invalid:80"): r"cannot listen on no-such-host\.invalid:80: \w[\w ]+",
+        ("client", case.write("notes.txt", "keep me")):
+            r"cannot listen on \S+/notes\.txt: it is there and is no socket",
+        ("client", case.path("none/a.sock")): r"cannot listen on \S+/none/a\.sock: No such file or directory",
+    }
+    for i, ((role, at), pattern) in enumerate(faults.items()):
+        keys = {"listen": at, "target": far} if role == "server" else {"localaddr": at, "remoteaddr": far}
+        path = case.write("kcptund.ini", ends.ini(ends.section(role, "t", {**BASE, **keys})))
+        p = case.start([ends.kcptund(), "-c", path], f"kcptund{i}")
+        code = p.wait(10)
+        check(code not in (None, 0), f"exit code {code} for {at}")
+        check(p.wait_log(rf"\[t\] {pattern}$", 0), f"its log does not say {pattern!r}")
+    with open(case.path("notes.txt")) as f:
+        check(f.read() == "keep me", "a file that is no socket was removed")
