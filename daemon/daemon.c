@@ -304,11 +304,11 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	good = start_control(&d) && tunnel_set_start(&d.set, config);
 	if (good) {
 		snmplog_set(&d.snmplog, config->daemon.snmplog, config->daemon.snmpperiod_s);
-		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnels", d.set.count);
+		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnel%s", d.set.count,
+			 d.set.count == 1 ? "" : "s");
 		service_ready(&d.service, d.set.tunnels, d.set.count, NULL);
 		footprint_started();
 		ev_run(d.reactor->loop, 0);
-		log_info(NULL, "stopped");
 	}
 	d.reactor->trim = NULL;
 	metrics_free(d.metrics);
@@ -318,5 +318,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	service_close(&d.service);
 	reactor_free(d.reactor);
 	config_free(d.config);
+	if (good)
+		log_info(NULL, "stopped");
 	return good ? 0 : EX_UNAVAILABLE;
 }

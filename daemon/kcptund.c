@@ -109,7 +109,8 @@ int main(int argc, char **argv)
 	if (config == NULL)
 		return EXIT_FAILURE; /* starting again would not help: see kcptund.service */
 	if (o.test) {
-		printf("%s: good, %zu tunnels\n", o.source.file, config->tunnel_count);
+		printf("%s: good, %zu tunnel%s\n", o.source.file, config->tunnel_count,
+		       config->tunnel_count == 1 ? "" : "s");
 		config_free(config);
 		return 0;
 	}
