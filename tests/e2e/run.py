@@ -21,6 +21,7 @@ import life_cases  # noqa: F401
 import limit_cases  # noqa: F401
 import metrics_cases  # noqa: F401
 import reload_cases  # noqa: F401
+import setting_cases  # noqa: F401
 import snmplog_cases  # noqa: F401
 import top_cases  # noqa: F401
 import transfer_cases  # noqa: F401

@@ -1,0 +1,148 @@
+"""Keys whose effect shows only outside of the tunnel: in its packets, its sessions, its log."""
+
+import os
+import shutil
+import socket
+import threading
+import time
+
+from suite import suite
+from tunnels import LOCAL, check_traffic, dial, pair_to_target
+import ends
+import traffic
+from cases import Skip, check, wait_until
+
+
+class Wiretap:
+    """Passes one client's datagrams on to a server and back, and notes their size and TOS byte."""
+
+    def __init__(self, near, far):
+        self.near, self.far = self._socket((LOCAL, near)), self._socket((LOCAL, 0))
+        self.far.connect((LOCAL, far))
+        self.client = None
+        self.up, self.down = [], []  # (size, TOS)
+        threading.Thread(target=self._carry, args=(self.near, self.up), daemon=True).start()
+        threading.Thread(target=self._carry, args=(self.far, self.down), daemon=True).start()
+
+    @staticmethod
+    def _socket(address):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+        s.bind(address)
+        return s
+
+    def _carry(self, source, notes):
+        while True:
+            data, extra, _, sender = source.recvmsg(2048, socket.CMSG_SPACE(1))
+            notes.append((len(data), extra[0][2][0] if extra else None))
+            if source is self.near:
+                self.client = sender
+                self.far.send(data)
+            else:
+                self.near.sendto(data, self.client)
+
+
+@suite.case("mtu_and_dscp_show_on_the_wire")
+def on_the_wire(case):
+    pair, target = pair_to_target(case, server={"mtu": 900, "dscp": 10})
+    near, local = case.port(), case.port()
+    tap = Wiretap(near, pair.far)
+    client = ends.start_client(case, ends.OURS, {"mode": "fast3", "mtu": 600, "dscp": 46, "compression": "none"},
+                               f"{LOCAL}:{local}", f"{LOCAL}:{near}", name="tapped")
+    check_traffic((LOCAL, local), target)
+    for way, notes, size, dscp in (("up", tap.up, 600, 46), ("down", tap.down, 900, 10)):
+        check(max(n for n, _ in notes) == size, f"{way}: the largest has {max(n for n, _ in notes)}, not {size}")
+        seen = {tos >> 2 for _, tos in notes}
+        check(seen == {dscp}, f"{way}: DSCP {seen}, not {dscp}")
+    ends.stop_cleanly(client)
+    pair.stop()
+
+
+@suite.case("ratelimit_is_kept")
+def ratelimit(case):
+    size, rate = 600_000, 200_000
+    pair, target = pair_to_target(case, client={"ratelimit": rate, "compression": "none", "datashard": 0})
+    start = time.monotonic()
+    check_traffic(pair.address, target, [(size, 1)])
+    took = time.monotonic() - start
+    check(size / rate * 0.8 < took < size / rate * 2, f"{size} bytes in {took:.1f} s at {rate} bytes/s")
+    pair.stop()
+
+
+@suite.case("conn_sessions_are_used_in_turn")
+def in_turn(case):
+    pair, _ = pair_to_target(case, client={"conn": 4})
+    wait_until(lambda: pair.server.log().count(" opened") == 4, 10, "four sessions at the server")
+    time.sleep(0.5)  # and their answers at the client
+    conns = [dial(pair.address) for _ in range(12)]
+    for stream in (3, 5, 7):
+        wait_until(lambda: pair.client.log().count(f"stream {stream} opened") == 4, 5,
+                   f"stream {stream} in each of the four sessions")
+    for s in conns:
+        s.close()
+    pair.stop()
+
+
+@suite.case("a_sockbuf_that_the_kernel_clips_is_told")
+def sockbuf(case):
+    case.need("setpriv")
+    if os.geteuid() != 0:
+        raise Skip("needs root, to go without CAP_NET_ADMIN")
+    local = case.port()
+    settings = {"sockbuf": "1G"}
+    client = ends.start_client(case, ends.OURS, settings, f"{LOCAL}:{local}", f"{LOCAL}:{case.port()}",
+                               prefix=["setpriv", "--bounding-set=-net_admin"])
+    check(client.wait_log(r"\[client\] sockbuf = 1073741824: the kernel gives only \d+ to receive and \d+ to "
+                          r"send; set sysctl net\.core\.rmem_max and net\.core\.wmem_max to 1073741824$", 5),
+          "the log does not tell")
+    ends.stop_cleanly(client)
+
+
+@suite.case("quiet_tells_of_no_stream")
+def quiet(case):
+    pair, target = pair_to_target(case, client={"quiet": True})
+    check_traffic(pair.address, target)
+    check("stream" in pair.server.log(), "the server is not quiet, but tells of no stream")
+    check("stream" not in pair.client.log(), "the quiet client tells of streams")
+    pair.stop()
+
+
+@suite.case("verbose_overrides_the_loglevel")
+def verbose(case):
+    pair, target = pair_to_target(case)
+    ends.stop_cleanly(pair.client)
+    path = case.write("silent.ini", pair.texts["client"].replace("loglevel = info", "loglevel = error"))
+    for flags, told in (([], 0), (["-v"], 3)):
+        client = case.start([ends.kcptund(), *flags, "-c", path], f"client{told}")
+        ends.wait_ready(client, tcp=[pair.local])
+        check_traffic(pair.address, target, [(1, 1)])
+        ends.stop_cleanly(client)
+        check(client.log().count(" stream 3 ") + client.log().count(" ready, ") == told,
+              f"with {flags}: {client.log()!r}")
+    ends.stop_cleanly(pair.server)
+
+
+@suite.case("a_name_is_resolved_again_for_each_session", seconds=40)
+def resolved_again(case):
+    """The name moves to another address while the tunnel runs, as a dynamic DNS entry does."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        raise Skip("needs root and unshare, for an /etc/hosts of its own")
+    old, new = traffic.Target(), traffic.Target()
+    far, local = case.port(), case.port()
+    for name, host, target in (("old", "127.0.0.2", old), ("new", "127.0.0.3", new)):
+        ends.start_server(case, ends.OURS, {"mode": "fast3"}, f"{host}:{far}", f"{LOCAL}:{target.port}", name)
+    hosts = case.write("hosts", "127.0.0.2 far.test\n")
+    client = ends.start_client(
+        case, ends.OURS, {"mode": "fast3", "autoexpire": 1}, f"{LOCAL}:{local}", f"far.test:{far}",
+        prefix=["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts])
+    check_traffic((LOCAL, local), old, [(1000, 1000)])
+    check(old.accepted == 1, "the first connection did not reach the first address")
+    with open(hosts, "w") as f:  # in place: the bind mount is of this inode
+        f.write("127.0.0.3 far.test\n")
+
+    def moved():
+        traffic.run_plan((LOCAL, local), [(1000, 1000)], 10)
+        return new.accepted > 0
+
+    wait_until(moved, 15, "a connection at the address that the name has now")
+    ends.stop_cleanly(client)
