@@ -1,6 +1,7 @@
 """kcptunctl top in a terminal of its own (tmux): what it shows, its keys, its end, a daemon that goes away."""
 
 import itertools
+import os
 import re
 import subprocess
 import time
@@ -171,6 +172,19 @@ def plain(case):
     coloured = top(case, d)
     coloured.wait("sessions 2")
     check(re.search(r"\x1b\[[0-9;]*3[0-7]m", coloured.screen("-e")), "no colours")
+    d.stop()
+
+
+@suite.case("top_ends_with_its_terminal", seconds=40)
+def terminal_gone(case):
+    d = holding(case)
+    t = top(case, d)
+    t.wait("sessions 2")
+    pid = subprocess.run(["pgrep", "-f", f"kcptunctl -s {d.sock} -w 0.3 top$"], capture_output=True,
+                         text=True).stdout.split()
+    check(pid, "the program is not found")
+    t.tmux("kill-server")
+    wait_until(lambda: not any(os.path.exists(f"/proc/{n}") for n in pid), 5, "it ended with its terminal")
     d.stop()
 
 
