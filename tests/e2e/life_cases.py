@@ -2,6 +2,8 @@
 
 import os
 import signal
+import struct
+import subprocess
 import sys
 import time
 
@@ -12,6 +14,7 @@ import ends
 import traffic
 from cases import check, wait_until
 
+CLOCK_JUMP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib", "clock_jump.c")
 BADNET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop", "badnet.py")
 
 # A session whose server forgot it is given up after smux's 30 s of silence at the latest.
@@ -246,6 +249,37 @@ def keepalive(case):
         check(read_exactly(s, traffic.VERDICT).strip() == b"ok", "the idle stream did not survive")
     opened = counters(pair.client).get("ActiveOpens", 0)
     check(opened == 1, f"{opened} sessions instead of one")
+    pair.stop()
+
+
+@suite.case("a_jump_of_the_wall_clock_changes_nothing", seconds=40)
+def clock_jump(case):
+    case.need("cc")
+    shim, jump = case.path("jump.so"), case.write("jump", struct.pack("=q", 0))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, CLOCK_JUMP], check=True)
+    pair, target = pair_to_target(case)
+    pair.stop()
+    env = {**os.environ, "LD_PRELOAD": shim, "CLOCK_JUMP": jump}
+    pair.server = ends.start_daemon(case, pair.texts["server"], "server2", udp=[pair.far], env=env)
+    pair.client = ends.start_daemon(case, pair.texts["client"], "client2", tcp=[pair.local], env=env)
+    with dial(pair.address) as s:
+        s.sendall(traffic.HEADER.pack(traffic.MAGIC, 12, 0, 3))
+        before = sum(p.cpu_seconds() for p in pair.ends())
+        for i, days in enumerate((0, 400, 0, -400)):
+            with open(jump, "r+b") as f:
+                f.write(struct.pack("=q", days * 86400))
+            for k in range(3):
+                s.sendall(traffic.piece(3, 3 * i + k, 1))
+                time.sleep(0.4)
+            check_traffic(pair.address, target, [(100_000, 100_000)])
+        check(read_exactly(s, traffic.VERDICT).strip() == b"ok", "the stream lost something")
+        used = sum(p.cpu_seconds() for p in pair.ends()) - before
+    years = {line[:4] for line in pair.client.log().splitlines()}
+    check(len(years) >= 3, f"the clock did not jump: the log is of {years}")
+    opened = counters(pair.client).get("ActiveOpens", 0)
+    check(opened == 1, f"{opened} sessions instead of one")
+    check("warn" not in pair.client.log() + pair.server.log(), "something is complained of")
+    check(used < 1, f"{used:.2f} s of CPU")
     pair.stop()
 
 
