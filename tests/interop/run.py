@@ -11,6 +11,7 @@ cases cover all pairs of values of the factors below. KCPTUND names the program 
 
 import os
 import re
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -127,6 +128,10 @@ def add_special_cases(s, roles):
     for way in ways:
         for what, difference in (("key", {"key": "not the same"}), ("crypt", {"crypt": "salsa20"})):
             s.add(f"{way}_wrong-{what}_is_told", mismatch_case(*programs(way, roles), difference), seconds=60)
+    if programs("ours-to-go", roles) == (OURS, GO):
+        for ours, theirs, words in STREAM_MISMATCHES:
+            name = "_".join(f"{k}-{v}" for k, v in ours.items())
+            s.add(f"ours-to-go_{name}_is_told", stream_mismatch_case(ours, theirs, words), seconds=60)
 
 
 SPECIAL = [
@@ -168,6 +173,32 @@ def mismatch_case(client, server, difference):
         check(told <= 2, f"the log says it {told} times within half a minute")
         check(target.accepted == 0, "a connection reached the target")
         ends.stop_cleanly(ours)
+    return run
+
+
+# What a client of ours is set to, a kcptun server, and the words with the key to set.
+STREAM_MISMATCHES = [
+    ({"smuxver": 2}, {}, "speaks smux 1, ours is 2: set smuxver = 1"),
+    ({"smuxver": 1}, {"smuxver": 2}, "speaks smux 2, ours is 1: set smuxver = 2"),
+    ({"smuxver": 1, "compression": "snappy"}, {"nocomp": True},
+     "sends compression none, ours is snappy: set compression = none"),
+    ({"smuxver": 1, "nocomp": True}, {}, "sends compression snappy, ours is none: set compression = snappy"),
+    ({"smuxver": 1, "compression": "zstd"}, {},
+     "sends compression snappy, ours is zstd: set compression = snappy"),
+]
+
+
+def stream_mismatch_case(ours, theirs, words):
+    """A server of another kind is told of when it first speaks: its keepalive, after 10 s."""
+    def run(case):
+        target = traffic.Target()
+        p, _, local = tunnel(case, OURS, GO, {"mode": "fast3", **ours}, {"mode": "fast3", **theirs}, None,
+                             target.port)
+        sock = socket.create_connection(("127.0.0.1", local))
+        sock.sendall(b"hello")
+        check(p.wait_log(re.escape(words), 25), f"its log does not say {words!r}")
+        check(target.accepted == 0, "a connection reached the target")
+        ends.stop_cleanly(p)
     return run
 
 
