@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compat.h"
 #include "config.h"
@@ -37,6 +38,14 @@ static void report(void *user, enum conf_severity severity, const char *line)
 		log_msg(severity == CONF_WARNING ? LOG_LEVEL_WARN : LOG_LEVEL_ERR, NULL, "%s", line);
 	else
 		fprintf(stderr, "%s%s\n", line, severity == CONF_WARNING ? " (warning)" : "");
+}
+
+/* For whoever types the bare name to see what it does. */
+static void tell_way_on(const char *file)
+{
+	if (file == DEFAULT_FILE && access(file, F_OK) != 0)
+		report(NULL, CONF_ERROR, "kcptund: name another file with -c FILE; --help tells of all "
+					 "keys, kcptun.ini(5) of the format");
 }
 
 struct options {
@@ -106,8 +115,10 @@ int main(int argc, char **argv)
 		return status;
 	log_open();
 	config = daemon_read_config(&o.source, report, NULL);
-	if (config == NULL)
+	if (config == NULL) {
+		tell_way_on(o.source.file);
 		return EXIT_FAILURE; /* starting again would not help: see kcptund.service */
+	}
 	if (o.test) {
 		printf("%s: good, %zu tunnel%s\n", o.source.file, config->tunnel_count,
 		       config->tunnel_count == 1 ? "" : "s");

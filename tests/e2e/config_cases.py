@@ -1,11 +1,12 @@
 """Faults of the configuration file: one line each, all at once, exit code 1; and the command line."""
 
+import os
 import re
 import subprocess
 
 from suite import suite
 import ends
-from cases import check
+from cases import Skip, check
 
 
 def run(*arguments, seconds=5):
@@ -106,6 +107,18 @@ def no_file(case):
     code, out, err = run("-c", case.path("none.ini"))
     check(code == 1, f"exit code {code}")
     check("none.ini" in err, f"does not name the file: {err!r}")
+
+
+@suite.case("no_default_file_is_told_with_the_way_on")
+def no_default_file(case):
+    if os.path.exists("/etc/kcptun.ini"):
+        raise Skip("there is an /etc/kcptun.ini here")
+    code, out, err = run()
+    check(code == 1, f"exit code {code}")
+    check("/etc/kcptun.ini: cannot be opened" in err, f"does not name the file: {err!r}")
+    check("-c FILE" in err and "--help" in err, f"does not tell what to do: {err!r}")
+    code, out, err = run("-c", case.path("none.ini"))
+    check("-c FILE" not in err, f"tells of -c to who gave it: {err!r}")
 
 
 @suite.case("config_without_tunnels")
