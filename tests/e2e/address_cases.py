@@ -58,6 +58,16 @@ def every_address(case):
     ends.stop_cleanly(p)
 
 
+@suite.case("replies_leave_from_the_address_that_was_asked", tags=["short"])
+def asked_address(case):
+    """The kernel would answer 127.0.0.1 from itself; the client takes packets of its server only."""
+    local, far = case.port(), case.port()
+    target = traffic.Target()
+    p = run_tunnel(case, f"{LOCAL}:{local}", f"127.0.0.77:{far}", f":{far}", f"{LOCAL}:{target.port}", target,
+                   (LOCAL, local), [local], [far])
+    ends.stop_cleanly(p)
+
+
 @suite.case("a_host_name_as_remoteaddr_and_target", tags=["short"])
 def host_name(case):
     local, far = case.port(), case.port()

@@ -98,6 +98,20 @@ def sockbuf(case):
     ends.stop_cleanly(client)
 
 
+@suite.case("a_cipher_of_a_missing_provider_is_told")
+def no_legacy(case):
+    """Blowfish and CAST5 are of OpenSSL's legacy provider, which may be missing."""
+    env = {**os.environ, "OPENSSL_MODULES": case.dir}
+    for crypt, works in (("blowfish", False), ("cast5", False), ("3des", True)):
+        text = ends.ini(ends.section("server", "far", {
+            "key": ends.KEY, "crypt": crypt, "listen": f"{LOCAL}:{case.port()}", "target": f"{LOCAL}:9"}))
+        p = case.start([ends.kcptund(), "-c", case.write(f"{crypt}.ini", text)], crypt, env=env)
+        words = " ready, " if works else rf"\[far\] crypt = {crypt}: .*legacy provider.*install it.*another method"
+        check(p.wait_log(words, 5), f"with {crypt} its log does not say {words!r}")
+        check(works or p.wait(5) not in (None, 0), f"it runs without {crypt}")
+        check(not works or p.term() == 0, f"it does not stop with {crypt}")
+
+
 @suite.case("quiet_tells_of_no_stream")
 def quiet(case):
     pair, target = pair_to_target(case, client={"quiet": True})
