@@ -185,7 +185,7 @@ void tunnel_free(struct tunnel *t)
 	while (t->links != NULL) {
 		struct link *l = t->links;
 
-		link_end(l, SESSION_ALIVE);
+		link_close(l);
 		t->role->link_reaped(t, l);
 	}
 	if (t->state != NULL)

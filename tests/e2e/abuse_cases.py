@@ -179,6 +179,30 @@ def closewait_0(case):
     pair.stop()
 
 
+@suite.case("a_stopped_client_stops_a_download_that_asked_all_its_questions")
+def stopped_in_answer(case):
+    def serve(conn):
+        read_to_end(conn)
+        conn.settimeout(20)
+        try:
+            while True:
+                conn.sendall(b"tick")
+                time.sleep(0.05)
+        except (BrokenPipeError, ConnectionResetError):
+            return time.monotonic()
+
+    far = Listener(serve)
+    pair = Pair(case, far.text)
+    with dial(pair.address) as s:
+        s.shutdown(socket.SHUT_WR)
+        read_exactly(s, 8)
+        ends.stop_cleanly(pair.client)
+        stopped = time.monotonic()
+        check(was_reset(s), "the client's end looks like that of the answer")
+    took = far.result(15) - stopped
+    check(took < 3, f"the target sent for {took:.1f} s to a client that had stopped")
+
+
 def descriptors(process):
     return len(os.listdir(f"/proc/{process.pid}/fd"))
 
