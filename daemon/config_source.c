@@ -221,10 +221,23 @@ static void open_single(struct reader *rd, size_t kind, const char *name)
 	rd->current = section;
 }
 
-static void open_tunnel(struct reader *rd, size_t kind, const char *title, const char *name)
+static void add_tunnel(struct reader *rd, size_t kind, const char *title, const char *name,
+		       const char *quoted)
 {
 	struct conf_source *s = rd->source;
 	const struct conf_section *twin = find_tunnel(s, name);
+
+	if (twin) /* it is read all the same, for its own faults */
+		conf_fault(rd->reporter, here(rd), "%s: the name is taken by %s at line %d", quoted,
+			   twin->title, twin->line);
+	rd->current = conf_source_add_tunnel(s, headers[kind].where, s->lines, title, name);
+	if (rd->current == NULL)
+		conf_fault(rd->reporter, here(rd), "out of memory");
+}
+
+static void open_tunnel(struct reader *rd, size_t kind, const char *title, const char *name)
+{
+	struct conf_source *s = rd->source;
 	char quoted[CONF_QUOTE_BYTES];
 
 	conf_quote(quoted, title);
@@ -237,15 +250,11 @@ static void open_tunnel(struct reader *rd, size_t kind, const char *title, const
 	else if (strlen(name) > CONF_NAME_MAX)
 		conf_fault(rd->reporter, here(rd), "%s: a name has at most %d characters", quoted,
 			   CONF_NAME_MAX);
-	else if (twin)
-		conf_fault(rd->reporter, here(rd), "%s: the name is taken by %s at line %d", quoted,
-			   twin->title, twin->line);
 	else if (s->tunnel_count == CONF_TUNNELS_MAX)
 		conf_fault(rd->reporter, here(rd), "%s: more than %d tunnels", quoted,
 			   CONF_TUNNELS_MAX);
-	else if (!(rd->current = conf_source_add_tunnel(s, headers[kind].where, s->lines,
-						      title, name)))
-		conf_fault(rd->reporter, here(rd), "out of memory");
+	else
+		add_tunnel(rd, kind, title, name, quoted);
 }
 
 /* "client  home " -> "client" and "home"; either may be empty. */

@@ -375,7 +375,8 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		  "'.', '_' and '-' only" },
 		{ CLIENT "[server x\n", "t.ini:6: the section's name has no ']' at its end" },
 		{ CLIENT "[server x] y\n", "t.ini:6: after the ']' only a comment may follow" },
-		{ CLIENT "[server c]\n", "t.ini:6: [server c]: the name is taken by [client c] at line 3" },
+		{ CLIENT "[server c]\nlisten = :1\ntarget = h:2\n",
+		  "t.ini:6: [server c]: the name is taken by [client c] at line 3" },
 		{ CLIENT "[defaults]\n",
 		  "t.ini:6: [defaults]: a second such section; the first is at line 1" },
 		{ CLIENT "[daemon x]\n", "t.ini:6: [daemon]: this section takes no name" },
@@ -582,6 +583,15 @@ static void all_faults_come_at_once_in_the_order_of_the_file(void **state)
 	assert_true(was_said("t.ini:12:"));
 	assert_true(was_said("t.ini:14: [server u] listen: 0.0.0.0:1 collides with [::]:1 of [server s] "
 			     "in line 2"));
+}
+
+static void a_tunnel_whose_name_is_taken_is_checked_all_the_same(void **state)
+{
+	assert_null(read_text(CLIENT "[client c]\nlocaladdr = :3\nremoteaddr = h:2\nmtu = 1\nmut = 1\n"));
+	assert_int_equal(reports.count, 3);
+	assert_true(was_said("t.ini:6: [client c]: the name is taken by [client c] at line 3"));
+	assert_true(was_said("t.ini:9: [client c] mtu"));
+	assert_true(was_said("t.ini:10: [client c] mut: unknown key"));
 }
 
 static void a_fault_of_the_defaults_is_told_once(void **state)
@@ -1186,6 +1196,7 @@ int main(void)
 		cmocka_unit_test(long_lines_are_told_and_never_cut),
 		cmocka_unit_test(a_long_comment_is_no_long_line),
 		cmocka_unit_test(all_faults_come_at_once_in_the_order_of_the_file),
+		cmocka_unit_test(a_tunnel_whose_name_is_taken_is_checked_all_the_same),
 		cmocka_unit_test(a_fault_of_the_defaults_is_told_once),
 		cmocka_unit_test(the_key_is_never_printed),
 		cmocka_unit_test(servers_on_one_address_are_told),
