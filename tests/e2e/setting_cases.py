@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 import threading
 import time
 
@@ -141,6 +142,9 @@ def resolved_again(case):
     """The name moves to another address while the tunnel runs, as a dynamic DNS entry does."""
     if os.geteuid() != 0 or not shutil.which("unshare"):
         raise Skip("needs root and unshare, for an /etc/hosts of its own")
+    if subprocess.run(["unshare", "--mount", "mount", "--bind", "/etc/hosts", "/etc/hosts"],
+                      capture_output=True).returncode != 0:
+        raise Skip("cannot mount here, for an /etc/hosts of its own")
     old, new = traffic.Target(), traffic.Target()
     far, local = case.port(), case.port()
     for name, host, target in (("old", "127.0.0.2", old), ("new", "127.0.0.3", new)):
