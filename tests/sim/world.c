@@ -337,6 +337,11 @@ static void check_counters(struct world *w, unsigned side)
 	struct counters *c = &w->r->counters[side];
 
 	session_counters(w->node[side].session, c);
+#define X(field, name, kind, help) \
+	if (c->field > INT64_MAX) \
+		fail(w, "end %u: %s went below zero", side, name);
+	KT_COUNTERS(X)
+#undef X
 	if (c->in_pkts != w->node[side].in_pkts)
 		fail(w, "end %u counts %llu datagrams in, %llu came", side,
 		     (unsigned long long)c->in_pkts, (unsigned long long)w->node[side].in_pkts);
