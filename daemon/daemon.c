@@ -282,18 +282,6 @@ static void watch_signals(struct kt_daemon *d)
 	watch_signal(d, &d->usr1, SIGUSR1, on_usr1);
 }
 
-/* One tunnel that cannot start, for want of a port or of a cipher, is no reason to
- * withhold the others; but without any there is nothing to run. */
-static bool start_tunnels(struct kt_daemon *d)
-{
-	size_t failed = tunnel_set_start(&d->set, d->config);
-
-	if (failed > 0 && d->set.count > 0)
-		log_err(NULL, "%zu of %zu tunnels could not be started; a reload tries again", failed,
-			d->config->tunnel_count);
-	return d->set.count > 0;
-}
-
 int daemon_run(struct config *config, const struct daemon_source *source)
 {
 	struct kt_daemon d = { .config = config, .source = source, .reactor = reactor_new() };
@@ -313,15 +301,12 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	watch_signals(&d);
 	ev_timer_init(&d.drain, on_drain, DRAIN_LOOK_S, DRAIN_LOOK_S);
 	d.drain.data = &d;
-	good = start_control(&d) && start_tunnels(&d);
+	good = start_control(&d) && tunnel_set_start(&d.set, config);
 	if (good) {
 		snmplog_set(&d.snmplog, config->daemon.snmplog, config->daemon.snmpperiod_s);
 		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnel%s", d.set.count,
 			 d.set.count == 1 ? "" : "s");
-		service_ready(&d.service, d.set.tunnels, d.set.count,
-			      d.set.count < config->tunnel_count
-				      ? "a tunnel could not be started, see the log"
-				      : NULL);
+		service_ready(&d.service, d.set.tunnels, d.set.count, NULL);
 		footprint_started();
 		ev_run(d.reactor->loop, 0);
 	}

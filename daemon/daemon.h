@@ -18,9 +18,8 @@ struct config *daemon_read_config(const struct daemon_source *source, conf_repor
 				  void *user);
 
 /* Run the tunnels of `config` (owned from here on) until a signal ends them.  `source`
- * is NULL when there is no file to read again.  Returns the program's exit status: 0, or
- * EX_UNAVAILABLE when no tunnel, or not the control socket, could be started, which may be otherwise
- * in a while. */
+ * is NULL when there is no file to read again.  Returns the program's exit status: 0, or EX_UNAVAILABLE
+ * when something could not be started, which may be otherwise in a while. */
 int daemon_run(struct config *config, const struct daemon_source *source);
 
 #endif

@@ -246,30 +246,24 @@ void tunnel_set_init(struct tunnel_set *set, struct reactor *r)
 	set->leave.data = set;
 }
 
-/* A started tunnel, or NULL: why was logged. */
-static struct tunnel *start_one(struct tunnel_set *set, struct config *config, size_t i)
+bool tunnel_set_start(struct tunnel_set *set, struct config *config)
 {
-	struct tunnel *t = tunnel_new(set->reactor, config->tunnels[i]);
+	bool good = true;
 
-	if (t == NULL)
-		return NULL;
-	config->tunnels[i] = NULL; /* it is the tunnel's now */
-	if (tunnel_start(t) == 0)
-		return t;
-	tunnel_free(t);
-	return NULL;
-}
-
-size_t tunnel_set_start(struct tunnel_set *set, struct config *config)
-{
 	set->tunnels = calloc(config->tunnel_count, sizeof(*set->tunnels));
-	for (size_t i = 0; set->tunnels != NULL && i < config->tunnel_count; i++) {
-		struct tunnel *t = start_one(set, config, i);
+	if (set->tunnels == NULL)
+		return false;
+	/* All of them are tried, so that every fault is told at once. */
+	for (size_t i = 0; i < config->tunnel_count; i++) {
+		struct tunnel *t = tunnel_new(set->reactor, config->tunnels[i]);
 
-		if (t != NULL)
+		if (t != NULL) {
+			config->tunnels[i] = NULL;
 			set->tunnels[set->count++] = t;
+		}
+		good &= t != NULL && tunnel_start(t) == 0;
 	}
-	return config->tunnel_count - set->count;
+	return good;
 }
 
 void tunnel_set_drain(struct tunnel_set *set)

@@ -26,9 +26,9 @@ struct tunnel_set {
 typedef void reload_say_fn(void *user, const char *tunnel, const char *what);
 
 void tunnel_set_init(struct tunnel_set *set, struct reactor *r);
-/* Start the tunnels of `config`, taking them out of it.  How many could not be started (every
- * reason was logged): the others run, and a reload tries again. */
-size_t tunnel_set_start(struct tunnel_set *set, struct config *config);
+/* Start all tunnels of `config`, taking them out of it.  False when one could not be started (every
+ * reason was logged). */
+bool tunnel_set_start(struct tunnel_set *set, struct config *config);
 /* Go over to the tunnels of `config`, taking them out of it.  False: nothing was
  * changed, and `say` told why.  A tunnel that must be started anew on its old address and then
  * fails is told as well; the others are changed all the same. */

@@ -1,7 +1,6 @@
 """Where tunnels listen and whereto they connect: families, names, ports, paths, many at once."""
 
 import os
-import signal
 import socket
 import time
 
@@ -215,25 +214,6 @@ def address_in_use(case):
     check(code not in (None, 0), f"exit code {code}")
     check(str(port) in p.log(), "the log does not name the port")
     check(not ports.listening("udp", port), "something is left")
-
-
-@suite.case("one_tunnel_that_cannot_start_does_not_withhold_the_others")
-def others_start(case):
-    pair, target = pair_to_target(case, together=True)
-    taken = socket.create_server((LOCAL, 0))
-    bad = ends.section("client", "bad", {**BASE, "localaddr": f"{LOCAL}:{taken.getsockname()[1]}",
-                                         "remoteaddr": f"{LOCAL}:{pair.far}"})
-    pair.stop()
-    path = case.write("kcptund.ini", pair.texts["server"] + pair.texts["client"].split("\n\n", 1)[1] + bad)
-    p = case.start([ends.kcptund(), "-c", path], "kcptund")
-    ends.wait_ready(p, tcp=[pair.local], udp=[pair.far])
-    check_traffic(pair.address, target)
-    check("[bad] cannot listen" in p.log(), "the log does not name the tunnel")
-    check(p.wait_log(r"1 of 3 tunnels could not be started", 2), "the log does not count them")
-    taken.close()
-    p.signal(signal.SIGHUP)
-    check(p.wait_log(r"\[bad\] reload: started", 5), "a reload does not start it")
-    ends.stop_cleanly(p)
 
 
 @suite.case("what_cannot_be_listened_on_is_told_in_words")
