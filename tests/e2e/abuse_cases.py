@@ -236,7 +236,8 @@ def many_connections(case):
     far = Listener(lambda conn: (conn.sendall(read_exactly(conn, 1)), read_to_end(conn)))
     many = {"maxstreams": 2500, "quiet": True}
     pair = Pair(case, far.text, client=many, server=many)
-    # More than the target's queue of connections holds would be its kernel's to refuse, not ours.
+    # 5000 failed in two of five full suites (a reset; descriptors still open after 20 s) and never
+    # alone. Why is not known: it may be this target, with its thread for each connection, or kcptund.
     conns = [dial(pair.address, 60) for _ in range(2000)]
     for s in conns:
         s.sendall(b"!")
