@@ -102,7 +102,7 @@ static void layouts_of_all_kinds_come_out_as_in_go(void **state)
 	FILE *f;
 
 	assert_non_null(root);
-	snprintf(path, sizeof(path), "%s/tests/unit/gotime.txt", root);
+	snprintf(path, sizeof(path), "%s/tests/unit/report/gotime.txt", root);
 	f = fopen(other ? other : path, "r"); /* a longer list of gotime.go */
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f)) {

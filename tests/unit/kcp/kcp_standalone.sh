@@ -1,10 +1,10 @@
 #!/bin/sh
 # kcp_standalone.sh - kcp.c and kcp.h alone, in a folder of their own, compile strictly and work.
 set -eu
-source=${KT_SOURCE:-$(dirname "$0")/../..}
+source=${KT_SOURCE:-$(dirname "$0")/../../..}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-cp "$source/lib/kcp.c" "$source/lib/kcp.h" "$source/tests/unit/kcp_standalone.c" "$dir"
+cp "$source/lib/kcp/kcp.c" "$source/lib/kcp/kcp.h" "$source/tests/unit/kcp/kcp_standalone.c" "$dir"
 cd "$dir"
 ${CC:-cc} -std=c11 -Wall -Wextra -Werror -O1 kcp.c kcp_standalone.c -o transfer
 ./transfer

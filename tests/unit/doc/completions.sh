@@ -28,4 +28,4 @@ esac
 END
 chmod +x "$folder/bin/kcptunctl"
 export PATH="$folder/bin:$PATH" KT_FOLDER="$folder"
-"$shell" "$KT_SOURCE/tests/unit/completions.$shell"
+"$shell" "$KT_SOURCE/tests/unit/doc/completions.$shell"

@@ -27,7 +27,7 @@ static void book_cancel(struct resolve_query *q);
 #define resolve_start book_start
 #define resolve_cancel book_cancel
 #define DIAL_TIMEOUT_S 1
-#include "../../daemon/dial.c"
+#include "dial.c"
 
 static struct {
 	struct sockaddr_storage addrs[4];

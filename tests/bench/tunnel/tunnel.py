@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tunnel - what kcptund costs beside Debian's kcptun: goodput per CPU second of each end, and memory.
 
-    tests/bench/tunnel.py [--rounds N] [--seconds N] [--mib N] [--loopback]
+    tests/bench/tunnel/tunnel.py [--rounds N] [--seconds N] [--mib N] [--loopback]
 
 Both programs run with the same settings over the same path in the same run, in turn, so that a noisy
 machine is noisy for both. As root the path is a pair of veth devices with an MTU of 1500 between two
@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib"))
 
 import ends  # noqa: E402
 import memory  # noqa: E402
