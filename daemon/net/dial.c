@@ -2,8 +2,6 @@
 #include "dial.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +10,7 @@
 
 #include "descriptors.h"
 #include "resolve.h"
+#include "socket.h"
 
 enum { DIAL_ADDRS_MAX = 16 };
 
@@ -30,27 +29,6 @@ struct dial {
 	uint64_t deadline_us;
 	ev_timer timer;   /* the time allowed; and the deferred report of a failure */
 };
-
-void socket_prepare(int fd)
-{
-	int on = 1, flags = fcntl(fd, F_GETFL);
-
-	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* no-op on Unix sockets */
-}
-
-static socklen_t addr_len(const struct sockaddr_storage *ss)
-{
-	switch (ss->ss_family) {
-	case AF_INET:
-		return sizeof(struct sockaddr_in);
-	case AF_INET6:
-		return sizeof(struct sockaddr_in6);
-	default:
-		return sizeof(struct sockaddr_un);
-	}
-}
 
 static void stop_watchers(struct dial *d)
 {
@@ -133,7 +111,7 @@ static void try_next(struct dial *d)
 		if (!open_socket(d, ss->ss_family))
 			continue;
 		/* A Unix socket with a full backlog says EAGAIN: that is a refusal. */
-		if (connect(d->fd, (const struct sockaddr *)ss, addr_len(ss)) == 0 ||
+		if (connect(d->fd, (const struct sockaddr *)ss, sockaddr_len(ss)) == 0 ||
 		    errno == EINPROGRESS) {
 			ev_io_set(&d->connecting, d->fd, EV_WRITE);
 			ev_io_start(d->reactor->loop, &d->connecting);

@@ -18,7 +18,4 @@ struct dial *dial_start(struct reactor *r, const struct conf_addr *to, dial_done
 /* Before `done`: it will not be called. */
 void dial_cancel(struct dial *d);
 
-/* Non-blocking, close-on-exec, no delay; what every stream socket here wants. */
-void socket_prepare(int fd);
-
 #endif

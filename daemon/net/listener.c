@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #include "descriptors.h"
-#include "dial.h"
 #include "log.h"
+#include "resolve.h"
+#include "socket.h"
 
 enum {
 	LISTEN_SOCKETS_MAX = 8, /* addresses that one host name may stand for */
@@ -101,32 +102,6 @@ static bool add_socket(struct listener *l, int fd)
 	return true;
 }
 
-struct addrinfo *local_addresses(const struct conf_addr *at, int socktype, const char *tag)
-{
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = socktype };
-	struct addrinfo *list = NULL;
-	char port[8];
-	int err;
-
-	snprintf(port, sizeof(port), "%u", at->port);
-	err = getaddrinfo(at->host[0] != '\0' ? at->host : "::", port, &hints, &list);
-	if (err == 0 && at->host[0] == '\0') {
-		int fd = socket(AF_INET6, SOCK_DGRAM, 0); /* is there IPv6 at all? */
-
-		if (fd >= 0) {
-			close(fd);
-			return list;
-		}
-		freeaddrinfo(list);
-		err = getaddrinfo("0.0.0.0", port, &hints, &list);
-	}
-	if (err != 0) {
-		log_err(tag, "cannot listen on %s: %s", at->text, gai_strerror(err));
-		return NULL;
-	}
-	return list;
-}
-
 static int bind_tcp(const struct addrinfo *ai)
 {
 	int fd = socket(ai->ai_family, SOCK_STREAM, 0), on = 1, off = 0;
@@ -158,27 +133,25 @@ static int listen_at(struct listener *l, const struct addrinfo *ai)
 	return err;
 }
 
-bool is_no_address_here(int err)
-{
-	return err == EADDRNOTAVAIL || err == EAFNOSUPPORT;
-}
-
 /* /etc/hosts may give localhost an IPv6 address on a machine that has none. */
 static bool listen_tcp(struct listener *l, const struct conf_addr *at)
 {
-	struct addrinfo *list = local_addresses(at, SOCK_STREAM, l->tag);
+	const char *why;
+	struct addrinfo *list = resolve_local(at->host, at->port, SOCK_STREAM, &why);
 	int err = 0;
 
-	if (list == NULL)
+	if (list == NULL) {
+		log_err(l->tag, "cannot listen on %s: %s", at->text, why);
 		return false;
+	}
 	for (struct addrinfo *ai = list; ai != NULL && l->count < LISTEN_SOCKETS_MAX;
 	     ai = ai->ai_next) {
 		err = listen_at(l, ai);
-		if (err != 0 && !is_no_address_here(err))
+		if (err != 0 && !socket_no_address_here(err))
 			break;
 	}
 	freeaddrinfo(list);
-	if (l->count > 0 && is_no_address_here(err))
+	if (l->count > 0 && socket_no_address_here(err))
 		err = 0;
 	if (err != 0)
 		log_err(l->tag, "cannot listen on %s: %s", at->text, strerror(err));

@@ -21,10 +21,4 @@ struct listener *listener_adopt(struct reactor *r, int fd, const char *path, con
 /* Stops listening and removes a Unix socket's path. */
 void listener_free(struct listener *l);
 
-/* Addresses to bind for `at`: an empty host stands for every local address.
- * Blocks if the host is a name.  Returns a getaddrinfo(3) list, or NULL after having logged why. */
-struct addrinfo *local_addresses(const struct conf_addr *at, int socktype, const char *tag);
-/* Binding failed for want of the address, or of its family, on this machine. */
-bool is_no_address_here(int err);
-
 #endif

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "socket.h"
+
 enum {
 	RX_BUF = 65536, /* holds any datagram, and any train of them that GRO makes */
 	RX_BUFS = UDP_RECV_MAX / UDP_RECV_MIN,
@@ -100,11 +102,6 @@ static int call_once(struct udp *u, struct udp_rx *rx, size_t want)
 	return 1;
 }
 
-static bool would_block(int err)
-{
-	return err == EAGAIN || err == EWOULDBLOCK;
-}
-
 /* Read past errors: on a connected socket they are ICMP's answers to earlier sends, and
  * behind them datagrams may wait.  The number of messages, 0: nothing there. */
 static size_t call(struct udp *u, struct udp_rx *rx, size_t want)
@@ -114,7 +111,7 @@ static size_t call(struct udp *u, struct udp_rx *rx, size_t want)
 
 		if (n >= 0)
 			return (size_t)n;
-		if (would_block(-n))
+		if (socket_would_block(-n))
 			return 0;
 		if (n == -ENOSYS && u->features & UDP_MMSG) {
 			u->features &= ~(unsigned)UDP_MMSG;

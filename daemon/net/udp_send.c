@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "socket.h"
 #include "wire.h"
 
 enum {
@@ -220,11 +221,6 @@ static int push(struct run *r, struct tx *tx)
 
 /* ---- errors ---- */
 
-static bool would_block(int err)
-{
-	return err == EAGAIN || err == EWOULDBLOCK;
-}
-
 /* How kernels refuse GSO: segments above the device's MTU, a device or a transform
  * (IPsec) that cannot.  Ordinary reasons give the same codes, so it is only a suspicion. */
 static bool may_be_gso(int err)
@@ -247,7 +243,7 @@ static bool recover(struct run *r, size_t packets, int err)
 {
 	struct udp *u = r->u;
 
-	if (would_block(err))
+	if (socket_would_block(err))
 		return false;
 	if (err == EINTR)
 		return true;

@@ -171,3 +171,15 @@ bool log_allow(struct log_limit *l, uint64_t now_us, uint64_t period_us)
 	l->next_us = period_us < UINT64_MAX - now_us ? now_us + period_us : UINT64_MAX;
 	return true;
 }
+
+bool log_quota_allow(struct log_quota *q, uint64_t now_us, unsigned per_minute)
+{
+	if (now_us - q->minute_us >= 60 * 1000000ull)
+		*q = (struct log_quota){ .minute_us = now_us };
+	if (q->shown < per_minute) {
+		q->shown++;
+		return true;
+	}
+	q->held++;
+	return false;
+}

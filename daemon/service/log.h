@@ -40,4 +40,12 @@ struct log_limit {
 };
 bool log_allow(struct log_limit *l, uint64_t now_us, uint64_t period_us);
 
+/* So many messages a minute for each of these.  Zero-initialise.  When log_quota_allow() says
+ * false, `held` is the number held back in this minute, this one included: with 1 it may be announced. */
+struct log_quota {
+	uint64_t minute_us; /* when the minute began */
+	unsigned shown, held;
+};
+bool log_quota_allow(struct log_quota *q, uint64_t now_us, unsigned per_minute);
+
 #endif

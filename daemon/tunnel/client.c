@@ -8,6 +8,7 @@
 #include "log.h"
 #include "relay.h"
 #include "resolve.h"
+#include "socket.h"
 #include "tunnel.h"
 
 enum {
@@ -218,16 +219,11 @@ static void failed(struct slot *slot, const char *what)
 	retry_later(slot);
 }
 
-static socklen_t addr_len(const struct sockaddr_storage *ss)
-{
-	return ss->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-}
-
 static struct link *open_link(struct slot *slot, const struct sockaddr_storage *to, int *err)
 {
 	struct tunnel *t = slot->tunnel;
 	struct udp_options opt;
-	struct udp_path path = { .peer_len = addr_len(to) };
+	struct udp_path path = { .peer_len = sockaddr_len(to) };
 	struct session_config cfg;
 	char text[UDP_ADDR_TEXT];
 	struct udp udp;
@@ -236,7 +232,7 @@ static struct link *open_link(struct slot *slot, const struct sockaddr_storage *
 	uint32_t conv;
 
 	tunnel_udp_options(t, &opt);
-	*err = udp_connect(&udp, (const struct sockaddr *)to, addr_len(to), &opt);
+	*err = udp_connect(&udp, (const struct sockaddr *)to, sockaddr_len(to), &opt);
 	if (*err != 0)
 		return NULL;
 	tunnel_check_sockbuf(t, &udp);
@@ -244,7 +240,7 @@ static struct link *open_link(struct slot *slot, const struct sockaddr_storage *
 	p = port_new(t, &udp);
 	if (p == NULL)
 		return NULL;
-	memcpy(&path.peer, to, addr_len(to));
+	memcpy(&path.peer, to, sockaddr_len(to));
 	reactor_random(&conv, sizeof(conv));
 	tunnel_session_config(t, &cfg, conv);
 	l = link_new(t, p, &cfg, NULL, udp_path_text(&path, text));

@@ -11,34 +11,10 @@
 /* An answer takes a round trip; a firewall takes for ever. */
 #define SILENCE_US (5 * 1000000ull)
 
-static void look_at_clock(struct tunnel *t)
-{
-	struct diagnosis *d = &t->diagnosis;
-	uint64_t now_us = t->reactor->now_us;
-
-	if (now_us - d->minute_us < MINUTE_US)
-		return;
-	d->minute_us = now_us;
-	d->lines = d->tales = 0;
-}
-
 /* The tunnel's own bound, so that a thousand wrong peers do not fill a disk. */
 static bool line_allowed(struct tunnel *t)
 {
-	look_at_clock(t);
-	return t->diagnosis.lines++ < DIAGNOSIS_LINES_PER_MINUTE;
-}
-
-bool diagnosis_may_tell(struct tunnel *t)
-{
-	struct diagnosis *d = &t->diagnosis;
-
-	if (t->conf->quiet || !log_enabled(LOG_LEVEL_INFO))
-		return false;
-	look_at_clock(t);
-	if (d->tales == DIAGNOSIS_TALES_PER_MINUTE)
-		log_info(t->name, "so much comes and goes that the rest of this minute is not told");
-	return d->tales++ < DIAGNOSIS_TALES_PER_MINUTE;
+	return log_quota_allow(&t->diagnosis.lines, t->reactor->now_us, DIAGNOSIS_LINES_PER_MINUTE);
 }
 
 /* The entry of a peer, found or made. */

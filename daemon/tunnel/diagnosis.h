@@ -19,7 +19,6 @@ enum {
 	DIAGNOSIS_BAD_MIN = 3,          /* bad datagrams, and no good one, that make a finding */
 	DIAGNOSIS_BARREN_MIN = 3,       /* streams in a row without an answer that make one */
 	DIAGNOSIS_LINES_PER_MINUTE = 8, /* of a tunnel, whoever causes them */
-	DIAGNOSIS_TALES_PER_MINUTE = 600, /* of sessions and streams that come and go */
 };
 
 struct diagnosis_peer {
@@ -35,13 +34,9 @@ struct diagnosis {
 	unsigned peer_count;
 	struct log_limit silence, barren, target;
 	unsigned barren_count;
-	uint64_t minute_us; /* start of the minute that the next two count */
-	unsigned lines, tales;
+	struct log_quota lines;
 };
 
-/* May a session or stream that comes or goes be told of?  Whoever replays datagrams can cause
- * any number of them. */
-bool diagnosis_may_tell(struct tunnel *t);
 /* A datagram failed its checksum, and no good one ever came from there.
  * `path` is NULL on a client, whose peer `peer` names. */
 void diagnosis_bad_packet(struct tunnel *t, const struct udp_path *path, const char *peer);

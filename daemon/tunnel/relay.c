@@ -17,6 +17,7 @@
 #include "dial.h"
 #include "link.h"
 #include "log.h"
+#include "socket.h"
 #include "tunnel.h"
 #include "walk.h"
 
@@ -134,7 +135,7 @@ static void leave_stream(struct relay *relay, bool discard)
 		return;
 	if (!relay->link->ended && !t->draining)
 		diagnosis_stream(relay->link, relay->sent, relay->received, relay->far_first);
-	if (diagnosis_may_tell(t))
+	if (tunnel_may_log(t))
 		log_info(t->name, "stream %u closed, %llu bytes out, %llu in",
 			 session_stream_sid(relay->stream), (unsigned long long)relay->sent,
 			 (unsigned long long)relay->received);
@@ -292,9 +293,10 @@ static void local_failed(struct relay *relay, const char *doing)
 	finish(relay);
 }
 
-static bool would_block(int err)
+/* The socket is as good as before; its watcher tells when to go on. */
+static bool is_passing(int err)
 {
-	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
+	return socket_would_block(err) || err == EINTR;
 }
 
 /* How a turn of reading ended. */
@@ -316,7 +318,7 @@ static enum read_end read_turn(struct relay *relay, size_t *total)
 		if (got == 0)
 			return READ_EOF;
 		if (got < 0)
-			return would_block(errno) ? READ_MORE : READ_FAILED;
+			return is_passing(errno) ? READ_MORE : READ_FAILED;
 		*total += (size_t)got;
 		if ((size_t)got < room.n)
 			break; /* most likely empty: a further call would only say so */
@@ -392,7 +394,7 @@ static bool deliver(struct relay *relay)
 		if ((size_t)put < offered)
 			break;
 	}
-	if (put < 0 && !would_block(errno)) {
+	if (put < 0 && !is_passing(errno)) {
 		local_failed(relay, "write");
 		return false;
 	}
@@ -563,7 +565,7 @@ void relay_attach(struct relay *relay, struct link *l, struct session_stream *st
 	session_stream_set_user(st, relay);
 	relay_resume(relay);
 	link_touch(l);
-	if (diagnosis_may_tell(relay->tunnel))
+	if (tunnel_may_log(relay->tunnel))
 		log_info(relay->tunnel->name, "stream %u opened", session_stream_sid(st));
 }
 

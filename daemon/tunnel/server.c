@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "listener.h"
 #include "log.h"
 #include "relay.h"
+#include "resolve.h"
+#include "socket.h"
 #include "tunnel.h"
 
 enum {
@@ -101,7 +102,7 @@ static void link_ended(struct tunnel *t, struct link *l)
 
 static void link_reaped(struct tunnel *t, struct link *l)
 {
-	if (diagnosis_may_tell(t))
+	if (tunnel_may_log(t))
 		log_info(t->name, "session %08x of %s closed", l->conv, l->peer);
 	link_free(l);
 }
@@ -129,7 +130,7 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 		return NULL;
 	}
 	insert(s, l);
-	if (diagnosis_may_tell(t))
+	if (tunnel_may_log(t))
 		log_info(t->name, "session %08x of %s opened", conv, l->peer);
 	return l;
 }
@@ -206,23 +207,24 @@ static void tell_failure(const struct tunnel *t, unsigned number, int err)
 
 static int open_ports(struct tunnel *t, unsigned number)
 {
-	struct conf_addr at = t->conf->listen;
-	struct addrinfo *list;
+	const struct conf_addr *at = &t->conf->listen;
+	const char *why;
+	struct addrinfo *list = resolve_local(at->host, (uint16_t)number, SOCK_DGRAM, &why);
 	unsigned opened = 0;
 	int err = 0;
 
-	at.port = (uint16_t)number;
-	list = local_addresses(&at, SOCK_DGRAM, t->name);
-	if (list == NULL)
+	if (list == NULL) {
+		log_err(t->name, "cannot listen on %s: %s", at->text, why);
 		return -1;
+	}
 	for (struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
 		err = open_port(t, ai);
 		opened += err == 0;
-		if (err != 0 && !is_no_address_here(-err))
+		if (err != 0 && !socket_no_address_here(-err))
 			break;
 	}
 	freeaddrinfo(list);
-	if (opened > 0 && is_no_address_here(-err))
+	if (opened > 0 && socket_no_address_here(-err))
 		err = 0;
 	if (err != 0)
 		tell_failure(t, number, -err);

@@ -13,6 +13,7 @@
 
 /* Many round trips and timeouts of any network that is worth waiting for. */
 enum { DRAIN_SILENCE_US = 1500 * 1000 };
+enum { TALES_PER_MINUTE = 600 };
 
 static void reap(struct task *task);
 static void sum_for_snmplog(void *user, struct counters *out);
@@ -244,6 +245,17 @@ void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_
 		.pool = &t->fifos,
 		.scratch = &t->reactor->scratch,
 	};
+}
+
+bool tunnel_may_log(struct tunnel *t)
+{
+	if (t->conf->quiet || !log_enabled(LOG_LEVEL_INFO))
+		return false;
+	if (log_quota_allow(&t->tales, t->reactor->now_us, TALES_PER_MINUTE))
+		return true;
+	if (t->tales.held == 1)
+		log_info(t->name, "so much comes and goes that the rest of this minute is not told");
+	return false;
 }
 
 void tunnel_udp_options(const struct tunnel *t, struct udp_options *opt)

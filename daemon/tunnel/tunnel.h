@@ -77,6 +77,7 @@ struct tunnel {
 	struct flow flow;
 	struct walk *walks;             /* looks under way */
 	struct diagnosis diagnosis;
+	struct log_quota tales;         /* of sessions and streams that come and go */
 	struct snmplog snmplog;
 };
 
@@ -109,6 +110,9 @@ void tunnel_reset_counters(struct tunnel *t, const struct counters *sum);
 void tunnel_flow(const struct tunnel *t, struct flow_sample *out);
 
 /* For the roles and the links. */
+/* May a session or stream that comes or goes be logged?  Whoever replays datagrams can cause
+ * any number of them. */
+bool tunnel_may_log(struct tunnel *t);
 void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count);
 void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_t conv);
 void tunnel_udp_options(const struct tunnel *t, struct udp_options *opt);

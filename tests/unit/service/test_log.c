@@ -201,6 +201,24 @@ static void a_limit_lets_one_through_a_period_and_counts_the_rest(void **state)
 	assert_false(log_allow(&l, UINT64_MAX - 1, 1));
 }
 
+static void a_quota_lets_some_through_a_minute_and_counts_the_rest(void **state)
+{
+	enum { MINUTE_US = 60 * 1000000 };
+	struct log_quota q = { 0 };
+
+	assert_true(log_quota_allow(&q, 5, 2));
+	assert_true(log_quota_allow(&q, 6, 2));
+	assert_false(log_quota_allow(&q, 7, 2));
+	assert_int_equal(q.held, 1);
+	assert_false(log_quota_allow(&q, MINUTE_US - 1, 2));
+	assert_int_equal(q.held, 2);
+	assert_true(log_quota_allow(&q, MINUTE_US, 2));
+	assert_true(log_quota_allow(&q, 2 * MINUTE_US - 1, 2));
+	assert_false(log_quota_allow(&q, 2 * MINUTE_US - 1, 2));
+	assert_int_equal(q.held, 1);
+	assert_false(log_quota_allow(&q, 3 * MINUTE_US, 0));
+}
+
 #define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, catch_stderr, release_stderr)
 
 int main(void)
@@ -216,6 +234,7 @@ int main(void)
 		LOG_TEST(a_long_message_is_cut_but_ends_its_line),
 		LOG_TEST(errno_survives_even_a_log_that_fails),
 		cmocka_unit_test(a_limit_lets_one_through_a_period_and_counts_the_rest),
+		cmocka_unit_test(a_quota_lets_some_through_a_minute_and_counts_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
