@@ -1,6 +1,7 @@
 /* daemon.c - the process: its tunnels, and the signals that change and end them. */
 #include "daemon.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include "service.h"
 #include "snmplog.h"
 #include "tunnel_set.h"
+#include "tunnel_snmplog.h"
 
 /* What is under way when a stop is asked for is sent for so long at most. */
 static const double DRAIN_MAX_S = 5., DRAIN_LOOK_S = 0.02;
@@ -84,13 +86,35 @@ static void sum_for_snmplog(void *user, struct counters *out)
 	tunnel_set_totals(&d->set, out);
 }
 
+/* `note`: see service_ready(). */
+static void tell_ready(struct kt_daemon *d, const char *note)
+{
+	struct service_figures figures;
+
+	if (!service_has_listener(&d->service))
+		return;
+	tunnel_set_figures(&d->set, &figures);
+	service_ready(&d->service, d->reactor->now_us, &figures, note);
+}
+
+static bool refresh_service(struct kt_daemon *d)
+{
+	struct service_figures figures;
+
+	if (!service_has_listener(&d->service) || ev_is_active(&d->drain))
+		return false;
+	tunnel_set_figures(&d->set, &figures);
+	return service_refresh(&d->service, d->reactor->now_us, &figures);
+}
+
+static_assert(SERVICE_PERIOD_US == REACTOR_TRIM_PERIOD_S * 1000000, "the status comes with the trim");
+
 static bool trim(void *user)
 {
 	struct kt_daemon *d = user;
 	bool again = tunnel_set_trim(&d->set);
 
-	if (!ev_is_active(&d->drain))
-		again |= service_refresh(&d->service, d->set.tunnels, d->set.count);
+	again |= refresh_service(d);
 	return again;
 }
 
@@ -206,8 +230,7 @@ static bool reload(struct kt_daemon *d, reload_say_fn *say, void *user)
 		log_err(NULL, "reload refused: the running configuration stays");
 		config_free(fresh);
 	}
-	service_ready(&d->service, d->set.tunnels, d->set.count,
-		      good ? NULL : "last reload was refused, see the log");
+	tell_ready(d, good ? NULL : "last reload was refused, see the log");
 	return good;
 }
 
@@ -293,9 +316,9 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 		return EX_UNAVAILABLE;
 	}
 	descriptors_raise_limit();
-	tunnel_set_init(&d.set, d.reactor);
+	tunnel_set_init(&d.set, d.reactor, &tunnel_snmplog_hooks);
 	snmplog_init(&d.snmplog, d.reactor, NULL, sum_for_snmplog, &d);
-	service_open(&d.service, d.reactor);
+	service_open(&d.service, d.reactor->loop, d.reactor->now_us);
 	d.reactor->trim = trim;
 	d.reactor->trim_user = &d;
 	watch_signals(&d);
@@ -306,7 +329,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 		snmplog_set(&d.snmplog, config->daemon.snmplog, config->daemon.snmpperiod_s);
 		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnel%s", d.set.count,
 			 d.set.count == 1 ? "" : "s");
-		service_ready(&d.service, d.set.tunnels, d.set.count, NULL);
+		tell_ready(&d, NULL);
 		footprint_started();
 		ev_run(d.reactor->loop, 0);
 	}

@@ -8,10 +8,6 @@
 
 #include "log.h"
 
-/* After a pause the last look was long ago, but the traffic since is all of the last seconds:
- * the reactor asks so long after it began. */
-enum { LOOK_US = REACTOR_TRIM_PERIOD_S * 1000000 };
-
 /* ---- the watchdog -------------------------------------------------------------------- */
 
 /* That this is called shows that the loop turns, which is what the watchdog watches. */
@@ -29,12 +25,12 @@ static void start_watchdog(struct service *s)
 	ev_timer_init(&s->watchdog, on_watchdog, period, period);
 	s->watchdog.data = s;
 	if (s->notify.watchdog_us > 0)
-		ev_timer_start(s->reactor->loop, &s->watchdog);
+		ev_timer_start(s->loop, &s->watchdog);
 }
 
-void service_open(struct service *s, struct reactor *r)
+void service_open(struct service *s, struct ev_loop *loop, uint64_t now_us)
 {
-	*s = (struct service){ .reactor = r, .looked_us = r->now_us };
+	*s = (struct service){ .loop = loop, .looked_us = now_us };
 	if (notify_open(&s->notify) < 0)
 		log_warn(NULL, "NOTIFY_SOCKET=%.100s cannot be used: %s", getenv("NOTIFY_SOCKET"),
 			 strerror(errno));
@@ -43,28 +39,11 @@ void service_open(struct service *s, struct reactor *r)
 
 void service_close(struct service *s)
 {
-	ev_timer_stop(s->reactor->loop, &s->watchdog);
+	ev_timer_stop(s->loop, &s->watchdog);
 	notify_close(&s->notify);
 }
 
 /* ---- the figures --------------------------------------------------------------------- */
-
-static void add_link(struct summary *sum, const struct link *l)
-{
-	struct session_info info;
-
-	if (l->ended)
-		return;
-	session_get_info(l->session, &info);
-	sum->sessions++;
-	sum->streams += info.streams;
-	if (info.kcp.srtt_us == 0)
-		return;
-	if (info.kcp.srtt_us < sum->rtt_min_us || sum->rtt_min_us == 0)
-		sum->rtt_min_us = info.kcp.srtt_us;
-	if (info.kcp.srtt_us > sum->rtt_max_us)
-		sum->rtt_max_us = info.kcp.srtt_us;
-}
 
 /* Totals fall when a tunnel is removed. */
 static uint64_t rate(uint64_t now, uint64_t before, uint64_t elapsed_us)
@@ -74,28 +53,26 @@ static uint64_t rate(uint64_t now, uint64_t before, uint64_t elapsed_us)
 	return (uint64_t)((double)(now - before) * 1e6 / (double)elapsed_us);
 }
 
-static void look(struct service *s, struct tunnel *const *tunnels, size_t count,
+/* After a pause the last look was long ago, but the traffic since is all of the last period. */
+static void look(struct service *s, uint64_t now_us, const struct service_figures *f,
 		 struct summary *sum)
 {
-	uint64_t out = 0, in = 0, elapsed_us = s->reactor->now_us - s->looked_us;
+	uint64_t elapsed_us = now_us - s->looked_us;
 
-	if (elapsed_us > LOOK_US)
-		elapsed_us = LOOK_US;
-	*sum = (struct summary){ .tunnels = count };
-	for (size_t i = 0; i < count; i++) {
-		struct counters c;
-
-		tunnel_counters(tunnels[i], &c);
-		out += c.payload_out_bytes;
-		in += c.payload_in_bytes;
-		for (const struct link *l = tunnels[i]->links; l != NULL; l = l->next)
-			add_link(sum, l);
-	}
-	sum->out_rate = rate(out, s->out_bytes, elapsed_us);
-	sum->in_rate = rate(in, s->in_bytes, elapsed_us);
-	s->out_bytes = out;
-	s->in_bytes = in;
-	s->looked_us = s->reactor->now_us;
+	if (elapsed_us > SERVICE_PERIOD_US)
+		elapsed_us = SERVICE_PERIOD_US;
+	*sum = (struct summary){
+		.tunnels = f->tunnels,
+		.sessions = f->sessions,
+		.streams = f->streams,
+		.out_rate = rate(f->out_bytes, s->out_bytes, elapsed_us),
+		.in_rate = rate(f->in_bytes, s->in_bytes, elapsed_us),
+		.rtt_min_us = f->rtt_min_us,
+		.rtt_max_us = f->rtt_max_us,
+	};
+	s->out_bytes = f->out_bytes;
+	s->in_bytes = f->in_bytes;
+	s->looked_us = now_us;
 }
 
 static void status_text(const struct service *s, const struct summary *sum,
@@ -110,15 +87,15 @@ static void status_text(const struct service *s, const struct summary *sum,
 
 /* ---- states ---------------------------------------------------------------------------- */
 
-void service_ready(struct service *s, struct tunnel *const *tunnels, size_t count,
+void service_ready(struct service *s, uint64_t now_us, const struct service_figures *figures,
 		   const char *note)
 {
 	struct summary sum;
 
-	if (s->notify.fd < 0)
+	if (!service_has_listener(s))
 		return;
 	s->note = note;
-	look(s, tunnels, count, &sum);
+	look(s, now_us, figures, &sum);
 	status_text(s, &sum, s->told);
 	notify_ready(&s->notify, s->told);
 }
@@ -133,14 +110,14 @@ void service_stopping(struct service *s)
 	notify_stopping(&s->notify, "stopping: sending what is under way");
 }
 
-bool service_refresh(struct service *s, struct tunnel *const *tunnels, size_t count)
+bool service_refresh(struct service *s, uint64_t now_us, const struct service_figures *figures)
 {
 	char text[SERVICE_STATUS_BYTES];
 	struct summary sum;
 
-	if (s->notify.fd < 0)
+	if (!service_has_listener(s))
 		return false;
-	look(s, tunnels, count, &sum);
+	look(s, now_us, figures, &sum);
 	status_text(s, &sum, text);
 	if (strcmp(text, s->told) != 0 && notify_status(&s->notify, text) == 0)
 		memcpy(s->told, text, sizeof(text));

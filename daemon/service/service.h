@@ -11,14 +11,22 @@
 #include <stdint.h>
 
 #include "notify.h"
-#include "reactor.h"
 #include "summary.h"
-#include "tunnel.h"
 
-enum { SERVICE_STATUS_BYTES = SUMMARY_BYTES + 128 };
+enum {
+	SERVICE_STATUS_BYTES = SUMMARY_BYTES + 128,
+	SERVICE_PERIOD_US = 5 * 1000 * 1000, /* between two calls of service_refresh() */
+};
+
+/* What the daemon carries at the moment. */
+struct service_figures {
+	size_t tunnels, sessions, streams;
+	uint64_t out_bytes, in_bytes;    /* payload so far */
+	uint32_t rtt_min_us, rtt_max_us; /* over all sessions; 0: none measured */
+};
 
 struct service {
-	struct reactor *reactor; /* borrowed */
+	struct ev_loop *loop;    /* borrowed */
 	struct notify notify;
 	ev_timer watchdog;
 	const char *note;        /* borrowed; stands before the figures, or NULL */
@@ -28,16 +36,21 @@ struct service {
 };
 
 /* Without a manager that listens, all of this costs nothing. */
-void service_open(struct service *s, struct reactor *r);
+void service_open(struct service *s, struct ev_loop *loop, uint64_t now_us);
 void service_close(struct service *s);
+/* Is there a manager?  If not, the figures below are of no interest. */
+static inline bool service_has_listener(const struct service *s)
+{
+	return s->notify.fd >= 0;
+}
 
 /* Starting or reloading is over.  `note` is shown until the next time: what an administrator should
  * know beyond the figures, such as a reload that was refused; a string constant, or NULL. */
-void service_ready(struct service *s, struct tunnel *const *tunnels, size_t count,
+void service_ready(struct service *s, uint64_t now_us, const struct service_figures *figures,
 		   const char *note);
 void service_reloading(struct service *s);
 void service_stopping(struct service *s);
 /* Tell the figures if they changed.  True: they show traffic, ask again in a few seconds. */
-bool service_refresh(struct service *s, struct tunnel *const *tunnels, size_t count);
+bool service_refresh(struct service *s, uint64_t now_us, const struct service_figures *figures);
 
 #endif

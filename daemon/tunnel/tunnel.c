@@ -16,7 +16,6 @@ enum { DRAIN_SILENCE_US = 1500 * 1000 };
 enum { TALES_PER_MINUTE = 600 };
 
 static void reap(struct task *task);
-static void sum_for_snmplog(void *user, struct counters *out);
 
 /* ---- keys ------------------------------------------------------------------------ */
 
@@ -66,7 +65,8 @@ void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count)
 
 /* ---- life ------------------------------------------------------------------------ */
 
-struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf)
+struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf,
+			  const struct tunnel_hooks *hooks)
 {
 	struct tunnel *t = calloc(1, sizeof(*t));
 
@@ -82,7 +82,7 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf)
 	t->started_us = t->counted_us = r->now_us;
 	flow_init(&t->flow, r->now_us);
 	fifo_pool_init(&t->fifos, TUNNEL_BUFFER_MAX);
-	snmplog_init(&t->snmplog, r, t->name, sum_for_snmplog, t);
+	t->hooks = hooks;
 	if (make_seal(t) && make_qpp(t))
 		return t;
 	t->conf = NULL; /* stays the caller's */
@@ -94,7 +94,8 @@ int tunnel_start(struct tunnel *t)
 {
 	if (t->role->start(t) != 0)
 		return -1;
-	snmplog_set(&t->snmplog, t->conf->snmplog, t->conf->snmpperiod_s);
+	if (t->hooks != NULL)
+		t->hooked = t->hooks->started(t);
 	return 0;
 }
 
@@ -165,8 +166,9 @@ void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, boo
 
 	conf_tunnel_free(t->conf);
 	t->conf = conf;
-	t->name = t->snmplog.tag = conf->name;
-	snmplog_set(&t->snmplog, conf->snmplog, conf->snmpperiod_s);
+	t->name = conf->name;
+	if (t->hooked != NULL)
+		t->hooks->changed(t, t->hooked);
 	if (!changed)
 		return;
 	tunnel_session_config(t, &cfg, 0);
@@ -191,7 +193,8 @@ void tunnel_free(struct tunnel *t)
 	}
 	if (t->state != NULL)
 		t->role->stop(t);
-	snmplog_dispose(&t->snmplog);
+	if (t->hooked != NULL)
+		t->hooks->leaves(t, t->hooked);
 	walk_tunnel_leaves(t);
 	reactor_forget(t->reactor, &t->reaper);
 	fifo_pool_dispose(&t->fifos);
@@ -419,9 +422,4 @@ void tunnel_totals(const struct tunnel *t, struct counters *out)
 {
 	tunnel_counters(t, out);
 	counters_add(out, &t->baseline); /* which has no gauges and no peaks */
-}
-
-static void sum_for_snmplog(void *user, struct counters *out)
-{
-	tunnel_totals(user, out);
 }

@@ -15,7 +15,6 @@
 #include "link.h"
 #include "qpp.h"
 #include "reactor.h"
-#include "snmplog.h"
 
 /* Bytes that the streams of one tunnel may hold, read and unsent together;
  * past it, reading from whoever is the source stops until there is room again. */
@@ -48,6 +47,17 @@ struct role {
 
 extern const struct role client_role, server_role;
 
+/* Somebody above who keeps something for each tunnel that runs, and whose business
+ * is not the tunnel's. */
+struct tunnel_hooks {
+	/* It runs.  What is returned is kept with it; NULL: nothing, and no more calls. */
+	void *(*started)(struct tunnel *t);
+	/* t->conf and t->name are others now. */
+	void (*changed)(struct tunnel *t, void *kept);
+	/* All its links are gone; its counters are complete, and it is about to be freed. */
+	void (*leaves)(struct tunnel *t, void *kept);
+};
+
 struct walk;
 
 struct tunnel {
@@ -78,11 +88,13 @@ struct tunnel {
 	struct walk *walks;             /* looks under way */
 	struct diagnosis diagnosis;
 	struct log_quota tales;         /* of sessions and streams that come and go */
-	struct snmplog snmplog;
+	const struct tunnel_hooks *hooks; /* borrowed; NULL: none */
+	void *hooked;                     /* what they keep */
 };
 
 /* NULL after having logged why; else `conf` is the tunnel's. */
-struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf);
+struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf,
+			  const struct tunnel_hooks *hooks);
 int tunnel_start(struct tunnel *t);
 /* Take no new work, send what is left; tunnel_drained() tells when it is out. */
 void tunnel_drain(struct tunnel *t);

@@ -123,7 +123,7 @@ static bool plan_one(struct tunnel_set *set, struct plan *p, struct conf_tunnel 
 	if (p->fate < RESTART)
 		return true;
 	/* Keys and ciphers are tried now, while nothing has changed yet. */
-	p->fresh = tunnel_new(set->reactor, conf);
+	p->fresh = tunnel_new(set->reactor, conf, set->hooks);
 	return p->fresh != NULL; /* and conf is the tunnel's */
 }
 
@@ -237,11 +237,44 @@ bool tunnel_set_reload(struct tunnel_set *set, struct config *config, reload_say
 	return true;
 }
 
+/* ---- figures ------------------------------------------------------------------------------ */
+
+static void add_link(struct service_figures *f, const struct link *l)
+{
+	struct session_info info;
+
+	if (l->ended)
+		return;
+	session_get_info(l->session, &info);
+	f->sessions++;
+	f->streams += info.streams;
+	if (info.kcp.srtt_us == 0)
+		return;
+	if (info.kcp.srtt_us < f->rtt_min_us || f->rtt_min_us == 0)
+		f->rtt_min_us = info.kcp.srtt_us;
+	if (info.kcp.srtt_us > f->rtt_max_us)
+		f->rtt_max_us = info.kcp.srtt_us;
+}
+
+void tunnel_set_figures(const struct tunnel_set *set, struct service_figures *out)
+{
+	*out = (struct service_figures){ .tunnels = set->count };
+	for (size_t i = 0; i < set->count; i++) {
+		struct counters c;
+
+		tunnel_counters(set->tunnels[i], &c);
+		out->out_bytes += c.payload_out_bytes;
+		out->in_bytes += c.payload_in_bytes;
+		for (const struct link *l = set->tunnels[i]->links; l != NULL; l = l->next)
+			add_link(out, l);
+	}
+}
+
 /* ---- life --------------------------------------------------------------------------------- */
 
-void tunnel_set_init(struct tunnel_set *set, struct reactor *r)
+void tunnel_set_init(struct tunnel_set *set, struct reactor *r, const struct tunnel_hooks *hooks)
 {
-	*set = (struct tunnel_set){ .reactor = r };
+	*set = (struct tunnel_set){ .reactor = r, .hooks = hooks };
 	ev_timer_init(&set->leave, on_leave, LEAVE_LOOK_S, LEAVE_LOOK_S);
 	set->leave.data = set;
 }
@@ -255,7 +288,7 @@ bool tunnel_set_start(struct tunnel_set *set, struct config *config)
 		return false;
 	/* All of them are tried, so that every fault is told at once. */
 	for (size_t i = 0; i < config->tunnel_count; i++) {
-		struct tunnel *t = tunnel_new(set->reactor, config->tunnels[i]);
+		struct tunnel *t = tunnel_new(set->reactor, config->tunnels[i], set->hooks);
 
 		if (t != NULL) {
 			config->tunnels[i] = NULL;

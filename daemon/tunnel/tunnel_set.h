@@ -11,10 +11,12 @@
 
 #include "config.h"
 #include "reactor.h"
+#include "service.h"
 #include "tunnel.h"
 
 struct tunnel_set {
 	struct reactor *reactor; /* borrowed */
+	const struct tunnel_hooks *hooks; /* borrowed; of all tunnels */
 	struct tunnel **tunnels; /* in the order of the configuration; owned, and so is their conf */
 	size_t count;
 	struct leaving_tunnel *leaving;
@@ -25,7 +27,8 @@ struct tunnel_set {
 /* What was done, for the log and for who asked. */
 typedef void reload_say_fn(void *user, const char *tunnel, const char *what);
 
-void tunnel_set_init(struct tunnel_set *set, struct reactor *r);
+/* `hooks`: NULL for none. */
+void tunnel_set_init(struct tunnel_set *set, struct reactor *r, const struct tunnel_hooks *hooks);
 /* Start all tunnels of `config`, taking them out of it.  False when one could not be started (every
  * reason was logged). */
 bool tunnel_set_start(struct tunnel_set *set, struct config *config);
@@ -42,6 +45,8 @@ void tunnel_set_dispose(struct tunnel_set *set);
 bool tunnel_set_trim(struct tunnel_set *set);
 /* Counters of all tunnels there were, since their start. */
 void tunnel_set_totals(const struct tunnel_set *set, struct counters *out);
+/* What they carry at the moment, for the service manager. */
+void tunnel_set_figures(const struct tunnel_set *set, struct service_figures *out);
 struct tunnel *tunnel_set_find(const struct tunnel_set *set, const char *name);
 
 #endif
