@@ -1,8 +1,8 @@
 /* compat.h - what people bring from kcptun: its command line, its JSON files, its names.
  *
- *     compat_option.c  one option by kcptun's name -> one of our keys
- *     compat_json.c    a JSON file of kcptun -> options
- *     compat.c         the command line -> options; runs the tunnel              */
+ *     option.c  one option by kcptun's name -> one of our keys
+ *     json.c    a JSON file of kcptun -> options
+ *     compat.c  the command line -> options; runs the tunnel                     */
 #ifndef KT_COMPAT_H
 #define KT_COMPAT_H
 
@@ -24,7 +24,7 @@ struct compat {
 };
 void compat_dispose(struct compat *c);
 
-/* ---- compat_option.c --------------------------------------------------------- */
+/* ---- option.c ------------------------------------------------------------ */
 
 enum option_kind {
 	OPTION_UNKNOWN,
@@ -51,7 +51,7 @@ extern const char compat_published_key[];
 /* Without a key take that one, with a warning. */
 void compat_default_key(struct compat *c);
 
-/* ---- compat_json.c ----------------------------------------------------------- */
+/* ---- json.c -------------------------------------------------------------- */
 
 struct json_t;
 
@@ -61,7 +61,7 @@ struct json_t *compat_json_load(struct compat *c, const char *path);
  * goes on after one that it does not know, if with a warning. */
 void compat_json_take(struct compat *c, const struct json_t *object);
 
-/* ---- compat.c ---------------------------------------------------------------- */
+/* ---- compat.c ------------------------------------------------------------ */
 
 /* `kcptund client ...` and `kcptund server ...`. */
 bool compat_is_role(const char *word, enum conf_role *role);

@@ -1,4 +1,4 @@
-/* compat_json.c - a JSON file of kcptun -> options. */
+/* json.c - a JSON file of kcptun -> options. */
 #include "compat.h"
 
 #include <ctype.h>

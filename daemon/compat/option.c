@@ -1,4 +1,4 @@
-/* compat_option.c - one option by kcptun's name -> one of our keys. */
+/* option.c - one option by kcptun's name -> one of our keys. */
 #include "compat.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* config_addr.c - addresses: their text to parts, and whether two collide. */
+/* addr.c - addresses: their text to parts, and whether two collide. */
 #include "config_impl.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* config_check.c - rules between keys and between tunnels, and what follows from them. */
+/* check.c - rules between keys and between tunnels, and what follows from them. */
 #include "config_impl.h"
 
 #include <stdlib.h>

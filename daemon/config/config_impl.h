@@ -1,17 +1,17 @@
 /* config_impl.h - what the files of the config module share; not for others.
  *
- *     config_source.c   text of the file -> sections of (key, value, line)
- *     config_settings.c settings from elsewhere -> the same
- *     config_keys.c     the table of keys
- *     config_value.c    one value's text <-> a field of a struct
- *     config_addr.c     addresses: text to parts, do two collide
- *     config_check.c    rules between keys and between tunnels
- *     config_keyfile.c  a key that is a file's content
- *     config_hint.c     what someone meant by a name that is none
- *     config_report.c   faults and warnings, each once
- *     config_print.c    the table and a config as text
- *     config_diff.c     in which keys two tunnels differ
- *     config.c          all of it in order                                     */
+ *     source.c         text of the file -> sections of (key, value, line)
+ *     from_settings.c  settings from elsewhere -> the same
+ *     keys.c           the table of keys
+ *     value.c          one value's text <-> a field of a struct
+ *     addr.c           addresses: text to parts, do two collide
+ *     check.c          rules between keys and between tunnels
+ *     keyfile.c        a key that is a file's content
+ *     hint.c           what someone meant by a name that is none
+ *     report.c         faults and warnings, each once
+ *     print.c          the table and a config as text
+ *     diff.c           in which keys two tunnels differ
+ *     config.c         all of it in order                                      */
 #ifndef KT_CONFIG_IMPL_H
 #define KT_CONFIG_IMPL_H
 
@@ -76,7 +76,7 @@ enum {
 	CONF_REPORTS_MAX = 1000,       /* then no more: that is no config file */
 };
 
-/* ---- config_keys.c: the table ------------------------------------------- */
+/* ---- keys.c: the table --------------------------------------------------- */
 
 enum conf_where { ON_DAEMON = 1, ON_CLIENT = 2, ON_SERVER = 4, ON_BOTH = ON_CLIENT | ON_SERVER };
 
@@ -100,7 +100,7 @@ extern const struct conf_row conf_rows[KEY_COUNT];
 const struct conf_row *conf_row_find(const char *name, unsigned where);
 const char *conf_row_default(const struct conf_row *row, unsigned where);
 
-/* ---- config_value.c: values --------------------------------------------- */
+/* ---- value.c: values ----------------------------------------------------- */
 
 /* One kind of value.  `base` is the struct that holds the field. */
 struct conf_type {
@@ -119,7 +119,7 @@ extern const struct conf_type conf_type_unsigned, conf_type_bytes, conf_type_rat
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 
-/* ---- config_addr.c: addresses -------------------------------------------- */
+/* ---- addr.c: addresses --------------------------------------------------- */
 
 enum conf_addr_allow {
 	ADDR_PATH = 1,      /* a Unix socket */
@@ -133,7 +133,7 @@ void conf_addr_dispose(struct conf_addr *a);
  * they read the same. */
 bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);
 
-/* ---- config_report.c: faults and warnings -------------------------------- */
+/* ---- report.c: faults and warnings --------------------------------------- */
 
 struct conf_line;
 
@@ -174,7 +174,7 @@ void conf_why(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 
 #define conf_fault(r, at, ...) conf_report(r, CONF_ERROR, at, __VA_ARGS__)
 #define conf_warn(r, at, ...) conf_report(r, CONF_WARNING, at, __VA_ARGS__)
 
-/* ---- config_source.c: the file's text as sections ------------------------- */
+/* ---- source.c: the file's text as sections ------------------------------- */
 
 struct conf_value {
 	char *text; /* NULL: not given */
@@ -209,13 +209,13 @@ struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned wher
 /* At most `max` bytes of a file, NUL behind them.  NULL with `why` set on failure. */
 char *conf_slurp(int fd, size_t max, size_t *len, char *why);
 
-/* ---- config_settings.c: from elsewhere than a file ------------------------ */
+/* ---- from_settings.c: from elsewhere than a file ------------------------- */
 
 bool conf_source_settings(struct conf_source *s, enum conf_role role, const char *name,
 			  const struct conf_setting *settings, size_t count,
 			  struct conf_reporter *r);
 
-/* ---- config_check.c: rules ------------------------------------------------ */
+/* ---- check.c: rules ------------------------------------------------------ */
 
 /* The rules inside each tunnel, which also settle what follows from several
  * keys (the mode's numbers, the key of a keyfile), then those between them. */
@@ -226,7 +226,7 @@ bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const cha
 enum { CONF_TITLE_BYTES = CONF_NAME_MAX + 16 };
 const char *conf_title(char buf[static CONF_TITLE_BYTES], const struct conf_tunnel *t);
 
-/* ---- config_keyfile.c: a key that is a file's content ---------------------- */
+/* ---- keyfile.c: a key that is a file's content --------------------------- */
 
 /* Read t->keyfile, a file in $CREDENTIALS_DIRECTORY or else relative to the folder of the config file
  * `conf_path`, into t->key.
@@ -234,7 +234,7 @@ const char *conf_title(char buf[static CONF_TITLE_BYTES], const struct conf_tunn
  * empty or says what is doubtful about the file.  Both have CONF_WHY_BYTES. */
 bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning);
 
-/* ---- config_hint.c: what was meant ---------------------------------------- */
+/* ---- hint.c: what was meant ---------------------------------------------- */
 
 /* The best match for a misspelt name among `names`, or NULL when nothing is near. */
 const char *conf_nearest(const char *name, const char *const *names, size_t count);

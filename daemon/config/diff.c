@@ -1,4 +1,4 @@
-/* config_diff.c - in which keys two tunnels' configurations differ, and what that takes. */
+/* diff.c - in which keys two tunnels' configurations differ, and what that takes. */
 #include "config_impl.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* config_settings.c - values from elsewhere than a file as the sections of a file.
+/* from_settings.c - values from elsewhere than a file as the sections of a file.
  *
  * They do not pass through the syntax of the file, so that no value, least of all a key,
  * can be mangled by it: spaces, ';' and control characters are what they are. */

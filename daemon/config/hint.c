@@ -1,4 +1,4 @@
-/* config_hint.c - what someone meant by a name that is none. */
+/* hint.c - what someone meant by a name that is none. */
 #include "config_impl.h"
 
 #include <string.h>

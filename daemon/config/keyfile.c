@@ -1,4 +1,4 @@
-/* config_keyfile.c - a key that is the content of a file. */
+/* keyfile.c - a key that is the content of a file. */
 #include "config_impl.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* config_keys.c - the table of keys: the one place that knows them all. */
+/* keys.c - the table of keys: the one place that knows them all. */
 #include "config_impl.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* config_print.c - the table of keys, and a config, as text. */
+/* print.c - the table of keys, and a config, as text. */
 #include "config_impl.h"
 
 #include <inttypes.h>

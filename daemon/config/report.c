@@ -1,4 +1,4 @@
-/* config_report.c - faults and warnings: one line each, each once, in the order of the file.
+/* report.c - faults and warnings: one line each, each once, in the order of the file.
  *
  * A value of [defaults] is checked again in every tunnel that inherits it, so that
  * the same line can come up many times; and some rules are checked when all of the

@@ -1,4 +1,4 @@
-/* config_source.c - the text of a file as sections of (key, value, line).
+/* source.c - the text of a file as sections of (key, value, line).
  *
  * inih splits the lines into names and values.  It silently cuts a line longer than its
  * buffer, joins an indented line to the one before, tells only the first line that it

@@ -1,4 +1,4 @@
-/* config_value.c - one value: its text to a field of a struct, and back. */
+/* value.c - one value: its text to a field of a struct, and back. */
 #include "config_impl.h"
 
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* doc.h - the table of keys as documentation: sample file, manual page, README.
  *
- *     doc_text.c      wrapping and marking up
- *     doc_ini.c       conf/kcptun.ini
- *     doc_mdoc.c      the key list of kcptun.ini(5)
- *     doc_markdown.c  the key table of README.md
- *     kcptun-doc.c    the program, of use at build time only                  */
+ *     text.c        wrapping and marking up
+ *     ini.c         conf/kcptun.ini
+ *     mdoc.c        the key list of kcptun.ini(5)
+ *     markdown.c    the key table of README.md
+ *     kcptun-doc.c  the program, of use at build time only                    */
 #ifndef KT_DOC_H
 #define KT_DOC_H
 
@@ -12,7 +12,7 @@
 
 #include "config_manual.h"
 
-/* ---- doc_text.c ---------------------------------------------------------- */
+/* ---- text.c -------------------------------------------------------------- */
 
 /* Text in lines of at most `width` characters, each of which begins with `prefix`.  A word that
  * is longer stands alone. */
@@ -29,7 +29,7 @@ char *doc_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The names of the ciphers, those that only kcptund has or the others. */
 char *doc_ciphers(bool ours);
 
-/* ---- what is printed ------------------------------------------------------ */
+/* ---- what is printed ----------------------------------------------------- */
 
 void doc_ini(FILE *out);
 void doc_mdoc(FILE *out);

@@ -1,4 +1,4 @@
-/* doc_ini.c - the sample file: every key with its default, commented out. */
+/* ini.c - the sample file: every key with its default, commented out. */
 #include "doc.h"
 
 #include <stdlib.h>

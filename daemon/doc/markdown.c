@@ -1,4 +1,4 @@
-/* doc_markdown.c - the key table of README.md. */
+/* markdown.c - the key table of README.md. */
 #include "doc.h"
 
 #include <string.h>

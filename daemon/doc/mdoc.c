@@ -1,4 +1,4 @@
-/* doc_mdoc.c - the key list of kcptun.ini(5), as mdoc. */
+/* mdoc.c - the key list of kcptun.ini(5), as mdoc. */
 #include "doc.h"
 
 #include <stdlib.h>

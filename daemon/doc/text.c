@@ -1,4 +1,4 @@
-/* doc_text.c - wrapping and marking up the words of the documentation. */
+/* text.c - wrapping and marking up the words of the documentation. */
 #include "doc.h"
 
 #include <ctype.h>
