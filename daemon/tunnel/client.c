@@ -502,7 +502,7 @@ static void stop(struct tunnel *t)
 	t->state = NULL;
 }
 
-const struct role client_role = {
+const struct tunnel_role client_role = {
 	.start = start,
 	.drain = drain,
 	.renew = renew,

@@ -276,7 +276,7 @@ static void stream_opened(struct tunnel *t, struct link *l, struct session_strea
 		relay_serve(t, l, st);
 }
 
-const struct role server_role = {
+const struct tunnel_role server_role = {
 	.start = start,
 	.drain = drain,
 	.stop = stop,

@@ -1,6 +1,6 @@
 /* tunnel.h - one configured instance: its key, its links, its counters, its life.
  *
- * What differs between the two roles is behind struct role: client.c opens
+ * What differs between the two roles is behind struct tunnel_role: client.c opens
  * links for the TCP connections it accepts, server.c makes links for the clients that
  * send to it and connects each stream to the target. */
 #ifndef KT_TUNNEL_H
@@ -22,7 +22,7 @@
 /* Unsent bytes that one stream may hold before its socket is read no more. */
 #define STREAM_SEND_MAX ((size_t)128 << 10)
 
-struct role {
+struct tunnel_role {
 	/* Open sockets; 0 or -1 after having logged why. */
 	int (*start)(struct tunnel *t);
 	/* Take no new work. */
@@ -45,7 +45,7 @@ struct role {
 	void (*relay_orphaned)(struct tunnel *t, struct relay *relay);
 };
 
-extern const struct role client_role, server_role;
+extern const struct tunnel_role client_role, server_role;
 
 /* Somebody above who keeps something for each tunnel that runs, and whose business
  * is not the tunnel's. */
@@ -64,7 +64,7 @@ struct tunnel {
 	struct reactor *reactor;        /* borrowed */
 	struct conf_tunnel *conf;       /* owned */
 	const char *name;               /* conf's */
-	const struct role *role;
+	const struct tunnel_role *role;
 	void *state;                    /* the role's */
 	struct seal *seal;
 	struct qpp *qpp;                /* NULL: off */
