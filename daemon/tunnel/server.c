@@ -109,52 +109,92 @@ static void link_reaped(struct tunnel *t, struct link *l)
 
 /* ---- datagrams ------------------------------------------------------------------------ */
 
+/* Is there room for another session? */
+static bool admits(struct tunnel *t)
+{
+	struct server *s = t->state;
+
+	if (s->count < t->conf->maxsessions)
+		return true;
+	if (log_allow(&s->refused, t->reactor->now_us, 60 * 1000000ull))
+		log_warn(t->name, "%u sessions: no more are accepted (maxsessions)", s->count);
+	return false;
+}
+
 static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_path *path,
 			     uint32_t conv)
 {
-	struct server *s = t->state;
 	struct session_config cfg;
 	char text[UDP_ADDR_TEXT];
-	struct link *l;
+	struct link *l = NULL;
 
-	if (s->count >= t->conf->maxsessions) {
-		t->past.sessions_refused++;
-		if (log_allow(&s->refused, t->reactor->now_us, 60 * 1000000ull))
-			log_warn(t->name, "%u sessions: no more are accepted (maxsessions)", s->count);
-		return NULL;
-	}
 	tunnel_session_config(t, &cfg, conv);
-	l = link_new(t, p, &cfg, path, udp_path_text(path, text));
+	if (admits(t))
+		l = link_new(t, p, &cfg, path, udp_path_text(path, text));
 	if (l == NULL) {
 		t->past.sessions_refused++;
 		return NULL;
 	}
-	insert(s, l);
+	insert(t->state, l);
 	if (tunnel_may_log(t))
 		log_info(t->name, "session %08x of %s opened", conv, l->peer);
 	return l;
 }
 
+/* What a datagram says of the conversation that it belongs to. */
+enum claim {
+	CLAIM_NONE,  /* nothing: it is for whoever its address is known as */
+	CLAIM_AMID,  /* in the middle of `conv`: for one that is known */
+	CLAIM_EARLY, /* among the first of `conv`: one may be opened for it */
+	CLAIM_FIRST, /* the very first of `conv`: it may take the place of another */
+};
+
+static enum claim claim_of(const struct session_sniff *sniff)
+{
+	if (!sniff->has_conv)
+		return CLAIM_NONE;
+	if (sniff->cmd != KCP_CMD_PUSH || sniff->sn > FIRST_SN_MAX)
+		return CLAIM_AMID;
+	return sniff->sn == 0 ? CLAIM_FIRST : CLAIM_EARLY;
+}
+
+/* Nothing that the datagram says speaks against its being of the link at its address. */
+static bool belongs_to(const struct link *l, enum claim claim, uint32_t conv)
+{
+	return claim == CLAIM_NONE || conv == l->conv;
+}
+
+/* A client that begins anew on the port it had before ends what it left behind there.  Only the
+ * first packet of all does that: a late one of yet another conversation must not. */
+static bool takes_over(struct link *l, enum claim claim)
+{
+	if (claim != CLAIM_FIRST)
+		return false;
+	log_debug(l->tunnel->name, "%s starts another conversation", l->peer);
+	link_end(l, SESSION_ALIVE);
+	return true;
+}
+
+static bool may_open(const struct tunnel *t, enum claim claim)
+{
+	return claim >= CLAIM_EARLY && !t->draining;
+}
+
 /* Which link a datagram is for, a new one if it starts a conversation. */
 static struct link *route(struct tunnel *t, struct port *p, const struct packet *pkt)
 {
-	const struct udp_path *path = pkt->path;
-	struct link *l = find(t->state, p, path);
+	struct link *l = find(t->state, p, pkt->path);
 	struct session_sniff sniff;
-	bool first;
+	enum claim claim;
 
 	if (!session_sniff((struct view){ pkt->data, pkt->len }, &sniff))
 		return l; /* counted there, if anywhere */
-	first = sniff.has_conv && sniff.cmd == KCP_CMD_PUSH && sniff.sn <= FIRST_SN_MAX;
-	if (l != NULL) {
-		if (!sniff.has_conv || sniff.conv == l->conv)
-			return l;
-		if (!first || sniff.sn != 0)
-			return NULL;
-		log_debug(t->name, "%s starts another conversation", l->peer);
-		link_end(l, SESSION_ALIVE);
-	}
-	return first && !t->draining ? new_link(t, p, path, sniff.conv) : NULL;
+	claim = claim_of(&sniff);
+	if (l != NULL && belongs_to(l, claim, sniff.conv))
+		return l;
+	if (l != NULL && !takes_over(l, claim))
+		return NULL;
+	return may_open(t, claim) ? new_link(t, p, pkt->path, sniff.conv) : NULL;
 }
 
 static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
@@ -254,7 +294,7 @@ static int start(struct tunnel *t)
 
 static void drain(struct tunnel *t)
 {
-	(void)t; /* route() looks at t->draining */
+	(void)t; /* may_open() looks at t->draining */
 }
 
 static void stop(struct tunnel *t)
