@@ -1,0 +1,83 @@
+/* client_expiry.c - sessions that get no more streams: they end with those they have, or at
+ * a given time even so. */
+#include <stdlib.h>
+
+#include "client_impl.h"
+
+/* An expired link that is to end at a given time even with streams on it. */
+struct scavenge {
+	struct link *link;
+	ev_timer timer;
+	struct scavenge *next;
+};
+
+static void on_scavenge(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct scavenge *s = w->data;
+
+	log_info(s->link->tunnel->name, "session %08x ends, scavengettl after it expired",
+		 s->link->conv);
+	link_close(s->link);
+}
+
+static void schedule_scavenge(struct client *c, struct link *l)
+{
+	int ttl = l->tunnel->conf->scavengettl_s;
+	struct scavenge *s;
+
+	if (ttl < 0)
+		return;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return; /* it then just lives as long as its streams */
+	s->link = l;
+	s->next = c->scavenged;
+	c->scavenged = s;
+	ev_timer_init(&s->timer, on_scavenge, ttl, 0.);
+	s->timer.data = s;
+	ev_timer_start(client_loop(l->tunnel), &s->timer);
+}
+
+void client_forget_expired(struct client *c, const struct link *l)
+{
+	struct scavenge **at = &c->scavenged;
+
+	while (*at != NULL) {
+		struct scavenge *s = *at;
+
+		if (s->link != l) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		ev_timer_stop(client_loop(l->tunnel), &s->timer);
+		free(s);
+	}
+}
+
+void client_retire(struct slot *slot)
+{
+	struct link *l = slot->link;
+
+	slot->link = NULL;
+	ev_timer_stop(client_loop(slot->tunnel), &slot->expiry);
+	if (l == NULL)
+		return;
+	l->draining = true;
+	schedule_scavenge(slot->tunnel->state, l);
+	link_touch(l);
+}
+
+static void on_expiry(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct slot *slot = w->data;
+
+	client_retire(slot);
+	client_dial(slot);
+}
+
+void client_expiry_init(struct slot *slot)
+{
+	ev_init(&slot->expiry, on_expiry);
+	slot->expiry.data = slot;
+}

@@ -1,0 +1,81 @@
+/* client_impl.h - what the client's files share; nobody else includes it.
+ *
+ * A client has `conn` places for a session, the slots.  For a slot without one a name is
+ * resolved, a socket connected and a link made (client_dial.c); what is accepted in the meantime
+ * waits in the slot's line (client_waiting.c).  A link that is to get no more streams leaves
+ * its slot to the next one and lives on for those it has (client_expiry.c).  Who gets a stream
+ * where, and what the tunnel is told, is client.c.
+ *
+ *     empty -----> resolving -----> has a link -----> empty; the link is gone, or lives on
+ *       ^              |                                   for its streams
+ *       +-- a while ---+
+ */
+#ifndef KT_CLIENT_IMPL_H
+#define KT_CLIENT_IMPL_H
+
+#include <ev.h>
+
+#include "log.h"
+#include "relay.h"
+#include "resolve.h"
+#include "tunnel.h"
+
+struct scavenge;
+
+/* One of the `conn` places for a session. */
+struct slot {
+	struct tunnel *tunnel;
+	unsigned index;
+	struct link *link;           /* NULL: none now */
+	struct resolve_query *query; /* under way */
+	unsigned attempts;           /* that failed, since the last good session */
+	ev_timer retry, expiry;
+	struct relay *waiting, **waiting_tail; /* accepted, without a stream yet */
+	unsigned waiting_count;
+	struct log_limit limit;
+};
+
+struct client {
+	struct listener *listener;
+	struct slot *slots;
+	unsigned slot_count, turn;
+	struct scavenge *scavenged; /* expired links that are to end at a given time */
+};
+
+static inline struct ev_loop *client_loop(const struct tunnel *t)
+{
+	return t->reactor->loop;
+}
+
+/* ---- client_waiting.c: relays that were accepted and have no stream yet ---------------- */
+
+void client_waiting_init(struct slot *slot);
+/* Give a relay a stream on this link; false when it takes no more. */
+bool client_give_stream(struct link *l, struct relay *relay);
+/* Keep a relay for the slot's next link, or refuse it. */
+void client_wait(struct slot *slot, struct relay *relay);
+/* Close those whose local peer waits no longer. */
+void client_drop_forsaken(struct slot *slot);
+/* The slot has a link: streams for all that wait. */
+void client_serve_waiting(struct slot *slot);
+/* Close all that wait. */
+void client_dismiss_waiting(struct slot *slot);
+
+/* ---- client_dial.c: from an empty slot to a link ---------------------------------------- */
+
+void client_dial_init(struct slot *slot);
+/* Go for a link if the slot has none and nothing for one is under way. */
+void client_dial(struct slot *slot);
+/* The slot's link has ended by itself and was taken out: go for the next, now or later. */
+void client_redial(struct slot *slot, const struct link *ended);
+void client_dial_cancel(struct slot *slot);
+
+/* ---- client_expiry.c: links that are to be used no more ---------------------------------- */
+
+void client_expiry_init(struct slot *slot);
+/* The slot's link, if it has one, finishes its streams; new ones go to a new link. */
+void client_retire(struct slot *slot);
+/* It has ended: it is no longer to be cut off. */
+void client_forget_expired(struct client *c, const struct link *l);
+
+#endif
