@@ -148,7 +148,7 @@ def server_restart(case):
     pair.server.kill()
     pair.start_server("server2")
     took = time_to_recover(pair.address, target, RECOVERY_MAX)
-    target.faults.clear()  # of the connections that the old session took along
+    target.settle()  # the faults are those of the connections that the old session took along
     check_traffic(pair.address, target)
     case.note = f"after {took:.1f} s"
     pair.stop()
@@ -318,5 +318,6 @@ def target_returns(case):
         pass
     target = traffic.Target((LOCAL, port))
     check_traffic(pair.address, target)
-    wait_until(lambda: target.open == 0, 5, "the connections of the target are closed")
+    faults = target.settle()
+    check(not faults, f"the target saw {faults[:3]}")
     pair.stop()

@@ -13,6 +13,8 @@ import socket
 import struct
 import threading
 
+from cases import wait_until
+
 HEADER = struct.Struct("<4sQQQ")
 MAGIC = b"KTT1"
 VERDICT = 32
@@ -110,18 +112,20 @@ class Target:
         while True:
             sock, _ = await self._loop.sock_accept(self.sock)
             sock.setblocking(False)
+            self.open += 1  # before accepted: who sees it counted as accepted may wait for open == 0
             self.accepted += 1
             asyncio.ensure_future(self._serve(sock))
 
     async def _serve(self, sock):
-        self.open += 1
         try:
             await self._follow_plan(sock)
         except (EOFError, OSError) as e:
             self.faults.append(str(e))
+        except Exception as e:  # a fault of this target: nobody else would tell of it
+            self.faults.append(f"{type(e).__name__}: {e}")
         finally:
-            self.open -= 1
             sock.close()
+            self.open -= 1
 
     async def _follow_plan(self, sock):
         head = await _receive_exactly(sock, HEADER.size)
@@ -132,6 +136,12 @@ class Target:
         await self._loop.sock_sendall(sock, (fault or "ok").encode()[:VERDICT].ljust(VERDICT))
         while await self._loop.sock_recv(sock, CHUNK):
             pass
+
+    def settle(self, seconds=5):
+        """Wait for the end of every connection accepted so far; the faults until now, which are forgotten."""
+        wait_until(lambda: self.open == 0, seconds, "the target's connections have ended")
+        faults, self.faults = self.faults, []
+        return faults
 
     def close(self):
         self._loop.call_soon_threadsafe(self._main.cancel)
