@@ -38,14 +38,14 @@ def check(condition, reason):
 
 
 def wait_until(condition, seconds, what):
-    """Poll until condition() is true, and return its value."""
+    """Poll until condition() is true, and return its value. What it waits for is a text, or makes one at the end."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise Failure(f"not within {seconds:g} s: {what}")
+            raise Failure(f"not within {seconds:g} s: {what() if callable(what) else what}")
         time.sleep(0.02)
 
 
