@@ -180,7 +180,7 @@ def case_program(path, *arguments, env=None):
     try:
         for line in p.stdout:
             match = PLAIN.match(line.rstrip())
-            if not (match or line.startswith(("    ", "again ", "needed a second attempt", "Traceback", "  File"))):
+            if not (match or line.startswith(("    ", "Traceback", "  File"))):
                 continue
             print(line, end="", flush=True)
             if match:

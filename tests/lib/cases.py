@@ -123,10 +123,11 @@ class Suite:
         p.add_argument("patterns", nargs="*", help="run only cases whose names match (shell patterns)")
         p.add_argument("-j", "--jobs", type=int, default=self.jobs)
         p.add_argument("-l", "--list", action="store_true", help="list the cases and end")
+        p.add_argument("-r", "--repeat", type=int, default=1, metavar="N", help="run each case N times; all must pass")
         p.add_argument("-t", "--tag", help="run only cases with this tag")
         p.add_argument("-v", "--verbose", action="store_true", help="times, and logs of good cases too")
         args = p.parse_args()
-        chosen = [c for c in self.cases if self._chosen(c, args)]
+        chosen = [c for c in self.cases if self._chosen(c, args)] * (1 if args.list else max(1, args.repeat))
         # The long ones first, so that no processor waits for a last one; those that run alone, last.
         chosen.sort(key=lambda c: ("alone" in c[3], -c[2]))
         if args.list:
@@ -155,7 +156,6 @@ class Runner:
         self.running = []  # (process, pipe, case, hard end, start, alone)
         self.totals = {"ok": 0, "not ok": 0, "skip": 0}
         self.slot_of = {}
-        self.second = set()  # names of cases that had their second attempt
 
     def run(self):
         try:
@@ -166,8 +166,6 @@ class Runner:
             for process, *_ in self.running:
                 process.join(HARD_LIMIT_GRACE)
             return 130
-        if self.second:
-            print(f"needed a second attempt: {', '.join(sorted(self.second))}", flush=True)
         print(f"{self.totals['ok']} passed, {self.totals['not ok']} failed"
               f"{', %d skipped' % self.totals['skip'] if self.totals['skip'] else ''}", flush=True)
         return 1 if self.totals["not ok"] else 0
@@ -210,21 +208,8 @@ class Runner:
             process.join()
             pipe.close()
             del self.slot_of[process.pid]
-            if status == "not ok" and chosen[0] not in self.second:
-                self._attempt_again(chosen, detail, logs)
-            else:
-                self._print(chosen[0], status, detail, logs, time.monotonic() - start)
+            self._print(chosen[0], status, detail, logs, time.monotonic() - start)
         self.running = still
-
-    def _attempt_again(self, chosen, detail, logs):
-        """These cases have time limits and run on shared machines: what fails once has one more
-        attempt, alone and at the end, and both are to be seen."""
-        name, function, seconds, tags = chosen
-        self.second.add(name)
-        self.waiting.insert(0, (name, function, seconds, tags | {"alone"}))
-        print(f"again {name}: {detail}", flush=True)
-        if logs:
-            print("\n".join("    " + line for line in logs.splitlines()), flush=True)
 
     def _print(self, name, status, detail, logs, seconds):
         self.totals[status] += 1
