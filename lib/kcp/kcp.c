@@ -4,7 +4,7 @@
  *
  *     codec       headers to bytes and back
  *     memory      every byte that a kcp holds, counted; segments kept for reuse
- *     congestion  the two built-in controllers, and the events they are told
+ *     congestion  what stands in for a controller, and the events that one is told
  *     pacing      how many bytes may leave now
  *     round trip  smoothed round trip, timeout, tolerance of reordering
  *     in flight   what was sent and not acknowledged
@@ -476,17 +476,11 @@ static uint32_t ring_size(uint32_t span)
 
 /* ---- congestion control -------------------------------------------------- */
 
-static uint32_t usable_window(const struct kcp_cc_event *ev)
-{
-	return min32(ev->snd_wnd, ev->rmt_wnd);
-}
-
-/* A window spread over `num`/`den` of a round trip; 0 before one is known. */
-static uint64_t window_rate(const struct kcp_cc_event *ev, uint32_t window, uint32_t num, uint32_t den)
+uint64_t kcp_cc_rate(const struct kcp_cc_event *ev, uint32_t window)
 {
 	if (ev->srtt_us == 0)
 		return 0;
-	return (uint64_t)window * (ev->mss + KCP_OVERHEAD) * US_PER_S / ev->srtt_us * num / den;
+	return (uint64_t)window * (ev->mss + KCP_OVERHEAD) * US_PER_S / ev->srtt_us;
 }
 
 static void none_init(void *state, const struct kcp_cc_event *ev)
@@ -507,7 +501,7 @@ static uint32_t none_window(const void *state, const struct kcp_cc_event *ev)
 static uint64_t none_pacing_rate(const void *state, const struct kcp_cc_event *ev)
 {
 	(void)state;
-	return window_rate(ev, usable_window(ev), 2, 1);
+	return 2 * kcp_cc_rate(ev, min32(ev->snd_wnd, ev->rmt_wnd));
 }
 
 const struct kcp_cc kcp_cc_none = {
@@ -515,93 +509,6 @@ const struct kcp_cc kcp_cc_none = {
 	.init = none_init,
 	.window = none_window,
 	.pacing_rate = none_pacing_rate,
-};
-
-struct reno {
-	uint32_t cwnd, ssthresh; /* segments */
-	uint32_t acked;          /* towards the next step of congestion avoidance */
-	uint64_t cut_until_us;   /* no further halving before */
-};
-
-static_assert(sizeof(struct reno) <= KCP_CC_STATE_MAX, "state fits");
-
-static void reno_init(void *state, const struct kcp_cc_event *ev)
-{
-	(void)ev;
-	*(struct reno *)state = (struct reno){ .cwnd = 1, .ssthresh = KCP_WND_MAX };
-}
-
-static void reno_on_acked(void *state, const struct kcp_cc_event *ev)
-{
-	struct reno *r = state;
-	uint32_t limit = max32(usable_window(ev), 1);
-
-	if (r->cwnd < r->ssthresh) {
-		r->cwnd += ev->segs;
-	} else {
-		r->acked += ev->segs;
-		if (r->acked >= r->cwnd) {
-			r->acked -= r->cwnd;
-			r->cwnd++;
-		}
-	}
-	r->cwnd = min32(r->cwnd, limit);
-	r->acked = min32(r->acked, r->cwnd);
-}
-
-/* Losses of one round trip are one event; those found in the one after a
- * timeout belong to it, too. */
-static bool reno_cut(struct reno *r, const struct kcp_cc_event *ev, uint32_t round_trips)
-{
-	if (ev->now_us < r->cut_until_us)
-		return false;
-	r->cut_until_us = ev->now_us + (uint64_t)round_trips * ev->srtt_us;
-	r->ssthresh = max32(r->cwnd / 2, 2);
-	r->acked = 0;
-	return true;
-}
-
-static void reno_on_lost(void *state, const struct kcp_cc_event *ev)
-{
-	struct reno *r = state;
-
-	if (reno_cut(r, ev, 1))
-		r->cwnd = r->ssthresh;
-}
-
-static void reno_on_timeout(void *state, const struct kcp_cc_event *ev)
-{
-	struct reno *r = state;
-
-	if (r->cwnd > 1) /* the timeouts that follow tell nothing new */
-		reno_cut(r, ev, 2);
-	r->cwnd = 1;
-	r->cut_until_us = ev->now_us + 2 * (uint64_t)ev->srtt_us;
-}
-
-static uint32_t reno_window(const void *state, const struct kcp_cc_event *ev)
-{
-	(void)ev;
-	return ((const struct reno *)state)->cwnd;
-}
-
-/* Slow start doubles per round trip, so it must leave twice as fast. */
-static uint64_t reno_pacing_rate(const void *state, const struct kcp_cc_event *ev)
-{
-	const struct reno *r = state;
-
-	return window_rate(ev, r->cwnd, r->cwnd < r->ssthresh ? 8 : 5, 4);
-}
-
-const struct kcp_cc kcp_cc_reno = {
-	.name = "reno",
-	.state_size = sizeof(struct reno),
-	.init = reno_init,
-	.on_acked = reno_on_acked,
-	.on_lost = reno_on_lost,
-	.on_timeout = reno_on_timeout,
-	.window = reno_window,
-	.pacing_rate = reno_pacing_rate,
 };
 
 static struct kcp_cc_event cc_event(const struct kcp *k, uint32_t segs, uint32_t bytes)
@@ -642,6 +549,8 @@ static void cc_start(struct kcp *k, const struct kcp_cc *cc)
 {
 	struct kcp_cc_event ev = cc_event(k, 0, 0);
 
+	if (cc == NULL)
+		cc = &kcp_cc_none;
 	assert(cc->state_size <= KCP_CC_STATE_MAX);
 	memset(&k->cc_state, 0, sizeof(k->cc_state));
 	k->cfg.cc = cc;
@@ -1936,13 +1845,10 @@ int kcp_config_check(const struct kcp_config *cfg)
 
 struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 {
-	const struct kcp_cc *cc = cfg->cc;
 	struct kcp *k;
 
 	if (kcp_config_check(cfg) != KCP_OK || (k = calloc(1, sizeof(*k))) == NULL)
 		return NULL;
-	if (cc == NULL)
-		cc = cfg->nc ? &kcp_cc_none : &kcp_cc_reno;
 	k->memory = sizeof(*k);
 	k->cfg = *cfg;
 	if (cfg->dead_link == 0)
@@ -1957,7 +1863,7 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 	k->told_wnd = cfg->rcv_wnd;
 	k->rto_us = (uint32_t)RTO_INITIAL_US;
 	k->silent_left = 1;
-	cc_start(k, cc);
+	cc_start(k, cfg->cc);
 	return k;
 }
 
@@ -2053,8 +1959,6 @@ void kcp_set_ack_nodelay(struct kcp *k, bool on)
 void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, uint64_t now_us)
 {
 	hear_time(k, now_us);
-	if (cc == NULL)
-		cc = k->cfg.nc ? &kcp_cc_none : &kcp_cc_reno;
 	cc_start(k, cc);
 	k->pace_at = 0;
 }

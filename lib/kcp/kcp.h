@@ -87,8 +87,13 @@ struct kcp_cc {
 
 enum { KCP_CC_STATE_MAX = 256 };
 
-extern const struct kcp_cc kcp_cc_none; /* nc = 1: only the windows limit, spread over the round trip */
-extern const struct kcp_cc kcp_cc_reno; /* nc = 0: slow start from 1, congestion avoidance */
+/* What a kcp has when none is given: only the windows limit, and a window is
+ * spread over half a round trip.  Others are in files of their own beside. */
+extern const struct kcp_cc kcp_cc_none;
+
+/* For controllers: the bytes per second on the wire that send `window` full
+ * segments in each round trip; 0 before one is known. */
+uint64_t kcp_cc_rate(const struct kcp_cc_event *ev, uint32_t window);
 
 /* ---- one conversation --------------------------------------------------- */
 
@@ -100,12 +105,11 @@ struct kcp_config {
 	uint32_t nodelay;     /* 0: RTO >= 100 ms, backs off by rto; 1: >= 30 ms, by rto/2; 2: as 1, by rto/2 of the current rto */
 	uint32_t interval_ms; /* longest wait of an ACK; part of the RTO; 1 .. 5000 */
 	uint32_t resend;      /* later deliveries that make a segment lost; 0: timeouts only; at most 32 count */
-	bool nc;              /* no congestion window: selects kcp_cc_none when cc is NULL */
 	bool stream;          /* bytes, not messages: sends are merged, frg is 0 */
 	bool ack_nodelay;     /* ACKs leave at the next flush instead of after interval_ms */
 	uint32_t dead_link;   /* transmissions of one segment that mark the link dead; 0: 20; at most 127 count */
 	uint64_t rate_limit;  /* bytes per second on the wire, 0: none */
-	const struct kcp_cc *cc; /* NULL: by nc.  Borrowed for the life of the kcp */
+	const struct kcp_cc *cc; /* NULL: kcp_cc_none.  Borrowed for the life of the kcp */
 
 	/* Output.  Neither may call back into the kcp; output may only queue.
 	 *

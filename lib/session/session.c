@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "kcp_reno.h"
 
 /* Segments handed to KCP between two looks at whether it could send them.  What
  * waits in KCP is past the fair order of the streams, so this is kept short. */
@@ -120,6 +121,11 @@ static size_t fec_overhead(const struct session_config *c)
 	return c->client && (c->data_shards == 0 || c->parity_shards == 0) ? 0 : FEC_PAIR_OVERHEAD;
 }
 
+static const struct kcp_cc *controller(bool nc)
+{
+	return nc ? &kcp_cc_none : &kcp_cc_reno;
+}
+
 static bool start_kcp(struct session *s, uint64_t now_us)
 {
 	const struct session_config *c = &s->cfg;
@@ -131,10 +137,10 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 		.nodelay = c->nodelay,
 		.interval_ms = c->interval_ms,
 		.resend = c->resend,
-		.nc = c->nc,
 		.stream = true,
 		.ack_nodelay = c->ack_nodelay,
 		.rate_limit = c->rate_limit,
+		.cc = controller(c->nc),
 		.reserve = reserve,
 		.output = output,
 		.user = s,
@@ -194,7 +200,7 @@ void session_free(struct session *s)
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us)
 {
 	if (s->cfg.nc != cfg->nc)
-		kcp_set_cc(s->kcp, cfg->nc ? &kcp_cc_none : &kcp_cc_reno, now_us);
+		kcp_set_cc(s->kcp, controller(cfg->nc), now_us);
 	s->cfg.nc = cfg->nc;
 	kcp_set_window(s->kcp, cfg->snd_wnd, cfg->rcv_wnd);
 	kcp_set_nodelay(s->kcp, cfg->nodelay, cfg->interval_ms, cfg->resend);

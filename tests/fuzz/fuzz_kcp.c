@@ -1,5 +1,6 @@
 /* fuzz_kcp.c - a kcp driven by hostile datagrams and by calls in any order, every invariant checked. */
 #include "kcp.h"
+#include "kcp_reno.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +57,9 @@ static struct kcp *open_kcp(struct tape *t, struct world *w)
 	struct kcp_config cfg = {
 		.conv = 1, .mtu = KCP_MTU_MIN + take(t) * 5u, .snd_wnd = 1 + take(t),
 		.rcv_wnd = 1 + take(t), .nodelay = (bits & 3u) % 3, .interval_ms = 1 + (bits >> 2 & 31),
-		.resend = take(t) & 3, .nc = bits & 1, .stream = bits >> 7, .ack_nodelay = bits >> 6 & 1,
-		.rate_limit = take(t) * UINT64_C(1000), .reserve = fuzz_reserve,
-		.output = fuzz_output, .user = w,
+		.resend = take(t) & 3, .stream = bits >> 7, .ack_nodelay = bits >> 6 & 1,
+		.rate_limit = take(t) * UINT64_C(1000), .cc = bits & 1 ? &kcp_cc_none : &kcp_cc_reno,
+		.reserve = fuzz_reserve, .output = fuzz_output, .user = w,
 	};
 
 	return kcp_new(&cfg, w->now_us);

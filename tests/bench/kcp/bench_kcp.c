@@ -128,7 +128,7 @@ static void pair_init(struct pair *p, uint32_t window, size_t payload, uint32_t 
 		struct kcp_config cfg = {
 			.conv = 1, .mtu = i == 0 ? (uint32_t)payload + KCP_OVERHEAD : 1350,
 			.snd_wnd = window, .rcv_wnd = KCP_WND_MAX, .nodelay = 1, .interval_ms = 10,
-			.resend = 2, .nc = true, .stream = stream, .reserve = wire_reserve,
+			.resend = 2, .stream = stream, .reserve = wire_reserve,
 			.output = wire_output, .user = &p->wire[i],
 		};
 

@@ -188,7 +188,7 @@ static inline struct kcp_config net_config(uint32_t wnd)
 {
 	return (struct kcp_config){
 		.conv = 0x11223344, .mtu = 1350, .snd_wnd = wnd, .rcv_wnd = wnd, .nodelay = 1,
-		.interval_ms = 10, .resend = 2, .nc = true, .stream = true,
+		.interval_ms = 10, .resend = 2, .stream = true,
 	};
 }
 

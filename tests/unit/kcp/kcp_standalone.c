@@ -78,7 +78,7 @@ int main(void)
 	for (int i = 0; i < 2; i++) {
 		struct kcp_config cfg = {
 			.conv = 7, .mtu = 1400, .snd_wnd = 128, .rcv_wnd = 128, .nodelay = 1,
-			.interval_ms = 10, .resend = 2, .nc = true, .stream = true,
+			.interval_ms = 10, .resend = 2, .stream = true,
 			.reserve = room, .output = output, .user = &line[i],
 		};
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kcp.h"
+#include "kcp_reno.h"
 
 #include <cmocka.h>
 
@@ -78,7 +79,7 @@ static struct kcp_config base_config(void)
 {
 	return (struct kcp_config){
 		.conv = CONV, .mtu = 1024, .snd_wnd = 256, .rcv_wnd = 64, .nodelay = 1,
-		.interval_ms = 10, .resend = 2, .nc = true, .stream = true,
+		.interval_ms = 10, .resend = 2, .stream = true,
 		.reserve = peer_reserve, .output = peer_output,
 	};
 }
@@ -802,6 +803,40 @@ static void an_applications_own_rate_spaces_packets_evenly(void **state)
 	close_peer(p);
 }
 
+static void reno_halves_once_per_round_trip_and_starts_again_after_a_timeout(void **state)
+{
+	struct kcp_cc_event ev = {
+		.now_us = T0, .segs = 40, .srtt_us = 100 * MS, .snd_wnd = 256, .rmt_wnd = 30, .mss = 1000,
+	};
+	uint64_t reno[KCP_CC_STATE_MAX / sizeof(uint64_t)] = { 0 };
+	const struct kcp_cc *cc = &kcp_cc_reno;
+
+	(void)state;
+	assert_true(cc->state_size <= sizeof(reno));
+	cc->init(reno, &ev);
+	assert_int_equal(cc->window(reno, &ev), 1);
+	cc->on_acked(reno, &ev);
+	assert_int_equal(cc->window(reno, &ev), 30); /* the peer's window */
+	assert_int_equal(cc->pacing_rate(reno, &ev), 2 * 30 * (1000 + KCP_OVERHEAD) * 10);
+	cc->on_lost(reno, &ev);
+	cc->on_lost(reno, &ev);
+	assert_int_equal(cc->window(reno, &ev), 15);
+	assert_int_equal(cc->pacing_rate(reno, &ev), 15 * (1000 + KCP_OVERHEAD) * 10 * 5 / 4);
+	ev.segs = 15;
+	cc->on_acked(reno, &ev);
+	assert_int_equal(cc->window(reno, &ev), 16);
+	ev.now_us += 100 * MS;
+	cc->on_timeout(reno, &ev);
+	cc->on_timeout(reno, &ev);
+	assert_int_equal(cc->window(reno, &ev), 1);
+	cc->on_lost(reno, &ev);
+	ev.segs = 7;
+	cc->on_acked(reno, &ev);
+	assert_int_equal(cc->window(reno, &ev), 8); /* the threshold, as the first timeout set it */
+	cc->on_acked(reno, &ev);
+	assert_int_equal(cc->window(reno, &ev), 8);
+}
+
 /* ---- receiving ----------------------------------------------------------- */
 
 static void up_to_twice_the_window_is_held_and_no_more(void **state)
@@ -1194,6 +1229,7 @@ int main(void)
 		cmocka_unit_test(the_pacer_never_holds_acknowledgements),
 		cmocka_unit_test(an_applications_own_control_is_told_all_and_obeyed),
 		cmocka_unit_test(an_applications_own_rate_spaces_packets_evenly),
+		cmocka_unit_test(reno_halves_once_per_round_trip_and_starts_again_after_a_timeout),
 		cmocka_unit_test(up_to_twice_the_window_is_held_and_no_more),
 		cmocka_unit_test(a_rebuilt_segment_is_not_echoed_with_its_old_time),
 		cmocka_unit_test(one_absurd_round_trip_does_not_stretch_the_timeout_for_long),

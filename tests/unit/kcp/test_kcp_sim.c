@@ -1,6 +1,7 @@
 /* test_kcp_sim.c - two kcps over a simulated network: efficiency, recovery, endurance. */
 #include "kcp.h"
 #include "kcp_net.h"
+#include "kcp_reno.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,10 +49,10 @@ static void run_until(struct net *n, uint64_t us)
 	assert_false(net_run(n));
 }
 
-/* (nodelay, interval, resend, nc) of the profiles, of nc = 0, of timeouts only. */
-static const struct { uint32_t nodelay, interval, resend; bool nc; } modes[] = {
-	{ 0, 40, 2, true }, { 0, 30, 2, true }, { 1, 20, 2, true }, { 1, 10, 2, true },
-	{ 2, 10, 2, true }, { 1, 10, 0, true }, { 0, 40, 2, false }, { 1, 10, 2, false },
+/* Of the profiles, of timeouts only, with a congestion window. */
+static const struct { uint32_t nodelay, interval, resend; bool reno; } modes[] = {
+	{ 0, 40, 2, false }, { 0, 30, 2, false }, { 1, 20, 2, false }, { 1, 10, 2, false },
+	{ 2, 10, 2, false }, { 1, 10, 0, false }, { 0, 40, 2, true }, { 1, 10, 2, true },
 };
 
 static struct kcp_config mode_config(size_t i, uint32_t wnd)
@@ -61,7 +62,7 @@ static struct kcp_config mode_config(size_t i, uint32_t wnd)
 	cfg.nodelay = modes[i].nodelay;
 	cfg.interval_ms = modes[i].interval;
 	cfg.resend = modes[i].resend;
-	cfg.nc = modes[i].nc;
+	cfg.cc = modes[i].reno ? &kcp_cc_reno : NULL;
 	return cfg;
 }
 
@@ -81,7 +82,7 @@ static void a_loss_free_queue_that_grows_sees_under_one_percent_resent(void **st
 			assert_int_equal(n->end[0].path.lost, 0);
 			assert_true(net_resent(n->end[0].kcp) < 10);
 			/* And the link is used: 0.64 s at its rate, slow start and delay added. */
-			assert_true(seconds(n) < (cfg.nc ? 1.1 : 2.2));
+			assert_true(seconds(n) < (modes[m].reno ? 2.2 : 1.1));
 			net_free(n);
 		}
 	}
@@ -244,7 +245,7 @@ static void a_dead_period_is_survived_quietly_and_left_quickly(void **state)
 		assert_in_range(sender(n)->out_push - before, 15, 1500);
 		n->limit_us += 60000000;
 		finish(n);
-		assert_true(n->now_us < 31500000 + (cfg.nc ? 2500000 : 12000000));
+		assert_true(n->now_us < 31500000 + (modes[m].reno ? 12000000 : 2500000));
 		net_free(n);
 	}
 }
@@ -344,7 +345,7 @@ static void slow_start_grows_and_a_fast_link_is_not_held_back(void **state)
 	finish(n);
 	assert_true(seconds(n) < 0.1); /* 500 MB/s over 0.1 ms */
 	net_free(n);
-	cfg.nc = false;
+	cfg.cc = &kcp_cc_reno;
 	n = link_new(18, &cfg, 20000, LINK_100M, 8000000);
 	finish(n);
 	assert_true(seconds(n) < 1.5);
@@ -399,7 +400,7 @@ static void random_networks_deliver_every_byte(void **state)
 		a.nodelay = net_random(&r) % 3;
 		a.resend = net_random(&r) % 4;
 		b.resend = net_random(&r) % 40;
-		a.nc = net_random(&r) % 4;
+		a.cc = net_random(&r) % 4 ? NULL : &kcp_cc_reno;
 		a.ack_nodelay = net_random(&r) % 2;
 		b.interval_ms = 1 + net_random(&r) % 60;
 		n = net_new(seed, &a, &b);

@@ -80,7 +80,7 @@ static struct kcp *receiver(struct sink *s, uint32_t conv, uint32_t rcv_wnd)
 {
 	struct kcp_config cfg = {
 		.conv = conv, .mtu = 1400, .snd_wnd = 32, .rcv_wnd = rcv_wnd, .nodelay = 1,
-		.interval_ms = 10, .resend = 2, .nc = true, .reserve = sink_reserve,
+		.interval_ms = 10, .resend = 2, .reserve = sink_reserve,
 		.output = sink_output, .user = s,
 	};
 	struct kcp *k = kcp_new(&cfg, 1000000);
@@ -184,7 +184,6 @@ static struct kcp *trace_kcp(const struct vec_record *config, const char *peer, 
 	struct kcp_config cfg = {
 		.conv = (uint32_t)vec_number(config, "conv"),
 		.mtu = (uint32_t)vec_number(config, "mtu"),
-		.nc = true,
 		.stream = vec_number(config, "stream") == 1,
 		.reserve = sink_reserve, .output = sink_output, .user = s,
 	};
