@@ -660,8 +660,6 @@ static void rtt_sample(struct kcp *k, uint64_t rtt)
 {
 	uint32_t us, delta;
 
-	if (rtt > RTT_MAX_US)
-		return;
 	/* Some peers echo the ts of a packet that they rebuilt from parity long after
 	 * it was sent.  A round trip that really grew says so again and again. */
 	if (k->srtt_us > 0)
@@ -948,8 +946,9 @@ static uint64_t early_at(const struct kcp *k, const struct slot *s)
 
 /* While nothing at all is heard, timeouts resend a part of what is in flight
  * and smaller parts later: enough to notice that the path is back, when the
- * rest is found lost at once, and no flood until then. */
-static bool silence_allows(struct kcp *k)
+ * rest is found lost at once, and no flood until then.  Called when a timeout
+ * is due, which it is not before the next round when nothing is left of this. */
+static void silence_count(struct kcp *k)
 {
 	uint32_t rounds;
 
@@ -959,7 +958,7 @@ static bool silence_allows(struct kcp *k)
 		k->silent_until = k->now_us +
 			min64((uint64_t)k->rto_us * rounds, max64(SILENT_HOLD_US, k->rto_us));
 	}
-	return k->silent_left > 0;
+	assert(k->silent_left > 0);
 }
 
 /* ---- sending: the queue -------------------------------------------------- */
@@ -1505,7 +1504,7 @@ int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, u
 
 /* ---- flush --------------------------------------------------------------- */
 
-enum why { WHY_NEW, WHY_FAST, WHY_EARLY, WHY_TIMEOUT };
+enum why { WHY_FAST, WHY_EARLY, WHY_TIMEOUT };
 
 /* One call of kcp_flush(). */
 struct flush {
@@ -1600,11 +1599,16 @@ static bool put_acks(struct flush *f, bool all)
 	return true;
 }
 
+static uint64_t tell_due_at(const struct kcp *k)
+{
+	return k->tells_left > 0 ? k->tell_at : KCP_NEVER;
+}
+
 static bool put_tell(struct flush *f)
 {
 	struct kcp *k = f->k;
 
-	if (k->tells_left == 0 || k->tell_at > k->now_us)
+	if (tell_due_at(k) > k->now_us)
 		return true;
 	if (!make_room(f, KCP_OVERHEAD))
 		return false;
@@ -1614,29 +1618,35 @@ static bool put_tell(struct flush *f)
 	return true;
 }
 
-/* Only who has something to send asks: an idle conversation stays silent. */
-static bool probing(const struct kcp *k)
+/* Only who has something to send asks: an idle conversation stays silent.  The
+ * first thing due, at once, is to begin the wait. */
+static uint64_t probe_due_at(const struct kcp *k)
 {
-	return k->rmt_wnd == 0 && k->queue_count > 0;
+	if (k->rmt_wnd > 0 || k->queue_count == 0)
+		return KCP_NEVER;
+	return k->probe_wait == 0 ? k->now_us : k->probe_at;
+}
+
+static void probe_wait(struct kcp *k, uint64_t us)
+{
+	k->probe_wait = us;
+	k->probe_at = k->now_us + us;
 }
 
 static bool put_probe(struct flush *f)
 {
 	struct kcp *k = f->k;
 
-	if (!probing(k))
+	if (probe_due_at(k) > k->now_us)
 		return true;
 	if (k->probe_wait == 0) {
-		k->probe_wait = PROBE_FIRST_US;
-		k->probe_at = k->now_us + k->probe_wait;
-	}
-	if (k->now_us < k->probe_at)
+		probe_wait(k, PROBE_FIRST_US);
 		return true;
+	}
 	if (!make_room(f, KCP_OVERHEAD))
 		return false;
 	put_header(f, KCP_CMD_WASK, 0, 0, NULL);
-	k->probe_wait = min64(k->probe_wait + k->probe_wait / 2, PROBE_MAX_US);
-	k->probe_at = k->now_us + k->probe_wait;
+	probe_wait(k, min64(k->probe_wait + k->probe_wait / 2, PROBE_MAX_US));
 	return true;
 }
 
@@ -1650,8 +1660,9 @@ static bool may_put(struct flush *f, uint32_t len)
 	return make_room(f, KCP_OVERHEAD + len);
 }
 
-/* Write segment `sn`, unlinked, and link it as the latest of its level. */
-static void put_push(struct flush *f, uint32_t sn, uint32_t level)
+/* Write segment `sn`, unlinked, and link it as the latest of its level.  Inline,
+ * since it is most of the cost of a new segment. */
+static inline void put_push(struct flush *f, uint32_t sn, uint32_t level)
 {
 	struct kcp *k = f->k;
 	struct slot *s = slot_at(k, sn);
@@ -1701,18 +1712,30 @@ static void resend_front(struct flush *f, uint32_t level, enum why why)
 	put_push(f, sn, why == WHY_TIMEOUT ? min32(level + 1, LEVELS - 1) : level);
 }
 
-/* Why the front of a list is to be resent now; WHY_NEW when it is not. */
-static enum why front_verdict(const struct kcp *k, uint32_t level, bool early)
+struct due {
+	uint64_t at;
+	enum why why; /* if that is now */
+};
+
+/* When the front of a list is to be resent.  `early` when nothing new can be sent. */
+static struct due front_due(const struct kcp *k, uint32_t level, bool early)
 {
+	struct due due = { KCP_NEVER, WHY_EARLY };
 	const struct slot *s = order_front(k, level);
+	uint64_t lost, timeout;
 
 	if (s == NULL)
-		return WHY_NEW;
-	if (lost_at(k, s) <= k->now_us)
-		return WHY_FAST;
-	if (timeout_at(k, level, s) <= k->now_us)
-		return WHY_TIMEOUT;
-	return early && early_at(k, s) <= k->now_us ? WHY_EARLY : WHY_NEW;
+		return due;
+	lost = lost_at(k, s);
+	timeout = timeout_at(k, level, s);
+	if (lost <= k->now_us)
+		due.why = WHY_FAST;
+	else if (timeout <= k->now_us)
+		due.why = WHY_TIMEOUT;
+	due.at = min64(lost, timeout);
+	if (early)
+		due.at = min64(due.at, early_at(k, s));
+	return due;
 }
 
 /* Each step gives the front a new place at a tail and a later deadline, so a
@@ -1720,14 +1743,14 @@ static enum why front_verdict(const struct kcp *k, uint32_t level, bool early)
 static bool resend_level(struct flush *f, uint32_t level, bool early)
 {
 	struct kcp *k = f->k;
-	enum why why;
+	struct due due;
 
-	while ((why = front_verdict(k, level, early)) != WHY_NEW) {
-		if (why == WHY_TIMEOUT && !silence_allows(k))
-			break;
+	while ((due = front_due(k, level, early)).at <= k->now_us) {
+		if (due.why == WHY_TIMEOUT)
+			silence_count(k);
 		if (!may_put(f, order_front(k, level)->len))
 			return false;
-		resend_front(f, level, why);
+		resend_front(f, level, due.why);
 	}
 	return true;
 }
@@ -1740,9 +1763,9 @@ static bool resend(struct flush *f, bool early)
 	return true;
 }
 
-static bool window_open(const struct kcp *k)
+static bool new_due(const struct kcp *k, uint32_t window)
 {
-	return k->queue_count > 0 && k->snd_nxt - k->snd_una < send_window(k);
+	return k->queue_count > 0 && k->snd_nxt - k->snd_una < window;
 }
 
 static bool send_new(struct flush *f)
@@ -1750,7 +1773,7 @@ static bool send_new(struct flush *f)
 	struct kcp *k = f->k;
 	uint32_t window = send_window(k);
 
-	while (k->queue_count > 0 && k->snd_nxt - k->snd_una < window) {
+	while (new_due(k, window)) {
 		struct slot *s;
 
 		if (!slots_reserve(k)) {
@@ -1803,30 +1826,19 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 
 static uint64_t data_due_at(const struct kcp *k)
 {
-	bool new = window_open(k);
+	bool new = new_due(k, send_window(k));
 	uint64_t t = new ? k->now_us : KCP_NEVER;
 
-	for (uint32_t level = 0; level < k->level_end; level++) {
-		const struct slot *s = order_front(k, level);
-
-		if (s == NULL)
-			continue;
-		t = min64(t, min64(lost_at(k, s), timeout_at(k, level, s)));
-		if (!new)
-			t = min64(t, early_at(k, s));
-	}
+	for (uint32_t level = 0; level < k->level_end; level++)
+		t = min64(t, front_due(k, level, !new).at);
 	return t == KCP_NEVER ? t : max64(t, max64(k->pace_at, k->memory_at));
 }
 
 uint64_t kcp_deadline(const struct kcp *k)
 {
-	uint64_t t = min64(ack_due_at(k), data_due_at(k));
+	uint64_t window = min64(tell_due_at(k), probe_due_at(k));
 
-	if (k->tells_left > 0)
-		t = min64(t, k->tell_at);
-	if (probing(k))
-		t = min64(t, k->probe_wait == 0 ? k->now_us : k->probe_at);
-	return t;
+	return min64(min64(ack_due_at(k), window), data_due_at(k));
 }
 
 /* ---- life ---------------------------------------------------------------- */
