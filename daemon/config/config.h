@@ -137,8 +137,8 @@ const char *conf_key_name(size_t i);
 /* What it takes to go over to another value of key i. */
 enum conf_reach {
 	CONF_IN_USE,       /* sessions and streams in use take it over */
-	CONF_NEW_SESSIONS, /* counts for sessions opened from then on */
-	CONF_RESTART,      /* the tunnel must be started anew */
+	CONF_NEW_SESSIONS, /* counts for sessions opened from then on: it is settled when one begins */
+	CONF_RESTART,      /* the tunnel must be started anew: it is bound to, keyed with or made of it */
 };
 enum conf_reach conf_key_reach(size_t i);
 /* Both want to be bound to one address. */

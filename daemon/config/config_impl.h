@@ -84,12 +84,13 @@ struct conf_type;
 
 struct conf_row {
 	const char *name;
-	unsigned where; /* of enum conf_where */
+	unsigned where;        /* of enum conf_where */
+	enum conf_reach reach; /* of a tunnel's key */
 	const struct conf_type *type;
-	size_t offset;  /* in conf_daemon or conf_tunnel */
-	int64_t min, max;
+	size_t offset;           /* in conf_daemon or conf_tunnel */
 	const char *dflt;        /* "" for none */
 	const char *dflt_server; /* NULL: the same */
+	int64_t min, max;        /* of a number */
 	const char *beyond;      /* why `max` is the limit, or NULL */
 	const char *help;
 };

@@ -11,35 +11,7 @@ const char *conf_key_name(size_t i)
 
 enum conf_reach conf_key_reach(size_t i)
 {
-	switch ((enum conf_id)i) {
-	case KEY_LOCALADDR: /* what a tunnel is bound to, keyed with or made of */
-	case KEY_REMOTEADDR:
-	case KEY_LISTEN:
-	case KEY_KEY:
-	case KEY_KEYFILE:
-	case KEY_CRYPT:
-	case KEY_QPP:
-	case KEY_QPP_COUNT:
-	case KEY_CONN:
-	case KEY_DSCP:
-	case KEY_SOCKBUF:
-		return CONF_RESTART;
-	case KEY_MTU: /* what is settled when a session begins */
-	case KEY_DATASHARD:
-	case KEY_PARITYSHARD:
-	case KEY_COMPRESSION:
-	case KEY_NOCOMP:
-	case KEY_SMUXVER:
-	case KEY_SMUXBUF:
-	case KEY_FRAMESIZE:
-	case KEY_STREAMBUF:
-	case KEY_KEEPALIVE:
-	case KEY_MAXSTREAMS:
-	case KEY_AUTOEXPIRE:
-		return CONF_NEW_SESSIONS;
-	default:
-		return CONF_IN_USE;
-	}
+	return conf_rows[i].reach;
 }
 
 /* A value as the table prints it; NULL when out of memory. */
