@@ -41,6 +41,7 @@ static bool is_repeated(size_t i)
 
 static void print_keys(enum conf_role role)
 {
+	enum conf_where other = conf_where(role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT);
 	struct conf_key_info info;
 	char buf[CONF_DESCRIBE_BYTES];
 
@@ -48,8 +49,7 @@ static void print_keys(enum conf_role role)
 		const char *dflt = conf_key_default(i, role);
 
 		conf_key_describe(i, &info, buf, sizeof(buf));
-		if (is_repeated(i) || strcmp(info.roles, role_names[role == ROLE_CLIENT ? ROLE_SERVER :
-						   ROLE_CLIENT]) == 0)
+		if (is_repeated(i) || info.where == other)
 			continue;
 		printf("  -%-12s %s%s%s\n      %s\n", info.name, info.type, dflt[0] ? ", default " : "",
 		       dflt, info.help);

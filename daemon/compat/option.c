@@ -78,13 +78,6 @@ static const struct left_out *find_left_out(const char *name)
 	return NULL;
 }
 
-static bool in_role(const char *roles, enum conf_role role)
-{
-	const char *other = role == ROLE_CLIENT ? "server" : "client";
-
-	return strcmp(roles, other) != 0;
-}
-
 /* What the table of keys says of one of our names. */
 static enum option_kind key_kind(const char *name, enum conf_role role)
 {
@@ -95,9 +88,9 @@ static enum option_kind key_kind(const char *name, enum conf_role role)
 		conf_key_describe(i, &info, buf, sizeof(buf));
 		if (strcmp(info.name, name) != 0)
 			continue;
-		if (!in_role(info.roles, role))
+		if ((info.where & (ON_DAEMON | conf_where(role))) == 0)
 			return OPTION_FOREIGN;
-		return strcmp(info.type, "yes or no") == 0 ? OPTION_SWITCH : OPTION_VALUE;
+		return info.kind == CONF_SWITCH ? OPTION_SWITCH : OPTION_VALUE;
 	}
 	return OPTION_UNKNOWN;
 }

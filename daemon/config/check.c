@@ -304,7 +304,7 @@ bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const cha
 
 bool conf_key_idle(const struct conf_tunnel *t, const char *name)
 {
-	unsigned where = t->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
+	unsigned where = conf_where(t->role);
 	const struct conf_row *row = conf_row_find(name, where);
 	const char *why;
 
@@ -313,7 +313,7 @@ bool conf_key_idle(const struct conf_tunnel *t, const char *name)
 
 static bool belongs(const struct conf_tunnel *t, enum conf_id id)
 {
-	return conf_rows[id].where & (t->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER);
+	return conf_rows[id].where & conf_where(t->role);
 }
 
 /* A value of [defaults] is idle when all that inherit it have no use for it. */

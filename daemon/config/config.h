@@ -16,6 +16,13 @@
 
 enum conf_role { ROLE_CLIENT, ROLE_SERVER };
 
+/* Where a key may stand. */
+enum conf_where { ON_DAEMON = 1, ON_CLIENT = 2, ON_SERVER = 4, ON_BOTH = ON_CLIENT | ON_SERVER };
+static inline enum conf_where conf_where(enum conf_role role)
+{
+	return role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
+}
+
 /* host:port, [v6]:port, host:first-last, or (streams only) a path with a slash
  * in it for a Unix socket.  An empty host means every local address. */
 struct conf_addr {
@@ -144,12 +151,17 @@ enum conf_reach conf_key_reach(size_t i);
 /* Both want to be bound to one address. */
 bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b);
 
+/* What a value is to programs; CONF_HIDDEN is a secret and never shown. */
+enum conf_value_kind { CONF_TEXT, CONF_NUMBER, CONF_SWITCH, CONF_HIDDEN };
+
 /* What one key is: for help, manuals and tests.  Strings live as long as the
  * program, but for those that conf_key_describe() put together in `buf`. */
 struct conf_key_info {
 	const char *name;
+	enum conf_value_kind kind;
 	const char *type;    /* "yes or no", "1..65535", "host:port or path", ... */
 	const char *dflt;    /* default as text, "" for none; "128, server 1024" when they differ */
+	enum conf_where where;
 	const char *roles;   /* "client", "server", "both" or "daemon" */
 	const char *help;
 };

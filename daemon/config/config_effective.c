@@ -5,20 +5,6 @@
 
 #include "config_impl.h"
 
-static enum conf_value_kind kind_of(const struct conf_row *row)
-{
-	const struct conf_type *type = row->type;
-
-	if (type == &conf_type_secret)
-		return CONF_HIDDEN;
-	if (type == &conf_type_bool)
-		return CONF_SWITCH;
-	if (type == &conf_type_unsigned || type == &conf_type_bytes || type == &conf_type_rate ||
-	    type == &conf_type_ttl)
-		return CONF_NUMBER;
-	return CONF_TEXT;
-}
-
 static const char *origin_text(const struct conf_origin *o)
 {
 	if (o->from == CONF_BUILTIN)
@@ -41,7 +27,7 @@ static bool tell(const struct conf_row *row, const void *base, const struct conf
 	struct conf_effective value = {
 		.key = row->name,
 		.text = "",
-		.kind = kind_of(row),
+		.kind = row->type->kind,
 		.origin = by_mode ? "mode" : origin_text(origin),
 		.line = by_mode ? 0 : origin->line,
 	};
@@ -77,7 +63,7 @@ bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn,
 
 static bool worth_telling(const struct conf_tunnel *t, enum conf_id id)
 {
-	unsigned where = t->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
+	unsigned where = conf_where(t->role);
 	const char *why;
 
 	if (!(conf_rows[id].where & where))

@@ -6,8 +6,6 @@
 
 #include "config.h"
 
-enum conf_value_kind { CONF_TEXT, CONF_NUMBER, CONF_SWITCH, CONF_HIDDEN };
-
 struct conf_effective {
 	const char *key;
 	const char *text;   /* borrowed for the call; "" for CONF_HIDDEN: a secret is never told */

@@ -78,13 +78,11 @@ enum {
 
 /* ---- keys.c: the table --------------------------------------------------- */
 
-enum conf_where { ON_DAEMON = 1, ON_CLIENT = 2, ON_SERVER = 4, ON_BOTH = ON_CLIENT | ON_SERVER };
-
 struct conf_type;
 
 struct conf_row {
 	const char *name;
-	unsigned where;        /* of enum conf_where */
+	enum conf_where where;
 	enum conf_reach reach; /* of a tunnel's key */
 	const struct conf_type *type;
 	size_t offset;           /* in conf_daemon or conf_tunnel */
@@ -105,6 +103,7 @@ const char *conf_row_default(const struct conf_row *row, unsigned where);
 
 /* One kind of value.  `base` is the struct that holds the field. */
 struct conf_type {
+	enum conf_value_kind kind;
 	const char *text; /* for people; NULL: the row's range */
 	/* False: the field is as before and `why` (CONF_WHY_BYTES) says what is wrong. */
 	bool (*parse)(const struct conf_row *row, const char *text, void *base, char *why);

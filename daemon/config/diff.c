@@ -39,7 +39,7 @@ bool conf_tunnel_key_equal(const struct conf_tunnel *a, const struct conf_tunnel
 	char *text_a, *text_b;
 	bool equal;
 
-	if ((row->where & (a->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER)) == 0)
+	if ((row->where & conf_where(a->role)) == 0)
 		return true; /* not of this kind of tunnel */
 	if (i == KEY_KEYFILE)
 		return true; /* the key that it holds tells */

@@ -54,7 +54,7 @@ bool conf_source_settings(struct conf_source *s, enum conf_role role, const char
 			  const struct conf_setting *settings, size_t count,
 			  struct conf_reporter *r)
 {
-	unsigned where = role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
+	unsigned where = conf_where(role);
 	struct conf_section *tunnel;
 
 	if (!conf_source_init(s, r))

@@ -111,6 +111,6 @@ void conf_key_hint(const char *name, enum conf_role role, char *buf, size_t cap)
 {
 	char why[CONF_WHY_BYTES];
 
-	conf_hint_key(name, role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER, why);
+	conf_hint_key(name, conf_where(role), why);
 	snprintf(buf, cap, "%s", why);
 }

@@ -13,10 +13,10 @@ size_t conf_key_count(void)
 
 const char *conf_key_default(size_t i, enum conf_role role)
 {
-	return conf_row_default(&conf_rows[i], role == ROLE_SERVER ? ON_SERVER : ON_CLIENT);
+	return conf_row_default(&conf_rows[i], conf_where(role));
 }
 
-static const char *roles_text(unsigned where)
+static const char *roles_text(enum conf_where where)
 {
 	switch (where) {
 	case ON_DAEMON:
@@ -64,8 +64,10 @@ void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t c
 	type_text(row, buf, cap);
 	*info = (struct conf_key_info){
 		.name = row->name,
+		.kind = row->type->kind,
 		.type = buf,
 		.dflt = row->dflt,
+		.where = row->where,
 		.roles = roles_text(row->where),
 		.help = row->help,
 	};
@@ -123,7 +125,7 @@ static void print_row(FILE *out, const struct conf_row *row, const void *base,
 
 static bool worth_printing(const struct conf_tunnel *t, enum conf_id id)
 {
-	unsigned where = t->role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
+	unsigned where = conf_where(t->role);
 	const char *why;
 
 	if (!(conf_rows[id].where & where))

@@ -163,10 +163,11 @@ static void print_rate(const struct conf_row *row, const void *base, FILE *out)
 	fprintf(out, "%" PRIu64, *(const uint64_t *)field_const(row, base));
 }
 
-const struct conf_type conf_type_unsigned = { NULL, parse_unsigned, print_unsigned, NULL };
-const struct conf_type conf_type_bytes = { NULL, parse_bytes, print_unsigned, NULL };
-const struct conf_type conf_type_rate = { NULL, parse_rate, print_rate, NULL };
-const struct conf_type conf_type_ttl = { NULL, parse_ttl, print_ttl, NULL };
+const struct conf_type conf_type_unsigned = { CONF_NUMBER, NULL, parse_unsigned, print_unsigned,
+					      NULL };
+const struct conf_type conf_type_bytes = { CONF_NUMBER, NULL, parse_bytes, print_unsigned, NULL };
+const struct conf_type conf_type_rate = { CONF_NUMBER, NULL, parse_rate, print_rate, NULL };
+const struct conf_type conf_type_ttl = { CONF_NUMBER, NULL, parse_ttl, print_ttl, NULL };
 
 /* ---- yes or no -------------------------------------------------------------- */
 
@@ -197,7 +198,7 @@ static void print_bool(const struct conf_row *row, const void *base, FILE *out)
 	fputs(*(const bool *)field_const(row, base) ? "yes" : "no", out);
 }
 
-const struct conf_type conf_type_bool = { "yes or no", parse_bool, print_bool, NULL };
+const struct conf_type conf_type_bool = { CONF_SWITCH, "yes or no", parse_bool, print_bool, NULL };
 
 /* ---- text ------------------------------------------------------------------- */
 
@@ -250,8 +251,9 @@ static void dispose_secret(const struct conf_row *row, void *base)
 	t->key_len = 0;
 }
 
-const struct conf_type conf_type_path = { "path", parse_path, print_path, dispose_path };
-const struct conf_type conf_type_secret = { "text", parse_secret, print_secret, dispose_secret };
+const struct conf_type conf_type_path = { CONF_TEXT, "path", parse_path, print_path, dispose_path };
+const struct conf_type conf_type_secret = { CONF_HIDDEN, "text", parse_secret, print_secret,
+					    dispose_secret };
 
 /* ---- addresses -------------------------------------------------------------- */
 
@@ -287,14 +289,14 @@ static void dispose_addr(const struct conf_row *row, void *base)
 	conf_addr_dispose(field(row, base));
 }
 
-const struct conf_type conf_type_stream_addr = { "host:port or path", parse_stream, print_addr,
-						 dispose_addr };
-const struct conf_type conf_type_listen_addr = { "host:port[-port]", parse_listen, print_addr,
-						 dispose_addr };
-const struct conf_type conf_type_remote_addr = { "host:port[-port]", parse_remote, print_addr,
-						 dispose_addr };
-const struct conf_type conf_type_target_addr = { "host:port or path", parse_target, print_addr,
-						 dispose_addr };
+const struct conf_type conf_type_stream_addr = { CONF_TEXT, "host:port or path", parse_stream,
+						 print_addr, dispose_addr };
+const struct conf_type conf_type_listen_addr = { CONF_TEXT, "host:port[-port]", parse_listen,
+						 print_addr, dispose_addr };
+const struct conf_type conf_type_remote_addr = { CONF_TEXT, "host:port[-port]", parse_remote,
+						 print_addr, dispose_addr };
+const struct conf_type conf_type_target_addr = { CONF_TEXT, "host:port or path", parse_target,
+						 print_addr, dispose_addr };
 
 /* ---- sockets of the daemon itself -------------------------------------------- */
 
@@ -353,12 +355,12 @@ static bool parse_snmplog(const struct conf_row *row, const char *text, void *ba
 	return parse_path(row, text, base, why);
 }
 
-const struct conf_type conf_type_control = { "path or none", parse_control, print_control,
-					     dispose_path };
-const struct conf_type conf_type_snmplog = { "path or none", parse_snmplog, print_control,
-					     dispose_path };
-const struct conf_type conf_type_metrics = { "host:port or none", parse_metrics, print_metrics,
-					     dispose_addr };
+const struct conf_type conf_type_control = { CONF_TEXT, "path or none", parse_control,
+					     print_control, dispose_path };
+const struct conf_type conf_type_snmplog = { CONF_TEXT, "path or none", parse_snmplog,
+					     print_control, dispose_path };
+const struct conf_type conf_type_metrics = { CONF_TEXT, "host:port or none", parse_metrics,
+					     print_metrics, dispose_addr };
 
 /* ---- names ------------------------------------------------------------------ */
 
@@ -454,10 +456,10 @@ static void print_loglevel(const struct conf_row *row, const void *base, FILE *o
 	fputs(log_level_names[*(const int *)field_const(row, base)], out);
 }
 
-const struct conf_type conf_type_crypt = { "name", parse_crypt, print_crypt, NULL };
-const struct conf_type conf_type_mode = { "normal, fast, fast2, fast3 or manual", parse_mode,
-					  print_mode, NULL };
-const struct conf_type conf_type_compression = { "snappy, zstd or none", parse_compression,
-						 print_compression, NULL };
-const struct conf_type conf_type_loglevel = { "error, warn, info or debug", parse_loglevel,
-					      print_loglevel, NULL };
+const struct conf_type conf_type_crypt = { CONF_TEXT, "name", parse_crypt, print_crypt, NULL };
+const struct conf_type conf_type_mode = { CONF_TEXT, "normal, fast, fast2, fast3 or manual",
+					  parse_mode, print_mode, NULL };
+const struct conf_type conf_type_compression = { CONF_TEXT, "snappy, zstd or none",
+						 parse_compression, print_compression, NULL };
+const struct conf_type conf_type_loglevel = { CONF_TEXT, "error, warn, info or debug",
+					      parse_loglevel, print_loglevel, NULL };

@@ -219,7 +219,7 @@ static void print_key(struct compat *c, FILE *out, const struct conf_tunnel *t,
 
 	if (!value || conf_key_idle(t, key->name))
 		return;
-	if (strcmp(key->roles, "daemon") != 0) {
+	if (key->where != ON_DAEMON) {
 		if (strcmp(key->name, "key") != 0 && !is_plain(value))
 			compat_say(c, CONF_ERROR, key->name, "cannot stand in an INI file");
 		fprintf(out, "%s = %s\n", key->name, value);

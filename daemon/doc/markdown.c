@@ -1,8 +1,6 @@
 /* markdown.c - the key table of README.md. */
 #include "doc.h"
 
-#include <string.h>
-
 /* A bar would end the cell. */
 static void put_cell(FILE *out, const char *text)
 {
@@ -12,7 +10,7 @@ static void put_cell(FILE *out, const char *text)
 
 static void put_row(FILE *out, const struct conf_key_info *info)
 {
-	bool everywhere = strcmp(info->roles, "both") == 0;
+	bool everywhere = info->where == ON_BOTH;
 
 	fprintf(out, "| `%s` | %s | ", info->name, everywhere ? "" : info->roles);
 	put_cell(out, info->type);

@@ -1099,11 +1099,11 @@ static void expect_every_key_given(const struct config *c)
 		conf_key_describe(i, &info, buf, sizeof(buf));
 		if (strcmp(info.name, "keyfile") == 0) /* excludes key */
 			continue;
-		if (strcmp(info.roles, "daemon") == 0)
+		if (info.where == ON_DAEMON)
 			assert_int_not_equal(c->daemon.origins[i].from, CONF_BUILTIN);
-		if (strcmp(info.roles, "client") == 0 || strcmp(info.roles, "both") == 0)
+		if (info.where & ON_CLIENT)
 			assert_int_not_equal(c->tunnels[0]->origins[i].from, CONF_BUILTIN);
-		if (strcmp(info.roles, "server") == 0 || strcmp(info.roles, "both") == 0)
+		if (info.where & ON_SERVER)
 			assert_int_not_equal(c->tunnels[1]->origins[i].from, CONF_BUILTIN);
 	}
 }
