@@ -163,7 +163,7 @@ bool kcp_header_decode(struct kcp_seg_header *h, const uint8_t *data, size_t n)
 	return h->cmd >= KCP_CMD_PUSH && h->cmd <= KCP_CMD_WINS && h->len <= n - KCP_OVERHEAD;
 }
 
-/* ---- the structures ------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------- */
 
 /* A payload, queued, in flight or received. */
 struct seg {
@@ -190,6 +190,181 @@ struct pool {
 	uint32_t cap;
 	uint32_t made; /* segments of the class, free or not; <= cap */
 };
+
+struct memory {
+	size_t bytes;      /* all that is held */
+	uint32_t full_cap; /* of CLASS_FULL: the mss */
+	struct pool pools[CLASS_COUNT];
+};
+
+static void *mem_alloc(struct memory *m, size_t n)
+{
+	void *p = malloc(n);
+
+	if (p != NULL)
+		m->bytes += n;
+	return p;
+}
+
+static void mem_free(struct memory *m, void *p, size_t n)
+{
+	if (p == NULL)
+		return;
+	assert(m->bytes >= n);
+	m->bytes -= n;
+	free(p);
+}
+
+static size_t seg_size(uint32_t cap)
+{
+	return sizeof(struct seg) + cap;
+}
+
+static unsigned seg_class(const struct memory *m, uint32_t len)
+{
+	unsigned i = 0;
+
+	if (len <= m->full_cap && (2 * len > m->full_cap || m->full_cap <= CLASS_CAP(0)))
+		return CLASS_FULL;
+	while (CLASS_CAP(i) < len)
+		i++;
+	return i;
+}
+
+static bool pool_resize(struct memory *m, struct pool *p, uint32_t cap)
+{
+	struct seg **items = mem_alloc(m, cap * sizeof(*items));
+
+	if (items == NULL)
+		return false;
+	for (uint32_t i = 0; i < p->free_count; i++)
+		items[i] = p->free[i];
+	mem_free(m, p->free, p->cap * sizeof(*items));
+	p->free = items;
+	p->cap = cap;
+	return true;
+}
+
+/* A pool has room for all segments of its class, so a release cannot fail. */
+static struct seg *seg_make(struct memory *m, unsigned i, uint32_t cap)
+{
+	struct pool *p = &m->pools[i];
+	struct seg *s;
+
+	if (p->made == p->cap && !pool_resize(m, p, p->cap == 0 ? POOL_MIN : 2 * p->cap))
+		return NULL;
+	s = mem_alloc(m, seg_size(cap));
+	if (s == NULL)
+		return NULL;
+	s->cap = (uint16_t)cap;
+	s->class_index = (uint8_t)i;
+	p->made++;
+	return s;
+}
+
+static void seg_destroy(struct memory *m, struct seg *s)
+{
+	m->pools[s->class_index].made--;
+	mem_free(m, s, seg_size(s->cap));
+}
+
+/* Header and the first bytes of the payload, all there is of a small one. */
+static void prefetch_seg(const struct seg *s)
+{
+	PREFETCH(s);
+	PREFETCH((const void *)((uintptr_t)s + 64)); /* a number: s may be shorter */
+}
+
+/* Contents stay readable until the next seg_new() or kcp_trim(): that keeps
+ * kcp_consume()'s promise about borrowed bytes. */
+static void pool_put(struct pool *p, struct seg *s)
+{
+	assert(p->free_count < p->made);
+	prefetch_seg(s); /* the next to be written to */
+	p->free[p->free_count++] = s;
+}
+
+static void seg_release(struct memory *m, struct seg *s)
+{
+	pool_put(&m->pools[s->class_index], s);
+}
+
+static struct seg *seg_take(struct pool *p)
+{
+	if (p->free_count == 0)
+		return NULL;
+	if (p->free_count > PREFETCH_AHEAD)
+		prefetch_seg(p->free[p->free_count - 1 - PREFETCH_AHEAD]);
+	return p->free[--p->free_count];
+}
+
+static struct seg *seg_new(struct memory *m, uint32_t len)
+{
+	unsigned i = seg_class(m, len);
+	uint32_t cap = i == CLASS_FULL ? m->full_cap : CLASS_CAP(i);
+	struct seg *s;
+
+	while ((s = seg_take(&m->pools[i])) != NULL && s->cap != cap)
+		seg_destroy(m, s); /* from before the mtu changed */
+	if (s == NULL)
+		s = seg_make(m, i, cap);
+	if (s == NULL)
+		return NULL;
+	s->next = NULL;
+	s->len = 0;
+	s->frg = 0;
+	return s;
+}
+
+static void seg_append(struct seg *s, const uint8_t *data, size_t n)
+{
+	assert(n <= (size_t)(s->cap - s->len));
+	if (n > 0)
+		memcpy(s->data + s->len, data, n);
+	s->len = (uint16_t)(s->len + n);
+}
+
+static void seg_release_chain(struct memory *m, struct seg *s)
+{
+	while (s != NULL) {
+		struct seg *next = s->next;
+
+		seg_release(m, s);
+		s = next;
+	}
+}
+
+/* Free what is unused. */
+static void pools_trim(struct memory *m)
+{
+	for (unsigned i = 0; i < CLASS_COUNT; i++) {
+		struct pool *p = &m->pools[i];
+		uint32_t cap = POOL_MIN;
+
+		while (p->free_count > 0)
+			seg_destroy(m, p->free[--p->free_count]);
+		while (cap < p->made)
+			cap *= 2;
+		if (p->made == 0) {
+			mem_free(m, p->free, p->cap * sizeof(struct seg *));
+			*p = (struct pool){ 0 };
+		} else if (cap < p->cap) {
+			pool_resize(m, p, cap);
+		}
+	}
+}
+
+/* Smallest ring that holds `span`; spans are at most 2^18. */
+static uint32_t ring_size(uint32_t span)
+{
+	uint32_t n = RING_MIN;
+
+	while (n < span)
+		n *= 2;
+	return n;
+}
+
+/* ---- the structures ------------------------------------------------------ */
 
 /* What is known of a number in [snd_una, snd_nxt). */
 struct slot {
@@ -225,7 +400,6 @@ struct ack {
 
 struct kcp {
 	struct kcp_config cfg;
-	uint32_t mss;
 	uint32_t resend; /* cfg.resend, bounded */
 	uint64_t now_us; /* latest time heard of */
 	bool dead;
@@ -288,10 +462,9 @@ struct kcp {
 	bool ack_now;
 	uint64_t ack_since_us;
 
-	struct pool pools[CLASS_COUNT];
+	struct memory mem;
 	uint8_t *datagram; /* for those without reserve() */
 	size_t datagram_cap;
-	size_t memory;
 	struct kcp_stats stats;
 	union {
 		uint64_t align;
@@ -299,179 +472,16 @@ struct kcp {
 	} cc_state;
 };
 
+/* Payload bytes of a full segment. */
+static uint32_t mss(const struct kcp *k)
+{
+	return k->cfg.mtu - KCP_OVERHEAD;
+}
+
 static void hear_time(struct kcp *k, uint64_t now_us)
 {
 	if (now_us > k->now_us)
 		k->now_us = now_us;
-}
-
-/* ---- memory -------------------------------------------------------------- */
-
-static void *mem_alloc(struct kcp *k, size_t n)
-{
-	void *p = malloc(n);
-
-	if (p != NULL)
-		k->memory += n;
-	return p;
-}
-
-static void mem_free(struct kcp *k, void *p, size_t n)
-{
-	if (p == NULL)
-		return;
-	assert(k->memory >= n);
-	k->memory -= n;
-	free(p);
-}
-
-static size_t seg_size(uint32_t cap)
-{
-	return sizeof(struct seg) + cap;
-}
-
-static unsigned seg_class(const struct kcp *k, uint32_t len)
-{
-	unsigned i = 0;
-
-	if (len <= k->mss && (2 * len > k->mss || k->mss <= CLASS_CAP(0)))
-		return CLASS_FULL;
-	while (CLASS_CAP(i) < len)
-		i++;
-	return i;
-}
-
-static bool pool_resize(struct kcp *k, struct pool *p, uint32_t cap)
-{
-	struct seg **items = mem_alloc(k, cap * sizeof(*items));
-
-	if (items == NULL)
-		return false;
-	for (uint32_t i = 0; i < p->free_count; i++)
-		items[i] = p->free[i];
-	mem_free(k, p->free, p->cap * sizeof(*items));
-	p->free = items;
-	p->cap = cap;
-	return true;
-}
-
-/* A pool has room for all segments of its class, so a release cannot fail. */
-static struct seg *seg_make(struct kcp *k, unsigned i, uint32_t cap)
-{
-	struct pool *p = &k->pools[i];
-	struct seg *s;
-
-	if (p->made == p->cap && !pool_resize(k, p, p->cap == 0 ? POOL_MIN : 2 * p->cap))
-		return NULL;
-	s = mem_alloc(k, seg_size(cap));
-	if (s == NULL)
-		return NULL;
-	s->cap = (uint16_t)cap;
-	s->class_index = (uint8_t)i;
-	p->made++;
-	return s;
-}
-
-static void seg_destroy(struct kcp *k, struct seg *s)
-{
-	k->pools[s->class_index].made--;
-	mem_free(k, s, seg_size(s->cap));
-}
-
-/* Header and the first bytes of the payload, all there is of a small one. */
-static void prefetch_seg(const struct seg *s)
-{
-	PREFETCH(s);
-	PREFETCH((const void *)((uintptr_t)s + 64)); /* a number: s may be shorter */
-}
-
-/* Contents stay readable until the next seg_new() or kcp_trim(): that keeps
- * kcp_consume()'s promise about borrowed bytes. */
-static void pool_put(struct pool *p, struct seg *s)
-{
-	assert(p->free_count < p->made);
-	prefetch_seg(s); /* the next to be written to */
-	p->free[p->free_count++] = s;
-}
-
-static void seg_release(struct kcp *k, struct seg *s)
-{
-	pool_put(&k->pools[s->class_index], s);
-}
-
-static struct seg *seg_take(struct pool *p)
-{
-	if (p->free_count == 0)
-		return NULL;
-	if (p->free_count > PREFETCH_AHEAD)
-		prefetch_seg(p->free[p->free_count - 1 - PREFETCH_AHEAD]);
-	return p->free[--p->free_count];
-}
-
-static struct seg *seg_new(struct kcp *k, uint32_t len)
-{
-	unsigned i = seg_class(k, len);
-	uint32_t cap = i == CLASS_FULL ? k->mss : CLASS_CAP(i);
-	struct seg *s;
-
-	while ((s = seg_take(&k->pools[i])) != NULL && s->cap != cap)
-		seg_destroy(k, s); /* from before the mtu changed */
-	if (s == NULL)
-		s = seg_make(k, i, cap);
-	if (s == NULL)
-		return NULL;
-	s->next = NULL;
-	s->len = 0;
-	s->frg = 0;
-	return s;
-}
-
-static void seg_append(struct seg *s, const uint8_t *data, size_t n)
-{
-	assert(n <= (size_t)(s->cap - s->len));
-	if (n > 0)
-		memcpy(s->data + s->len, data, n);
-	s->len = (uint16_t)(s->len + n);
-}
-
-static void seg_release_chain(struct kcp *k, struct seg *s)
-{
-	while (s != NULL) {
-		struct seg *next = s->next;
-
-		seg_release(k, s);
-		s = next;
-	}
-}
-
-/* Free what is unused. */
-static void pools_trim(struct kcp *k)
-{
-	for (unsigned i = 0; i < CLASS_COUNT; i++) {
-		struct pool *p = &k->pools[i];
-		uint32_t cap = POOL_MIN;
-
-		while (p->free_count > 0)
-			seg_destroy(k, p->free[--p->free_count]);
-		while (cap < p->made)
-			cap *= 2;
-		if (p->made == 0) {
-			mem_free(k, p->free, p->cap * sizeof(struct seg *));
-			*p = (struct pool){ 0 };
-		} else if (cap < p->cap) {
-			pool_resize(k, p, cap);
-		}
-	}
-}
-
-/* Smallest ring that holds `span`; spans are at most 2^18. */
-static uint32_t ring_size(uint32_t span)
-{
-	uint32_t n = RING_MIN;
-
-	while (n < span)
-		n *= 2;
-	return n;
 }
 
 /* ---- congestion control -------------------------------------------------- */
@@ -522,7 +532,7 @@ static struct kcp_cc_event cc_event(const struct kcp *k, uint32_t segs, uint32_t
 		.rtt_us = k->latest_rtt_us,
 		.snd_wnd = k->cfg.snd_wnd,
 		.rmt_wnd = k->rmt_wnd,
-		.mss = k->mss,
+		.mss = mss(k),
 	};
 }
 
@@ -690,13 +700,13 @@ static struct slot *slot_at(const struct kcp *k, uint32_t sn)
 
 static bool slots_resize(struct kcp *k, uint32_t cap)
 {
-	struct slot *slots = mem_alloc(k, cap * sizeof(*slots));
+	struct slot *slots = mem_alloc(&k->mem, cap * sizeof(*slots));
 
 	if (slots == NULL)
 		return false;
 	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
 		slots[sn & (cap - 1)] = *slot_at(k, sn);
-	mem_free(k, k->slots, k->slot_cap * sizeof(*slots));
+	mem_free(&k->mem, k->slots, k->slot_cap * sizeof(*slots));
 	k->slots = slots;
 	k->slot_cap = cap;
 	return true;
@@ -828,7 +838,7 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 	n->bytes += s->len;
 	k->stats.acked_bytes += s->len;
 	order_remove(k, sn);
-	pool_put(&k->pools[s->class_index], s->seg);
+	pool_put(&k->mem.pools[s->class_index], s->seg);
 	s->seg = NULL;
 	k->inflight--;
 }
@@ -996,7 +1006,7 @@ static void queue_replace_last(struct kcp *k, struct seg *s)
 	else
 		k->queue = s;
 	k->queue_last = s;
-	seg_release(k, old);
+	seg_release(&k->mem, old);
 }
 
 /* The last queued segment with room for n more bytes; grown by doubling, so
@@ -1008,7 +1018,7 @@ static bool queue_last_reserve(struct kcp *k, uint32_t n)
 
 	if (last->len + n <= last->cap)
 		return true;
-	s = seg_new(k, min32(k->mss, max32(last->len + n, 2 * (uint32_t)last->len)));
+	s = seg_new(&k->mem, min32(mss(k), max32(last->len + n, 2 * (uint32_t)last->len)));
 	if (s == NULL)
 		return false;
 	seg_append(s, last->data, last->len);
@@ -1023,11 +1033,11 @@ static struct seg *chain_new(struct kcp *k, const uint8_t *data, size_t len, uin
 
 	*count = 0;
 	do {
-		uint32_t n = (uint32_t)(len < k->mss ? len : k->mss);
-		struct seg *s = seg_new(k, n);
+		uint32_t n = (uint32_t)(len < mss(k) ? len : mss(k));
+		struct seg *s = seg_new(&k->mem, n);
 
 		if (s == NULL) {
-			seg_release_chain(k, first);
+			seg_release_chain(&k->mem, first);
 			return NULL;
 		}
 		seg_append(s, data, n);
@@ -1058,8 +1068,8 @@ static int send_stream(struct kcp *k, const uint8_t *data, size_t len)
 
 	if (len == 0)
 		return KCP_OK;
-	if (k->queue_last != NULL && k->queue_last->len < k->mss) {
-		merged = k->mss - k->queue_last->len;
+	if (k->queue_last != NULL && k->queue_last->len < mss(k)) {
+		merged = mss(k) - k->queue_last->len;
 		merged = len < merged ? (uint32_t)len : merged;
 		if (!queue_last_reserve(k, merged))
 			return KCP_ENOMEM;
@@ -1081,7 +1091,7 @@ static int send_message(struct kcp *k, const uint8_t *data, size_t len)
 	uint32_t count;
 	struct seg *chain;
 
-	if (len > (size_t)limit * k->mss)
+	if (len > (size_t)limit * mss(k))
 		return KCP_ELIMIT;
 	chain = chain_new(k, data, len, &count);
 	if (chain == NULL)
@@ -1120,7 +1130,7 @@ static struct held *ring_at(const struct kcp *k, uint32_t sn)
 /* Resized to `cap`, a power of two that holds [rcv_base, rcv_high). */
 static bool ring_resize(struct kcp *k, uint32_t cap)
 {
-	struct held *ring = mem_alloc(k, cap * sizeof(*ring));
+	struct held *ring = mem_alloc(&k->mem, cap * sizeof(*ring));
 
 	if (ring == NULL)
 		return false;
@@ -1128,7 +1138,7 @@ static bool ring_resize(struct kcp *k, uint32_t cap)
 		ring[i] = (struct held){ .seg = NULL };
 	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
 		ring[sn & (cap - 1)] = *ring_at(k, sn);
-	mem_free(k, k->ring, k->ring_cap * sizeof(*k->ring));
+	mem_free(&k->mem, k->ring, k->ring_cap * sizeof(*k->ring));
 	k->ring = ring;
 	k->ring_cap = cap;
 	return true;
@@ -1166,7 +1176,7 @@ static void pop_front(struct kcp *k)
 {
 	struct held *h = ring_at(k, k->rcv_base);
 
-	pool_put(&k->pools[h->class_index], h->seg);
+	pool_put(&k->mem.pools[h->class_index], h->seg);
 	h->seg = NULL;
 	k->rcv_base++;
 	k->read_offset = 0;
@@ -1298,13 +1308,13 @@ static struct ack *ack_at(const struct kcp *k, uint32_t i)
 
 static bool acks_resize(struct kcp *k, uint32_t cap)
 {
-	struct ack *acks = mem_alloc(k, cap * sizeof(*acks));
+	struct ack *acks = mem_alloc(&k->mem, cap * sizeof(*acks));
 
 	if (acks == NULL)
 		return false;
 	for (uint32_t i = 0; i < k->ack_count; i++)
 		acks[i] = *ack_at(k, i);
-	mem_free(k, k->acks, k->ack_cap * sizeof(*acks));
+	mem_free(&k->mem, k->acks, k->ack_cap * sizeof(*acks));
 	k->acks = acks;
 	k->ack_cap = cap;
 	k->ack_head = 0;
@@ -1396,7 +1406,7 @@ static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uin
 	bool in_order = h->sn == k->rcv_high;
 	struct seg *s;
 
-	if (!ring_reserve(k, h->sn) || !ack_reserve(k) || (s = seg_new(k, h->len)) == NULL)
+	if (!ring_reserve(k, h->sn) || !ack_reserve(k) || (s = seg_new(&k->mem, h->len)) == NULL)
 		return;
 	seg_append(s, data, h->len);
 	ack_urgency(k, h->sn);
@@ -1521,7 +1531,7 @@ static uint8_t *reserve(struct kcp *k)
 {
 	if (k->cfg.reserve != NULL)
 		return k->cfg.reserve(k->cfg.user, k->cfg.mtu);
-	if (k->datagram == NULL && (k->datagram = mem_alloc(k, k->cfg.mtu)) != NULL)
+	if (k->datagram == NULL && (k->datagram = mem_alloc(&k->mem, k->cfg.mtu)) != NULL)
 		k->datagram_cap = k->cfg.mtu;
 	return k->datagram;
 }
@@ -1861,13 +1871,13 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 
 	if (kcp_config_check(cfg) != KCP_OK || (k = calloc(1, sizeof(*k))) == NULL)
 		return NULL;
-	k->memory = sizeof(*k);
+	k->mem.bytes = sizeof(*k);
 	k->cfg = *cfg;
 	if (cfg->dead_link == 0)
 		k->cfg.dead_link = DEAD_LINK_DEFAULT;
 	k->cfg.dead_link = min32(k->cfg.dead_link, XMIT_MAX);
 	k->resend = min32(cfg->resend, RESEND_MAX);
-	k->mss = cfg->mtu - KCP_OVERHEAD;
+	k->mem.full_cap = cfg->mtu - KCP_OVERHEAD;
 	k->now_us = now_us;
 	k->credit_us = now_us;
 	k->credit = INT64_MAX; /* a burst, once its size is known */
@@ -1883,19 +1893,19 @@ void kcp_free(struct kcp *k)
 {
 	if (k == NULL)
 		return;
-	seg_release_chain(k, k->queue);
+	seg_release_chain(&k->mem, k->queue);
 	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
 		if (slot_at(k, sn)->seg != NULL)
-			seg_release(k, slot_at(k, sn)->seg);
+			seg_release(&k->mem, slot_at(k, sn)->seg);
 	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
 		if (ring_at(k, sn)->seg != NULL)
-			seg_release(k, ring_at(k, sn)->seg);
-	pools_trim(k);
-	mem_free(k, k->slots, k->slot_cap * sizeof(*k->slots));
-	mem_free(k, k->ring, k->ring_cap * sizeof(*k->ring));
-	mem_free(k, k->acks, k->ack_cap * sizeof(*k->acks));
-	mem_free(k, k->datagram, k->datagram_cap);
-	assert(k->memory == sizeof(*k));
+			seg_release(&k->mem, ring_at(k, sn)->seg);
+	pools_trim(&k->mem);
+	mem_free(&k->mem, k->slots, k->slot_cap * sizeof(*k->slots));
+	mem_free(&k->mem, k->ring, k->ring_cap * sizeof(*k->ring));
+	mem_free(&k->mem, k->acks, k->ack_cap * sizeof(*k->acks));
+	mem_free(&k->mem, k->datagram, k->datagram_cap);
+	assert(k->mem.bytes == sizeof(*k));
 	free(k);
 }
 
@@ -1949,11 +1959,11 @@ int kcp_set_mtu(struct kcp *k, uint32_t mtu)
 	cfg.mtu = mtu;
 	if (kcp_config_check(&cfg) != KCP_OK || holds_longer(k, mtu - KCP_OVERHEAD))
 		return KCP_EINVAL;
-	mem_free(k, k->datagram, k->datagram_cap);
+	mem_free(&k->mem, k->datagram, k->datagram_cap);
 	k->datagram = NULL;
 	k->datagram_cap = 0;
 	k->cfg = cfg;
-	k->mss = mtu - KCP_OVERHEAD;
+	k->mem.full_cap = mtu - KCP_OVERHEAD;
 	return KCP_OK;
 }
 
@@ -1989,7 +1999,7 @@ static void slots_trim(struct kcp *k)
 			slots_resize(k, ring_size(span));
 		return;
 	}
-	mem_free(k, k->slots, k->slot_cap * sizeof(*k->slots));
+	mem_free(&k->mem, k->slots, k->slot_cap * sizeof(*k->slots));
 	k->slots = NULL;
 	k->slot_cap = 0;
 }
@@ -2003,7 +2013,7 @@ static void ring_trim(struct kcp *k)
 			ring_resize(k, ring_size(span));
 		return;
 	}
-	mem_free(k, k->ring, k->ring_cap * sizeof(*k->ring));
+	mem_free(&k->mem, k->ring, k->ring_cap * sizeof(*k->ring));
 	k->ring = NULL;
 	k->ring_cap = 0;
 }
@@ -2015,7 +2025,7 @@ static void acks_trim(struct kcp *k)
 			acks_resize(k, ring_size(k->ack_count));
 		return;
 	}
-	mem_free(k, k->acks, k->ack_cap * sizeof(*k->acks));
+	mem_free(&k->mem, k->acks, k->ack_cap * sizeof(*k->acks));
 	k->acks = NULL;
 	k->ack_cap = 0;
 	k->ack_head = 0;
@@ -2023,18 +2033,18 @@ static void acks_trim(struct kcp *k)
 
 void kcp_trim(struct kcp *k)
 {
-	pools_trim(k);
+	pools_trim(&k->mem);
 	slots_trim(k);
 	ring_trim(k);
 	acks_trim(k);
-	mem_free(k, k->datagram, k->datagram_cap);
+	mem_free(&k->mem, k->datagram, k->datagram_cap);
 	k->datagram = NULL;
 	k->datagram_cap = 0;
 }
 
 size_t kcp_memory(const struct kcp *k)
 {
-	return k->memory;
+	return k->mem.bytes;
 }
 
 const struct kcp_stats *kcp_stats(const struct kcp *k)
@@ -2093,7 +2103,7 @@ static size_t verify_queue(const struct kcp *k)
 	size_t bytes = 0;
 
 	for (const struct seg *s = k->queue; s != NULL; s = s->next) {
-		assert(s->len <= k->mss);
+		assert(s->len <= mss(k));
 		bytes += verify_seg(s);
 		before = last;
 		last = s;
@@ -2186,12 +2196,12 @@ static size_t verify_ring(const struct kcp *k)
 	return bytes;
 }
 
-static size_t verify_free(const struct kcp *k)
+static size_t verify_pools(const struct memory *m)
 {
 	size_t bytes = 0;
 
 	for (unsigned i = 0; i < CLASS_COUNT; i++) {
-		const struct pool *p = &k->pools[i];
+		const struct pool *p = &m->pools[i];
 
 		assert(p->free_count <= p->made);
 		assert(p->made <= p->cap);
@@ -2208,13 +2218,13 @@ void kcp_verify(const struct kcp *k)
 {
 	size_t bytes = sizeof(*k) + k->datagram_cap;
 
-	bytes += verify_queue(k) + verify_inflight(k) + verify_ring(k) + verify_free(k);
+	bytes += verify_queue(k) + verify_inflight(k) + verify_ring(k) + verify_pools(&k->mem);
 	bytes += k->slot_cap * sizeof(*k->slots);
 	bytes += k->ring_cap * sizeof(*k->ring);
 	bytes += k->ack_cap * sizeof(*k->acks);
-	assert(bytes == k->memory);
+	assert(bytes == k->mem.bytes);
 	assert(k->ack_count <= k->ack_cap);
 	assert(k->ack_count == 0 || k->ack_arrivals > 0);
 	assert(kcp_config_check(&k->cfg) == KCP_OK);
-	assert(k->mss == k->cfg.mtu - KCP_OVERHEAD);
+	assert(k->mem.full_cap == mss(k));
 }
