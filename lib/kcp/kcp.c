@@ -364,6 +364,147 @@ static uint32_t ring_size(uint32_t span)
 	return n;
 }
 
+/* ---- pacing -------------------------------------------------------------- */
+
+struct pacer {
+	uint64_t rate;      /* bytes per second, 0: none */
+	int64_t burst;      /* what may leave at once after a pause, in the unit of credit */
+	int64_t credit;     /* bytes * microseconds per second */
+	uint64_t credit_us; /* when that was so */
+	uint64_t wait_until;
+};
+
+static void pacer_init(struct pacer *p, uint64_t now_us)
+{
+	/* A burst, once its size is known. */
+	*p = (struct pacer){ .credit = INT64_MAX, .credit_us = now_us };
+}
+
+static void pacer_refill(struct pacer *p, uint64_t now_us, uint64_t rate, uint32_t mtu)
+{
+	uint64_t elapsed = min64(now_us - p->credit_us, US_PER_S);
+	int64_t earned;
+
+	p->rate = rate;
+	p->burst = (int64_t)max64((uint64_t)BURST_PACKETS * mtu * US_PER_S, p->rate * PACE_BURST_US);
+	p->credit_us = now_us;
+	p->wait_until = 0;
+	earned = (int64_t)(p->rate * elapsed);
+	if (p->rate == 0 || p->credit >= p->burst - earned)
+		p->credit = p->burst;
+	else
+		p->credit += earned;
+}
+
+/* Debt is bounded: acknowledgements are never held, and a flood of them must
+ * not stop the data for long. */
+static void pacer_spend(struct pacer *p, size_t bytes)
+{
+	int64_t floor = -4 * p->burst;
+
+	p->credit -= (int64_t)(bytes * US_PER_S);
+	if (p->credit < floor)
+		p->credit = floor;
+}
+
+/* `bytes` are in the datagram being built and not yet spent. */
+static bool pacer_blocks(const struct pacer *p, size_t bytes)
+{
+	return p->rate != 0 && p->credit <= (int64_t)(bytes * US_PER_S);
+}
+
+static void pacer_wait(struct pacer *p, uint64_t now_us, size_t bytes)
+{
+	int64_t debt = (int64_t)(bytes * US_PER_S) - p->credit;
+	uint64_t wait_us = debt > 0 ? (uint64_t)debt / p->rate + 1 : 1;
+
+	p->wait_until = now_us + max64(wait_us, PACE_WAIT_MIN_US);
+}
+
+/* ---- round trip ---------------------------------------------------------- */
+
+struct rtt {
+	uint32_t srtt_us, rttvar_us, min_us, latest_us; /* 0 before the first sample */
+	uint32_t rto_us;
+	uint32_t sample_ts;  /* of the latest sample */
+	uint32_t reorder_us; /* how much later than expected is not lost yet */
+	uint64_t reorder_seen_us;
+};
+
+static uint64_t rto_margin(const struct rtt *r, const struct kcp_config *cfg)
+{
+	return max64(cfg->interval_ms * US_PER_MS, 4 * (uint64_t)r->rttvar_us);
+}
+
+static void rto_update(struct rtt *r, const struct kcp_config *cfg)
+{
+	uint64_t floor = cfg->nodelay ? RTO_MIN_NODELAY_US : RTO_MIN_US;
+
+	if (r->srtt_us == 0)
+		return;
+	r->rto_us = (uint32_t)min64(max64(r->srtt_us + rto_margin(r, cfg), floor), RTO_MAX_US);
+}
+
+/* Backing off spares a path that is gone, and there rounds of silence do that
+ * already.  One segment that was unlucky many times on a path that lives must not
+ * hold up all that follows it for long, so the wait ends somewhere. */
+static uint64_t rto_backoff(const struct rtt *r, const struct kcp_config *cfg, uint32_t level)
+{
+	uint64_t rto = r->rto_us, t = rto;
+
+	if (cfg->nodelay == 0)
+		t = rto * (level + 1);
+	else if (cfg->nodelay == 2)
+		t = rto + rto / 2 * level;
+	else
+		for (uint32_t i = 0; i < level && t < RTO_MAX_US; i++)
+			t += t / 2;
+	return min64(t, max64(rto, BACKOFF_MAX_US));
+}
+
+/* Tolerance that was not needed for a while is given back by halves. */
+static void reorder_decay(struct rtt *r, uint64_t now_us)
+{
+	if (r->reorder_us == 0 || now_us - r->reorder_seen_us < 16 * (uint64_t)r->srtt_us)
+		return;
+	r->reorder_us = r->reorder_us < r->srtt_us / 32 ? 0 : r->reorder_us / 2;
+	r->reorder_seen_us = now_us;
+}
+
+/* A transmission that was taken for lost, or nearly, arrived `late_us` after
+ * that: wait that much longer from now on, and a round trip at most. */
+static void reorder_grow(struct rtt *r, uint64_t now_us, uint64_t late_us)
+{
+	uint64_t wanted = max64(late_us + late_us / 4, r->srtt_us / 16);
+
+	r->reorder_us = (uint32_t)max64(r->reorder_us, min64(wanted, r->srtt_us));
+	r->reorder_seen_us = now_us;
+}
+
+static void rtt_sample(struct rtt *r, const struct kcp_config *cfg, uint64_t now_us, uint64_t rtt)
+{
+	uint32_t us, delta;
+
+	/* Some peers echo the ts of a packet that they rebuilt from parity long after
+	 * it was sent.  A round trip that really grew says so again and again. */
+	if (r->srtt_us > 0)
+		rtt = min64(rtt, OUTLIER_RTOS * (uint64_t)r->rto_us);
+	us = rtt == 0 ? 1 : (uint32_t)rtt;
+	r->latest_us = us;
+	if (r->srtt_us == 0) {
+		r->srtt_us = us;
+		r->rttvar_us = us / 2;
+		r->min_us = us;
+	} else {
+		delta = us > r->srtt_us ? us - r->srtt_us : r->srtt_us - us;
+		r->rttvar_us = (uint32_t)((3 * (uint64_t)r->rttvar_us + delta) / 4);
+		r->srtt_us = max32(1, (uint32_t)((7 * (uint64_t)r->srtt_us + us) / 8));
+		r->min_us = min32(r->min_us, us);
+	}
+	rto_update(r, cfg);
+	reorder_decay(r, now_us);
+}
+
 /* ---- the structures ------------------------------------------------------ */
 
 /* What is known of a number in [snd_una, snd_nxt). */
@@ -424,17 +565,6 @@ struct kcp {
 	uint32_t silent_left;
 	uint32_t silent_rounds;
 
-	/* round trip */
-	uint32_t srtt_us, rttvar_us, min_rtt_us, latest_rtt_us, rto_us;
-	uint32_t sample_ts;
-	uint32_t reorder_us; /* how much later than expected is not lost yet */
-	uint64_t reorder_seen_us;
-
-	/* pacing: credit is in bytes * microseconds per second */
-	uint64_t rate;
-	int64_t credit;
-	uint64_t credit_us;
-	uint64_t pace_at;
 	uint64_t memory_at; /* retry after a failed allocation */
 
 	/* window probing */
@@ -463,6 +593,8 @@ struct kcp {
 	uint64_t ack_since_us;
 
 	struct memory mem;
+	struct pacer pacer;
+	struct rtt rtt;
 	uint8_t *datagram; /* for those without reserve() */
 	size_t datagram_cap;
 	struct kcp_stats stats;
@@ -528,8 +660,8 @@ static struct kcp_cc_event cc_event(const struct kcp *k, uint32_t segs, uint32_t
 		.inflight = k->inflight,
 		.segs = segs,
 		.bytes = bytes,
-		.srtt_us = k->srtt_us,
-		.rtt_us = k->latest_rtt_us,
+		.srtt_us = k->rtt.srtt_us,
+		.rtt_us = k->rtt.latest_us,
 		.snd_wnd = k->cfg.snd_wnd,
 		.rmt_wnd = k->rmt_wnd,
 		.mss = mss(k),
@@ -574,8 +706,6 @@ static uint32_t send_window(const struct kcp *k)
 	return min32(cc_window(k), min32(k->cfg.snd_wnd, k->rmt_wnd));
 }
 
-/* ---- pacing -------------------------------------------------------------- */
-
 static uint64_t pacing_rate(const struct kcp *k)
 {
 	struct kcp_cc_event ev = cc_event(k, 0, 0);
@@ -585,110 +715,6 @@ static uint64_t pacing_rate(const struct kcp *k)
 	if (limit != 0 && (rate == 0 || limit < rate))
 		rate = limit;
 	return min64(rate, RATE_MAX);
-}
-
-/* What may leave at once after a pause. */
-static int64_t pace_burst(const struct kcp *k)
-{
-	uint64_t packets = (uint64_t)BURST_PACKETS * k->cfg.mtu * US_PER_S;
-
-	return (int64_t)max64(packets, k->rate * PACE_BURST_US);
-}
-
-static void pace_refill(struct kcp *k)
-{
-	uint64_t elapsed = min64(k->now_us - k->credit_us, US_PER_S);
-	int64_t burst;
-
-	k->rate = pacing_rate(k);
-	k->credit_us = k->now_us;
-	k->pace_at = 0;
-	burst = pace_burst(k);
-	if (k->rate == 0 || k->credit >= burst - (int64_t)(k->rate * elapsed))
-		k->credit = burst;
-	else
-		k->credit += (int64_t)(k->rate * elapsed);
-}
-
-/* Debt is bounded: acknowledgements are never held, and a flood of them must
- * not stop the data for long. */
-static void pace_spend(struct kcp *k, size_t bytes)
-{
-	int64_t floor = -4 * pace_burst(k);
-
-	k->credit -= (int64_t)(bytes * US_PER_S);
-	if (k->credit < floor)
-		k->credit = floor;
-}
-
-/* `bytes` are in the datagram being built and not yet spent. */
-static bool pace_blocks(const struct kcp *k, size_t bytes)
-{
-	return k->rate != 0 && k->credit <= (int64_t)(bytes * US_PER_S);
-}
-
-static void pace_wait(struct kcp *k, size_t bytes)
-{
-	int64_t debt = (int64_t)(bytes * US_PER_S) - k->credit;
-	uint64_t wait_us = debt > 0 ? (uint64_t)debt / k->rate + 1 : 1;
-
-	k->pace_at = k->now_us + max64(wait_us, PACE_WAIT_MIN_US);
-}
-
-/* ---- round trip ---------------------------------------------------------- */
-
-static void rto_update(struct kcp *k)
-{
-	uint64_t floor = k->cfg.nodelay ? RTO_MIN_NODELAY_US : RTO_MIN_US;
-	uint64_t margin = max64(k->cfg.interval_ms * US_PER_MS, 4 * (uint64_t)k->rttvar_us);
-
-	if (k->srtt_us == 0)
-		return;
-	k->rto_us = (uint32_t)min64(max64(k->srtt_us + margin, floor), RTO_MAX_US);
-}
-
-/* Tolerance that was not needed for a while is given back by halves. */
-static void reorder_decay(struct kcp *k)
-{
-	if (k->reorder_us == 0 || k->now_us - k->reorder_seen_us < 16 * (uint64_t)k->srtt_us)
-		return;
-	k->reorder_us = k->reorder_us < k->srtt_us / 32 ? 0 : k->reorder_us / 2;
-	k->reorder_seen_us = k->now_us;
-}
-
-/* A transmission that was taken for lost, or nearly, arrived `late_us` after
- * that: wait that much longer from now on, and a round trip at most. */
-static void reorder_grow(struct kcp *k, uint64_t late_us)
-{
-	uint64_t wanted = max64(late_us + late_us / 4, k->srtt_us / 16);
-
-	k->reorder_us = (uint32_t)max64(k->reorder_us, min64(wanted, k->srtt_us));
-	k->reorder_seen_us = k->now_us;
-}
-
-static void rtt_sample(struct kcp *k, uint64_t rtt)
-{
-	uint32_t us, delta;
-
-	/* Some peers echo the ts of a packet that they rebuilt from parity long after
-	 * it was sent.  A round trip that really grew says so again and again. */
-	if (k->srtt_us > 0)
-		rtt = min64(rtt, OUTLIER_RTOS * (uint64_t)k->rto_us);
-	us = rtt == 0 ? 1 : (uint32_t)rtt;
-	k->latest_rtt_us = us;
-	if (k->srtt_us == 0) {
-		k->srtt_us = us;
-		k->rttvar_us = us / 2;
-		k->min_rtt_us = us;
-	} else {
-		delta = us > k->srtt_us ? us - k->srtt_us : k->srtt_us - us;
-		k->rttvar_us = (uint32_t)((3 * (uint64_t)k->rttvar_us + delta) / 4);
-		k->srtt_us = max32(1, (uint32_t)((7 * (uint64_t)k->srtt_us + us) / 8));
-		k->min_rtt_us = min32(k->min_rtt_us, us);
-	}
-	rto_update(k);
-	reorder_decay(k);
-	cc_tell(k, k->cfg.cc->on_rtt, 1, 0);
 }
 
 /* ---- in flight ----------------------------------------------------------- */
@@ -812,11 +838,11 @@ static void sample_offer(struct news *n, uint32_t ts, uint64_t rtt_us)
  * resent in spite of the tolerance now in force, the delay since adds to that. */
 static void spurious(struct kcp *k, const struct slot *s, bool late)
 {
-	uint32_t waited = s->sent_us > k->reorder_seen_us ? k->reorder_us : 0;
+	uint32_t waited = s->sent_us > k->rtt.reorder_seen_us ? k->rtt.reorder_us : 0;
 
 	k->stats.spurious_segs++;
 	if (s->level == 0 && late)
-		reorder_grow(k, waited + (k->now_us - s->sent_us));
+		reorder_grow(&k->rtt, k->now_us, waited + (k->now_us - s->sent_us));
 }
 
 /* The transmission that `s` tells of arrived. */
@@ -825,8 +851,8 @@ static void arrived(struct kcp *k, const struct slot *s, bool recovered)
 	bool saved = s->xmit == 1 && skipped_enough(k, s->tx);
 
 	/* The tolerance kept it from being resent: half of it would not have. */
-	if (saved && !recovered && k->now_us - s->sent_us > k->srtt_us + k->reorder_us / 2)
-		k->reorder_seen_us = k->now_us;
+	if (saved && !recovered && k->now_us - s->sent_us > k->rtt.srtt_us + k->rtt.reorder_us / 2)
+		k->rtt.reorder_seen_us = k->now_us;
 	acked_insert(k, s->tx);
 }
 
@@ -856,7 +882,7 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	if (s == NULL || s->seg == NULL) {
 		/* Freed already, by una mostly.  A repeat of an old ACK says
 		 * nothing about now: only what is newer than the last counts. */
-		if (k->srtt_us == 0 || seq_diff(ts, k->sample_ts) > 0)
+		if (k->rtt.srtt_us == 0 || seq_diff(ts, k->rtt.sample_ts) > 0)
 			sample_offer(n, ts, age_us);
 		return;
 	}
@@ -880,7 +906,7 @@ static void una_slot(struct kcp *k, uint32_t sn, bool hole, struct news *n)
 
 	if (s->xmit == 1)
 		arrived(k, s, n->recovered);
-	else if (k->now_us - s->sent_us < k->min_rtt_us / 4 * 3)
+	else if (k->now_us - s->sent_us < k->rtt.min_us / 4 * 3)
 		spurious(k, s, hole && !n->recovered);
 	slot_free(k, sn, n);
 }
@@ -905,35 +931,15 @@ static void progress(struct kcp *k, const struct news *n)
 	cc_tell(k, k->cfg.cc->on_acked, n->segs, n->bytes);
 }
 
-/* Backing off spares a path that is gone, and there rounds of silence do that
- * already.  One segment that was unlucky many times on a path that lives must not
- * hold up all that follows it for long, so the wait ends somewhere. */
-static uint64_t backoff(const struct kcp *k, uint32_t level)
-{
-	uint64_t rto = k->rto_us, t = rto;
-
-	if (k->cfg.nodelay == 0)
-		t = rto * (level + 1);
-	else if (k->cfg.nodelay == 2)
-		t = rto + rto / 2 * level;
-	else
-		for (uint32_t i = 0; i < level && t < RTO_MAX_US; i++)
-			t += t / 2;
-	return min64(t, max64(rto, BACKOFF_MAX_US));
-}
-
 /* When the front of a list times out.  The timeout is that of now, so it grows
  * with the round trip.  What no later transmission has overtaken is still on
  * its way as long as acknowledgements keep coming. */
 static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slot *s)
 {
-	uint64_t t = s->sent_us + backoff(k, level) + k->reorder_us;
-	uint64_t margin;
+	uint64_t t = s->sent_us + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us;
 
-	if (k->progress_us != 0 && !skipped(k, s->tx)) {
-		margin = max64(k->cfg.interval_ms * US_PER_MS, 4 * (uint64_t)k->rttvar_us);
-		t = max64(t, k->progress_us + margin + k->srtt_us / 4);
-	}
+	if (k->progress_us != 0 && !skipped(k, s->tx))
+		t = max64(t, k->progress_us + rto_margin(&k->rtt, &k->cfg) + k->rtt.srtt_us / 4);
 	return k->silent_left == 0 ? max64(t, k->silent_until) : t;
 }
 
@@ -942,7 +948,7 @@ static uint64_t lost_at(const struct kcp *k, const struct slot *s)
 {
 	if (!skipped_enough(k, s->tx))
 		return KCP_NEVER;
-	return k->reorder_us == 0 ? s->sent_us : s->sent_us + k->latest_rtt_us + k->reorder_us;
+	return k->rtt.reorder_us == 0 ? s->sent_us : s->sent_us + k->rtt.latest_us + k->rtt.reorder_us;
 }
 
 /* When the front of a list is resent if nothing new can be sent.  An eighth of
@@ -951,7 +957,7 @@ static uint64_t early_at(const struct kcp *k, const struct slot *s)
 {
 	if (k->resend == 0 || s->early || !skipped(k, s->tx))
 		return KCP_NEVER;
-	return s->sent_us + k->latest_rtt_us + max32(k->reorder_us, k->srtt_us / 8);
+	return s->sent_us + k->rtt.latest_us + max32(k->rtt.reorder_us, k->rtt.srtt_us / 8);
 }
 
 /* While nothing at all is heard, timeouts resend a part of what is in flight
@@ -966,7 +972,7 @@ static void silence_count(struct kcp *k)
 		rounds = ++k->silent_rounds;
 		k->silent_left = max32(SILENT_RESENDS_MIN, k->inflight >> min32(rounds + 1, 31));
 		k->silent_until = k->now_us +
-			min64((uint64_t)k->rto_us * rounds, max64(SILENT_HOLD_US, k->rto_us));
+			min64((uint64_t)k->rtt.rto_us * rounds, max64(SILENT_HOLD_US, k->rtt.rto_us));
 	}
 	assert(k->silent_left > 0);
 }
@@ -1471,8 +1477,9 @@ static void window_heard(struct kcp *k, uint32_t wnd)
 static void news_apply(struct kcp *k, const struct news *n)
 {
 	if (n->sampled && !n->recovered) {
-		k->sample_ts = n->sample_ts;
-		rtt_sample(k, n->sample_us);
+		k->rtt.sample_ts = n->sample_ts;
+		rtt_sample(&k->rtt, &k->cfg, k->now_us, n->sample_us);
+		cc_tell(k, k->cfg.cc->on_rtt, 1, 0);
 	}
 	if (n->segs > 0)
 		progress(k, n);
@@ -1541,7 +1548,7 @@ static void datagram_end(struct flush *f)
 	if (f->buf == NULL)
 		return;
 	assert(f->len >= KCP_OVERHEAD);
-	pace_spend(f->k, f->len);
+	pacer_spend(&f->k->pacer, f->len);
 	f->k->cfg.output(f->k->cfg.user, f->buf, f->len);
 	f->buf = NULL;
 	f->len = 0;
@@ -1624,7 +1631,7 @@ static bool put_tell(struct flush *f)
 		return false;
 	put_header(f, KCP_CMD_WINS, 0, 0, NULL);
 	k->tells_left--;
-	k->tell_at = k->now_us + k->rto_us;
+	k->tell_at = k->now_us + k->rtt.rto_us;
 	return true;
 }
 
@@ -1663,8 +1670,10 @@ static bool put_probe(struct flush *f)
 /* May a segment of `len` bytes leave now?  Makes room for it if so. */
 static bool may_put(struct flush *f, uint32_t len)
 {
-	if (pace_blocks(f->k, f->len)) {
-		pace_wait(f->k, f->len);
+	struct kcp *k = f->k;
+
+	if (pacer_blocks(&k->pacer, f->len)) {
+		pacer_wait(&k->pacer, k->now_us, f->len);
 		return false;
 	}
 	return make_room(f, KCP_OVERHEAD + len);
@@ -1823,7 +1832,7 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	f.una = k->rcv_nxt;
 	f.wnd = free_window(k);
 	k->memory_at = 0;
-	pace_refill(k);
+	pacer_refill(&k->pacer, k->now_us, pacing_rate(k), k->cfg.mtu);
 	if (ack_due_at(k) <= k->now_us)
 		put_acks(&f, true);
 	if (!f.no_room && put_tell(&f) && put_probe(&f) && resend(&f, false) && send_new(&f))
@@ -1841,7 +1850,7 @@ static uint64_t data_due_at(const struct kcp *k)
 
 	for (uint32_t level = 0; level < k->level_end; level++)
 		t = min64(t, front_due(k, level, !new).at);
-	return t == KCP_NEVER ? t : max64(t, max64(k->pace_at, k->memory_at));
+	return t == KCP_NEVER ? t : max64(t, max64(k->pacer.wait_until, k->memory_at));
 }
 
 uint64_t kcp_deadline(const struct kcp *k)
@@ -1879,11 +1888,10 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 	k->resend = min32(cfg->resend, RESEND_MAX);
 	k->mem.full_cap = cfg->mtu - KCP_OVERHEAD;
 	k->now_us = now_us;
-	k->credit_us = now_us;
-	k->credit = INT64_MAX; /* a burst, once its size is known */
+	pacer_init(&k->pacer, now_us);
 	k->rmt_wnd = KCP_RMT_WND_INITIAL;
 	k->told_wnd = cfg->rcv_wnd;
-	k->rto_us = (uint32_t)RTO_INITIAL_US;
+	k->rtt.rto_us = (uint32_t)RTO_INITIAL_US;
 	k->silent_left = 1;
 	cc_start(k, cfg->cc);
 	return k;
@@ -1937,7 +1945,7 @@ int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint3
 	k->cfg = cfg;
 	k->resend = min32(resend_count, RESEND_MAX);
 	k->acked_count = min32(k->acked_count, max32(k->resend, 1));
-	rto_update(k);
+	rto_update(&k->rtt, &k->cfg);
 	return KCP_OK;
 }
 
@@ -1970,7 +1978,7 @@ int kcp_set_mtu(struct kcp *k, uint32_t mtu)
 void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s)
 {
 	k->cfg.rate_limit = bytes_per_s;
-	k->pace_at = 0;
+	k->pacer.wait_until = 0;
 }
 
 void kcp_set_ack_nodelay(struct kcp *k, bool on)
@@ -1982,7 +1990,7 @@ void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, uint64_t now_us)
 {
 	hear_time(k, now_us);
 	cc_start(k, cc);
-	k->pace_at = 0;
+	k->pacer.wait_until = 0;
 }
 
 bool kcp_dead(const struct kcp *k)
@@ -2067,14 +2075,14 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 		.snd_queue_segs = k->queue_count,
 		.rcv_queue_segs = unread(k),
 		.rcv_ring_segs = k->ring_count,
-		.srtt_us = k->srtt_us,
-		.rttvar_us = k->rttvar_us,
-		.min_rtt_us = k->min_rtt_us,
-		.rto_us = k->rto_us,
+		.srtt_us = k->rtt.srtt_us,
+		.rttvar_us = k->rtt.rttvar_us,
+		.min_rtt_us = k->rtt.min_us,
+		.rto_us = k->rtt.rto_us,
 		.pacing_rate = pacing_rate(k),
 		.cc_name = k->cfg.cc->name,
 		.ack_arrivals = k->ack_arrivals,
-		.reorder_us = k->reorder_us,
+		.reorder_us = k->rtt.reorder_us,
 	};
 }
 
