@@ -1,103 +1,14 @@
-/* link.c - one session on a UDP socket: its datagrams, its timer, its relays. */
+/* link.c - one session of a tunnel: its datagrams, its timer, its relays. */
 #include "link.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "diagnosis.h"
 #include "relay.h"
-#include "seal.h"
 #include "tunnel.h"
 
 enum { NO_MEMORY_RETRY_US = 20 * 1000 };
-
-/* ---- ports --------------------------------------------------------------------- */
-
-/* Seal and send what has been collected. */
-static void send_batch(struct port *p)
-{
-	struct reactor *r = p->tunnel->reactor;
-
-	if (r->out.count == 0)
-		return;
-	tunnel_seal(p->tunnel, r->out.v, r->out.count);
-	udp_send(&p->udp, &r->out);
-	if (p->udp.blocked)
-		ev_io_start(r->loop, &p->out);
-	reactor_busy(r);
-}
-
-static void on_port_writable(struct ev_loop *loop, ev_io *w, int revents)
-{
-	struct port *p = w->data;
-
-	if (!udp_send_backlog(&p->udp))
-		return;
-	ev_io_stop(loop, w);
-	while (p->stalled != NULL) {
-		struct link *l = p->stalled;
-
-		p->stalled = l->touched_next;
-		l->stalled = false;
-		link_touch(l);
-	}
-}
-
-static void on_port_readable(struct ev_loop *loop, ev_io *w, int revents)
-{
-	struct port *p = w->data;
-	struct tunnel *t = p->tunnel;
-	struct reactor *r = t->reactor;
-	bool more;
-	size_t n = udp_recv(&p->udp, r->rx, r->in, r->in_paths, UDP_RECV_MAX, &more);
-
-	if (n == 0)
-		return;
-	seal_open_batch(t->seal, r->in, n);
-	for (size_t i = 0; i < n; i++)
-		t->role->datagram(t, p, &r->in[i]);
-	reactor_busy(r);
-	/* What `more` tells of, level-triggered polling brings back at once,
-	 * after this batch has been answered. */
-}
-
-static void run_port(struct task *task);
-
-struct port *port_new(struct tunnel *t, struct udp *udp)
-{
-	struct port *p = calloc(1, sizeof(*p));
-
-	if (p == NULL) {
-		udp_close(udp);
-		return NULL;
-	}
-	p->udp = *udp;
-	p->tunnel = t;
-	p->task.run = run_port;
-	p->touched_tail = &p->touched;
-	ev_io_init(&p->in, on_port_readable, p->udp.fd, EV_READ);
-	ev_io_init(&p->out, on_port_writable, p->udp.fd, EV_WRITE);
-	p->in.data = p;
-	p->out.data = p;
-	ev_io_start(t->reactor->loop, &p->in);
-	tunnel_add_port(t, p);
-	return p;
-}
-
-void port_free(struct port *p)
-{
-	struct reactor *r = p->tunnel->reactor;
-
-	assert(p->touched == NULL);
-	assert(p->stalled == NULL);
-	reactor_forget(r, &p->task);
-	ev_io_stop(r->loop, &p->in);
-	ev_io_stop(r->loop, &p->out);
-	tunnel_remove_port(p->tunnel, p);
-	udp_close(&p->udp);
-	free(p);
-}
 
 /* ---- the pump -------------------------------------------------------------------- */
 
@@ -146,9 +57,7 @@ static void flush(struct link *l)
 
 	do {
 		if (p->udp.blocked) {
-			l->stalled = true;
-			l->touched_next = p->stalled;
-			p->stalled = l;
+			port_stall(p, &l->turn);
 			return;
 		}
 		stopped = session_flush(l->session, r->now_us, &r->out, path);
@@ -157,7 +66,7 @@ static void flush(struct link *l)
 			return;
 		}
 		if (stopped || r->out.count >= SESSION_FLUSH_PACKETS)
-			send_batch(p);
+			port_send(p);
 	} while (stopped);
 	rearm(l);
 }
@@ -196,32 +105,9 @@ static void pump(struct link *l)
 		link_end(l, SESSION_ALIVE);
 }
 
-static void note_flow(struct tunnel *t)
+static void on_turn(struct port_turn *turn)
 {
-	struct flow_sample sample;
-
-	if (!flow_due(&t->flow, t->reactor->now_us))
-		return;
-	tunnel_flow(t, &sample);
-	flow_note(&t->flow, &sample);
-}
-
-static void run_port(struct task *task)
-{
-	struct port *p = container_of(task, struct port, task);
-
-	while (p->touched != NULL) {
-		struct link *l = p->touched;
-
-		p->touched = l->touched_next;
-		if (p->touched == NULL)
-			p->touched_tail = &p->touched;
-		l->touched = false;
-		if (!l->ended)
-			pump(l);
-	}
-	send_batch(p);
-	note_flow(p->tunnel);
+	pump(container_of(turn, struct link, turn));
 }
 
 /* ---- links ----------------------------------------------------------------------- */
@@ -249,39 +135,17 @@ struct link *link_new(struct tunnel *t, struct port *p, const struct session_con
 	l->armed_us = KT_NEVER;
 	ev_timer_init(&l->timer, on_timer, 0., 0.);
 	l->timer.data = l;
+	l->turn.pump = on_turn;
 	tunnel_add_link(t, l);
 	link_touch(l);
 	return l;
-}
-
-static void remove_from(struct link **list, struct link *l)
-{
-	while (*list != NULL && *list != l)
-		list = &(*list)->touched_next;
-	if (*list == l)
-		*list = l->touched_next;
-}
-
-static void untouch(struct link *l)
-{
-	struct port *p = l->port;
-
-	if (l->touched) {
-		remove_from(&p->touched, l);
-		p->touched_tail = &p->touched;
-		while (*p->touched_tail != NULL)
-			p->touched_tail = &(*p->touched_tail)->touched_next;
-	}
-	if (l->stalled)
-		remove_from(&p->stalled, l);
-	l->touched = l->stalled = false;
 }
 
 void link_free(struct link *l)
 {
 	while (l->relays != NULL)
 		relay_abort(l->relays);
-	untouch(l);
+	port_forget(l->port, &l->turn);
 	ev_timer_stop(l->tunnel->reactor->loop, &l->timer);
 	tunnel_remove_link(l->tunnel, l);
 	session_free(l->session);
@@ -290,15 +154,8 @@ void link_free(struct link *l)
 
 void link_touch(struct link *l)
 {
-	struct port *p = l->port;
-
-	if (l->touched || l->stalled || l->ended)
-		return;
-	l->touched = true;
-	l->touched_next = NULL;
-	*p->touched_tail = l;
-	p->touched_tail = &l->touched_next;
-	reactor_touch(l->tunnel->reactor, &p->task);
+	if (!l->ended)
+		port_touch(l->port, &l->turn);
 }
 
 void link_input(struct link *l, struct view payload)
@@ -323,7 +180,7 @@ void link_end(struct link *l, enum session_end why)
 		return;
 	l->ended = true;
 	l->end = why;
-	untouch(l);
+	port_forget(l->port, &l->turn);
 	ev_timer_stop(l->tunnel->reactor->loop, &l->timer);
 	tunnel_link_ended(l->tunnel, l);
 	for (struct relay *relay = l->relays; relay != NULL; relay = next) {
@@ -340,9 +197,9 @@ void link_close(struct link *l)
 		relay_abort(l->relays);
 	if (l->ended)
 		return;
-	untouch(l);
+	port_forget(l->port, &l->turn);
 	pump(l);
-	send_batch(l->port);
+	port_send(l->port);
 	link_end(l, SESSION_ALIVE);
 }
 

@@ -1,8 +1,7 @@
-/* link.h - one session on a UDP socket: its datagrams, its timer, its relays.
+/* link.h - one session of a tunnel: its datagrams, its timer, its relays.
  *
- * A client has one socket (port) per link, a server has many links on one port.
- * A port is a reactor's task: in its turn it pumps the links that were touched
- * and sends what they have to say in one sealed batch. */
+ * It sends through a port.  Whatever happens to it only touches it; at the end of the iteration
+ * it is pumped once: its relays hear the session's news, and what is due is sent. */
 #ifndef KT_LINK_H
 #define KT_LINK_H
 
@@ -10,31 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "log.h"
-#include "reactor.h"
+#include "port.h"
 #include "session.h"
 #include "udp.h"
 
 struct tunnel;
 struct relay;
-struct link;
-
-struct port {
-	struct task task;     /* first touched, then run by the reactor */
-	struct tunnel *tunnel;
-	struct port *prev, *next; /* all ports of the tunnel */
-	struct udp udp;
-	ev_io in, out;
-	struct link *touched, **touched_tail;
-	struct link *stalled; /* wait until the socket is writable */
-	struct link *link;    /* client: the one it is for; server: of the last datagram */
-};
-
-/* A port of `t` on the heap that takes over the open socket and starts to
- * receive.  NULL when out of memory (the socket is closed then). */
-struct port *port_new(struct tunnel *t, struct udp *udp);
-/* No link may be left on it. */
-void port_free(struct port *p);
 
 struct link {
 	struct tunnel *tunnel;      /* borrowed */
@@ -43,8 +23,7 @@ struct link {
 	struct udp_path path;       /* the peer; on a client for its text only */
 	char peer[UDP_ADDR_TEXT];
 	struct link *prev, *next;   /* all links of the tunnel */
-	struct link *touched_next;
-	bool touched, stalled;
+	struct port_turn turn;
 	bool heard;                 /* a good datagram came: the peer has our key */
 	bool draining;              /* gets no new streams and ends when it has none */
 	bool ended;                 /* waits for the tunnel to reap it */

@@ -1,0 +1,164 @@
+/* port.c - one UDP socket of a tunnel, and the turns of those who send through it. */
+#include "port.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "seal.h"
+#include "tunnel.h"
+
+/* ---- out ------------------------------------------------------------------------- */
+
+void port_send(struct port *p)
+{
+	struct reactor *r = p->tunnel->reactor;
+
+	if (r->out.count == 0)
+		return;
+	tunnel_seal(p->tunnel, r->out.v, r->out.count);
+	udp_send(&p->udp, &r->out);
+	if (p->udp.blocked)
+		ev_io_start(r->loop, &p->out);
+	reactor_busy(r);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct port *p = w->data;
+
+	if (!udp_send_backlog(&p->udp))
+		return;
+	ev_io_stop(loop, w);
+	while (p->stalled != NULL) {
+		struct port_turn *turn = p->stalled;
+
+		p->stalled = turn->next;
+		turn->stalled = false;
+		port_touch(p, turn);
+	}
+}
+
+static void note_flow(struct tunnel *t)
+{
+	struct flow_sample sample;
+
+	if (!flow_due(&t->flow, t->reactor->now_us))
+		return;
+	tunnel_flow(t, &sample);
+	flow_note(&t->flow, &sample);
+}
+
+static void run_port(struct task *task)
+{
+	struct port *p = container_of(task, struct port, task);
+
+	while (p->touched != NULL) {
+		struct port_turn *turn = p->touched;
+
+		p->touched = turn->next;
+		if (p->touched == NULL)
+			p->touched_tail = &p->touched;
+		turn->touched = false;
+		turn->pump(turn);
+	}
+	port_send(p);
+	note_flow(p->tunnel);
+}
+
+/* ---- in -------------------------------------------------------------------------- */
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct port *p = w->data;
+	struct tunnel *t = p->tunnel;
+	struct reactor *r = t->reactor;
+	bool more;
+	size_t n = udp_recv(&p->udp, r->rx, r->in, r->in_paths, UDP_RECV_MAX, &more);
+
+	if (n == 0)
+		return;
+	seal_open_batch(t->seal, r->in, n);
+	for (size_t i = 0; i < n; i++)
+		t->role->datagram(t, p, &r->in[i]);
+	reactor_busy(r);
+	/* What `more` tells of, level-triggered polling brings back at once,
+	 * after this batch has been answered. */
+}
+
+/* ---- turns ------------------------------------------------------------------------ */
+
+void port_touch(struct port *p, struct port_turn *turn)
+{
+	if (turn->touched || turn->stalled)
+		return;
+	turn->touched = true;
+	turn->next = NULL;
+	*p->touched_tail = turn;
+	p->touched_tail = &turn->next;
+	reactor_touch(p->tunnel->reactor, &p->task);
+}
+
+void port_stall(struct port *p, struct port_turn *turn)
+{
+	turn->stalled = true;
+	turn->next = p->stalled;
+	p->stalled = turn;
+}
+
+static void remove_from(struct port_turn **list, struct port_turn *turn)
+{
+	while (*list != NULL && *list != turn)
+		list = &(*list)->next;
+	if (*list == turn)
+		*list = turn->next;
+}
+
+void port_forget(struct port *p, struct port_turn *turn)
+{
+	if (turn->touched) {
+		remove_from(&p->touched, turn);
+		p->touched_tail = &p->touched;
+		while (*p->touched_tail != NULL)
+			p->touched_tail = &(*p->touched_tail)->next;
+	}
+	if (turn->stalled)
+		remove_from(&p->stalled, turn);
+	turn->touched = turn->stalled = false;
+}
+
+/* ---- life ------------------------------------------------------------------------- */
+
+struct port *port_new(struct tunnel *t, struct udp *udp)
+{
+	struct port *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		udp_close(udp);
+		return NULL;
+	}
+	p->udp = *udp;
+	p->tunnel = t;
+	p->task.run = run_port;
+	p->touched_tail = &p->touched;
+	ev_io_init(&p->in, on_readable, p->udp.fd, EV_READ);
+	ev_io_init(&p->out, on_writable, p->udp.fd, EV_WRITE);
+	p->in.data = p;
+	p->out.data = p;
+	ev_io_start(t->reactor->loop, &p->in);
+	tunnel_add_port(t, p);
+	return p;
+}
+
+void port_free(struct port *p)
+{
+	struct reactor *r = p->tunnel->reactor;
+
+	assert(p->touched == NULL);
+	assert(p->stalled == NULL);
+	reactor_forget(r, &p->task);
+	ev_io_stop(r->loop, &p->in);
+	ev_io_stop(r->loop, &p->out);
+	tunnel_remove_port(p->tunnel, p);
+	udp_close(&p->udp);
+	free(p);
+}
