@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "kcp.h"
-
 static const uint8_t MARK[4] = { 'k', 'c', 't', 'd' };
 
 bool fec_pair_init(struct fec_pair *p, bool client, unsigned ds, unsigned ps, size_t payload_max)
@@ -69,25 +67,15 @@ static void follow(struct fec_pair *p)
 	}
 }
 
-/* What stands behind the last segment. */
-static struct view rest_of(struct view pkt)
+bool fec_pair_wants_rest(const struct fec_pair *p)
 {
-	struct kcp_seg_header h;
-
-	while (kcp_header_decode(&h, pkt.p, pkt.n)) {
-		pkt.p += KCP_OVERHEAD + h.len;
-		pkt.n -= KCP_OVERHEAD + h.len;
-	}
-	return pkt;
+	return p->client && p->enc != NULL && !p->settled;
 }
 
-void fec_pair_input_plain(struct fec_pair *p, struct view payload)
+void fec_pair_input_rest(struct fec_pair *p, struct view rest)
 {
-	struct view rest;
-
-	if (!p->client || p->enc == NULL || p->settled)
+	if (!fec_pair_wants_rest(p))
 		return;
-	rest = rest_of(payload);
 	if (rest.n != sizeof(MARK) || memcmp(rest.p, MARK, sizeof(MARK)) != 0)
 		return;
 	fec_enc_hold(p->enc, false);

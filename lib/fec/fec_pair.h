@@ -38,8 +38,10 @@ void fec_pair_dispose(struct fec_pair *p); /* fine for one that is all zeros */
 /* A datagram of kind FEC_DATA or FEC_PARITY: how many packets fec_pair_next() will give. */
 int fec_pair_input(struct fec_pair *p, struct view pkt);
 bool fec_pair_next(struct fec_pair *p, struct view *payload);
-/* A plain KCP packet came. */
-void fec_pair_input_plain(struct fec_pair *p, struct view payload);
+/* What stood behind the last segment of a plain packet, often nothing: the place of the mark.
+ * It changes something only while it is wanted, so nobody else need look for it. */
+bool fec_pair_wants_rest(const struct fec_pair *p);
+void fec_pair_input_rest(struct fec_pair *p, struct view rest);
 
 /* Packets that fec_pair_add() may append. */
 size_t fec_pair_parity_max(const struct fec_pair *p);

@@ -251,6 +251,18 @@ static void input_shard(struct session *s, uint64_t now_us, struct view pkt)
 		input_kcp(s, now_us, rebuilt, KCP_INPUT_RECOVERED);
 }
 
+/* What stands behind the last segment. */
+static struct view rest_of(struct view pkt)
+{
+	struct kcp_seg_header h;
+
+	while (kcp_header_decode(&h, pkt.p, pkt.n)) {
+		pkt.p += KCP_OVERHEAD + h.len;
+		pkt.n -= KCP_OVERHEAD + h.len;
+	}
+	return pkt;
+}
+
 void session_input(struct session *s, uint64_t now_us, struct view payload)
 {
 	struct view inner;
@@ -260,7 +272,8 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PLAIN:
 		input_kcp(s, now_us, inner, 0);
-		fec_pair_input_plain(&s->fec, inner);
+		if (fec_pair_wants_rest(&s->fec))
+			fec_pair_input_rest(&s->fec, rest_of(inner));
 		break;
 	case FEC_DATA:
 		input_kcp(s, now_us, inner, 0);

@@ -579,6 +579,41 @@ static void no_more_streams_than_allowed(void **state)
 	pair_close(&p);
 }
 
+/* What a client with FEC sends once it heard a plain segment with `data` and `rest` behind it. */
+static unsigned parity_after(const char *data, const char *rest)
+{
+	struct kcp_seg_header h = { .conv = 7, .cmd = KCP_CMD_PUSH, .len = (uint32_t)strlen(data) };
+	uint8_t pkt[KCP_OVERHEAD + 32];
+	struct session_info info;
+	struct session_config cfg;
+	struct session *s;
+	struct bed bed;
+
+	bed_init(&bed);
+	cfg = config(&bed, true);
+	cfg.conv = h.conv;
+	cfg.data_shards = 10;
+	cfg.parity_shards = 3;
+	s = session_new(&cfg, 0);
+	assert_non_null(s);
+	kcp_header_encode(pkt, &h);
+	memcpy(pkt + KCP_OVERHEAD, data, h.len);
+	memcpy(pkt + KCP_OVERHEAD + h.len, rest, strlen(rest));
+	session_input(s, 1000, (struct view){ pkt, KCP_OVERHEAD + h.len + strlen(rest) });
+	session_get_info(s, &info);
+	session_free(s);
+	bed_dispose(&bed);
+	return info.ps_out;
+}
+
+static void the_mark_releases_the_parity_but_not_inside_of_data(void **state)
+{
+	assert_int_equal(parity_after("data", "kctd"), 3);
+	assert_int_equal(parity_after("", "kctd"), 3);
+	assert_int_equal(parity_after("kctd", ""), 0);
+	assert_int_equal(parity_after("data", "kct"), 0);
+}
+
 static void refuses_a_datagram_size_that_cannot_work(void **state)
 {
 	struct bed bed;
@@ -613,6 +648,7 @@ int main(void)
 		cmocka_unit_test(a_ping_is_heard),
 		cmocka_unit_test(silence_ends_a_session_after_thirty_seconds),
 		cmocka_unit_test(no_more_streams_than_allowed),
+		cmocka_unit_test(the_mark_releases_the_parity_but_not_inside_of_data),
 		cmocka_unit_test(refuses_a_datagram_size_that_cannot_work),
 	};
 
