@@ -12,27 +12,21 @@ static const char published_key[] = "it's a secrect";
 
 #define MAKE_KEY "make one with: kcptunctl genkey"
 
-enum { IN_LINE_BYTES = 24 };
+enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = 24 };
 
 /* The tunnel that is being checked. */
 struct check {
 	struct conf_reporter *r;
 	struct conf_tunnel *t;
-	char title[CONF_TITLE_BYTES];
+	char title[TITLE_BYTES]; /* "[client home]" */
 };
-
-const char *conf_title(char buf[static CONF_TITLE_BYTES], const struct conf_tunnel *t)
-{
-	snprintf(buf, CONF_TITLE_BYTES, "[%s %s]", t->role == ROLE_CLIENT ? "client" : "server",
-		 t->name);
-	return buf;
-}
 
 static struct check check_of(struct conf_reporter *r, struct conf_tunnel *t)
 {
 	struct check k = { .r = r, .t = t };
 
-	conf_title(k.title, t);
+	snprintf(k.title, sizeof(k.title), "[%s %s]", t->role == ROLE_CLIENT ? "client" : "server",
+		 t->name);
 	return k;
 }
 

@@ -132,10 +132,6 @@ struct config *config_from_settings(enum conf_role role, const char *name,
 bool config_set_control(struct config *c, const char *text, conf_report_fn *report, void *user);
 void config_free(struct config *c); /* NULL is fine */
 
-/* The effective values as an INI text with the origin of each behind it; the key itself is
- * never shown.  0, or -1 when `out` failed. */
-int config_dump(FILE *out, const struct config *c);
-
 /* One tunnel taken out of config->tunnels[] (which then holds NULL there); NULL is fine. */
 void conf_tunnel_free(struct conf_tunnel *t);
 /* Key i: does it say the same in both?  Of a key that is a file, the content counts. */

@@ -9,7 +9,7 @@
  *     keyfile.c        a key that is a file's content
  *     hint.c           what someone meant by a name that is none
  *     report.c         faults and warnings, each once
- *     print.c          the table and a config as text
+ *     print.c          the table as text
  *     diff.c           in which keys two tunnels differ
  *     config.c         all of it in order                                      */
 #ifndef KT_CONFIG_IMPL_H
@@ -107,6 +107,7 @@ struct conf_type {
 	const char *text; /* for people; NULL: the row's range */
 	/* False: the field is as before and `why` (CONF_WHY_BYTES) says what is wrong. */
 	bool (*parse)(const struct conf_row *row, const char *text, void *base, char *why);
+	/* NULL for CONF_HIDDEN. */
 	void (*print)(const struct conf_row *row, const void *base, FILE *out);
 	void (*dispose)(const struct conf_row *row, void *base); /* NULL: nothing owned */
 };
@@ -222,9 +223,6 @@ bool conf_source_settings(struct conf_source *s, enum conf_role role, const char
 void conf_check(struct config *c, struct conf_reporter *r);
 /* Does this key change anything, given the others?  Else *why says what it takes. */
 bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const char **why);
-
-enum { CONF_TITLE_BYTES = CONF_NAME_MAX + 16 };
-const char *conf_title(char buf[static CONF_TITLE_BYTES], const struct conf_tunnel *t);
 
 /* ---- keyfile.c: a key that is a file's content --------------------------- */
 

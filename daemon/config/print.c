@@ -1,10 +1,8 @@
-/* print.c - the table of keys, and a config, as text. */
+/* print.c - the table of keys as text. */
 #include "config_impl.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-/* ---- the table -------------------------------------------------------------- */
 
 size_t conf_key_count(void)
 {
@@ -100,67 +98,4 @@ void config_print_help(FILE *out)
 		fprintf(out, "\n      %s\n", info.help);
 	}
 	print_ciphers(out);
-}
-
-/* ---- a config ----------------------------------------------------------------- */
-
-static void print_origin(FILE *out, const struct conf_origin *o)
-{
-	if (o->from == CONF_BUILTIN)
-		fputs(" ; built in\n", out);
-	else if (o->line == 0)
-		fputs(" ; given\n", out);
-	else
-		fprintf(out, " ; line %d%s\n", o->line, o->from == CONF_DEFAULTS ? ", [defaults]" : "");
-}
-
-static void print_row(FILE *out, const struct conf_row *row, const void *base,
-		      const struct conf_origin *origin)
-{
-	/* the key goes out as a comment, so that nobody takes its text for the value */
-	fprintf(out, row->type == &conf_type_secret ? "; %s = " : "%s = ", row->name);
-	row->type->print(row, base, out);
-	print_origin(out, origin);
-}
-
-static bool worth_printing(const struct conf_tunnel *t, enum conf_id id)
-{
-	unsigned where = conf_where(t->role);
-	const char *why;
-
-	if (!(conf_rows[id].where & where))
-		return false;
-	if (id == KEY_KEYFILE)
-		return t->keyfile != NULL;
-	if (id == KEY_KEY)
-		return t->keyfile == NULL;
-	return id != KEY_NOCOMP && conf_key_has_effect(t, id, &why);
-}
-
-static void print_tunnel(FILE *out, const struct conf_tunnel *t)
-{
-	char title[CONF_TITLE_BYTES];
-
-	fprintf(out, "\n%s\n", conf_title(title, t));
-	for (enum conf_id id = 0; id < KEY_COUNT; id++) {
-		if (worth_printing(t, id))
-			print_row(out, &conf_rows[id], t, &t->origins[id]);
-	}
-}
-
-static bool worth_printing_of_daemon(const struct conf_daemon *d, enum conf_id id)
-{
-	return conf_rows[id].where == ON_DAEMON && (id != KEY_DAEMON_SNMPPERIOD || d->snmplog);
-}
-
-int config_dump(FILE *out, const struct config *c)
-{
-	fputs("[daemon]\n", out);
-	for (enum conf_id id = 0; id < KEY_COUNT; id++) {
-		if (worth_printing_of_daemon(&c->daemon, id))
-			print_row(out, &conf_rows[id], &c->daemon, &c->daemon.origins[id]);
-	}
-	for (size_t i = 0; i < c->tunnel_count; i++)
-		print_tunnel(out, c->tunnels[i]);
-	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }

@@ -237,11 +237,6 @@ static bool parse_secret(const struct conf_row *row, const char *text, void *bas
 	return true;
 }
 
-static void print_secret(const struct conf_row *row, const void *base, FILE *out)
-{
-	fputs("(not shown)", out);
-}
-
 static void dispose_secret(const struct conf_row *row, void *base)
 {
 	struct conf_tunnel *t = base;
@@ -252,7 +247,7 @@ static void dispose_secret(const struct conf_row *row, void *base)
 }
 
 const struct conf_type conf_type_path = { CONF_TEXT, "path", parse_path, print_path, dispose_path };
-const struct conf_type conf_type_secret = { CONF_HIDDEN, "text", parse_secret, print_secret,
+const struct conf_type conf_type_secret = { CONF_HIDDEN, "text", parse_secret, NULL,
 					    dispose_secret };
 
 /* ---- addresses -------------------------------------------------------------- */
