@@ -1,17 +1,19 @@
 /* config_impl.h - what the files of the config module share; not for others.
  *
- *     source.c         text of the file -> sections of (key, value, line)
- *     from_settings.c  settings from elsewhere -> the same
- *     keys.c           the table of keys
- *     value.c          one value's text <-> a field of a struct
- *     addr.c           addresses: text to parts, do two collide
- *     check.c          rules between keys and between tunnels
- *     keyfile.c        a key that is a file's content
- *     hint.c           what someone meant by a name that is none
+ * From the bottom up; each knows this header, and calls only those before it:
+ *
  *     report.c         faults and warnings, each once
+ *     addr.c           addresses: text to parts, do two collide
+ *     value.c          one value's text <-> a field of a struct
+ *     keys.c           the table of keys
  *     print.c          the table as text
  *     diff.c           in which keys two tunnels differ
- *     config.c         all of it in order                                      */
+ *     hint.c           what someone meant by a name that is none
+ *     source.c         text of the file -> sections of (key, value, line)
+ *     from_settings.c  settings from elsewhere -> the same
+ *     keyfile.c        a key that is a file's content
+ *     check.c          rules between keys and between tunnels
+ *     read.c           all of it in order                                      */
 #ifndef KT_CONFIG_IMPL_H
 #define KT_CONFIG_IMPL_H
 

@@ -1,4 +1,4 @@
-/* config.c - a text to a checked config, in order: read, parse, check. */
+/* read.c - a text to a checked config, in order: read, parse, check. */
 #include "config_impl.h"
 
 #include <stdlib.h>
