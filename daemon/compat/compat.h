@@ -1,8 +1,10 @@
 /* compat.h - what people bring from kcptun: its command line, its JSON files, its names.
  *
- *     option.c  one option by kcptun's name -> one of our keys
- *     json.c    a JSON file of kcptun -> options
- *     compat.c  the command line -> options; runs the tunnel                     */
+ * From the bottom up:
+ *
+ *     option.c        one option by kcptun's name -> one of our keys
+ *     json.c          a JSON file of kcptun -> options
+ *     command_line.c  the command line -> options; runs the tunnel               */
 #ifndef KT_COMPAT_H
 #define KT_COMPAT_H
 
@@ -61,7 +63,7 @@ struct json_t *compat_json_load(struct compat *c, const char *path);
  * goes on after one that it does not know, if with a warning. */
 void compat_json_take(struct compat *c, const struct json_t *object);
 
-/* ---- compat.c ------------------------------------------------------------ */
+/* ---- command_line.c ------------------------------------------------------ */
 
 /* `kcptund client ...` and `kcptund server ...`. */
 bool compat_is_role(const char *word, enum conf_role *role);

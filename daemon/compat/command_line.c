@@ -1,4 +1,4 @@
-/* compat.c - kcptun's command line: one tunnel in the foreground. */
+/* command_line.c - kcptun's command line: one tunnel in the foreground. */
 #include "compat.h"
 
 #include <errno.h>
