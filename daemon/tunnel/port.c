@@ -98,13 +98,6 @@ void port_touch(struct port *p, struct port_turn *turn)
 	reactor_touch(p->tunnel->reactor, &p->task);
 }
 
-void port_stall(struct port *p, struct port_turn *turn)
-{
-	turn->stalled = true;
-	turn->next = p->stalled;
-	p->stalled = turn;
-}
-
 static void remove_from(struct port_turn **list, struct port_turn *turn)
 {
 	while (*list != NULL && *list != turn)
@@ -124,6 +117,16 @@ void port_forget(struct port *p, struct port_turn *turn)
 	if (turn->stalled)
 		remove_from(&p->stalled, turn);
 	turn->touched = turn->stalled = false;
+}
+
+/* Its own pump may have touched it again before it found the socket full: it is on one list
+ * only. */
+void port_stall(struct port *p, struct port_turn *turn)
+{
+	port_forget(p, turn);
+	turn->stalled = true;
+	turn->next = p->stalled;
+	p->stalled = turn;
 }
 
 /* ---- life ------------------------------------------------------------------------- */

@@ -42,7 +42,7 @@ void port_free(struct port *p);
 
 /* A turn at the end of this iteration; one that is stalled has to wait. */
 void port_touch(struct port *p, struct port_turn *turn);
-/* The socket is full: a turn when it is not. */
+/* The socket is full: a turn when it is not, and none before. */
 void port_stall(struct port *p, struct port_turn *turn);
 /* Neither. */
 void port_forget(struct port *p, struct port_turn *turn);
