@@ -9,11 +9,11 @@ static const uint8_t MARK[4] = { 'k', 'c', 't', 'd' };
 bool fec_pair_init(struct fec_pair *p, bool client, unsigned ds, unsigned ps, size_t payload_max)
 {
 	memset(p, 0, sizeof(*p));
-	p->client = client;
+	p->state = !client ? FEC_PAIR_PLAIN : ds > 0 && ps > 0 ? FEC_PAIR_HELD : FEC_PAIR_NONE;
 	p->ds = ds;
 	p->ps = ps;
 	p->payload_max = payload_max;
-	if (!client || ds == 0 || ps == 0)
+	if (p->state != FEC_PAIR_HELD)
 		return true;
 	p->enc = fec_enc_new(ds, ps, payload_max);
 	if (p->enc == NULL)
@@ -31,55 +31,70 @@ void fec_pair_dispose(struct fec_pair *p)
 
 /* ---- what to send ------------------------------------------------------------------ */
 
-/* Go over to these numbers; the shards go on from where they were, at the next
- * place where a set can begin. */
-static void use_numbers(struct fec_pair *p, unsigned ds, unsigned ps)
+/* Go over to the peer's numbers; the shards go on from where they were, at the next place where
+ * a set can begin.  False when out of memory. */
+static bool use_numbers(struct fec_pair *p, unsigned ds, unsigned ps)
 {
 	struct fec_enc *enc = fec_enc_new(ds, ps, p->payload_max);
 
 	if (enc == NULL)
-		return; /* out of memory: tried again with the next shard */
+		return false;
 	if (p->enc != NULL)
 		fec_enc_continue(enc, p->enc);
 	fec_enc_free(p->enc);
 	p->enc = enc;
 	p->ds = ds;
 	p->ps = ps;
-	p->settled = true;
-	p->mark = false;
+	return true;
 }
 
-/* The sender's numbers are known beyond doubt. */
-static void follow(struct fec_pair *p)
+/* Send parity in the numbers that the peer's shards have proven. */
+static bool follow(struct fec_pair *p)
 {
 	unsigned ds, ps;
 
-	if (p->client && p->enc == NULL) {
-		p->settled = true; /* on sending nothing */
-		return;
-	}
 	fec_dec_params(p->dec, &ds, &ps);
-	if (p->enc != NULL && ds == p->ds && ps == p->ps) {
-		fec_enc_hold(p->enc, false);
-		p->settled = true;
-	} else {
-		use_numbers(p, ds, ps);
-	}
+	if (p->enc == NULL || ds != p->ds || ps != p->ps)
+		return use_numbers(p, ds, ps);
+	fec_enc_hold(p->enc, false);
+	return true;
 }
 
-bool fec_pair_wants_rest(const struct fec_pair *p)
+/* What is learnt of the peer. */
+enum event {
+	HEARD_SHARD, /* it sends FEC, in numbers not proven yet */
+	HEARD_PROOF, /* it sends FEC, in the numbers that the decoder has */
+	HEARD_MARK,  /* it is a server that will follow us */
+};
+
+/* The state that `event` leads to.  A step that memory is short for is tried again with the next. */
+static enum fec_pair_state after(struct fec_pair *p, enum event event)
 {
-	return p->client && p->enc != NULL && !p->settled;
+	switch (p->state) {
+	case FEC_PAIR_NONE:
+		return FEC_PAIR_NONE;
+	case FEC_PAIR_PLAIN:
+	case FEC_PAIR_MARKED:
+		return event == HEARD_PROOF && follow(p) ? FEC_PAIR_PARITY : FEC_PAIR_MARKED;
+	case FEC_PAIR_HELD:
+		if (event == HEARD_PROOF)
+			return follow(p) ? FEC_PAIR_PARITY : FEC_PAIR_HELD;
+		if (event == HEARD_SHARD)
+			return FEC_PAIR_HELD;
+		fec_enc_hold(p->enc, false);
+		return FEC_PAIR_PARITY;
+	case FEC_PAIR_PARITY:
+		break;
+	}
+	return FEC_PAIR_PARITY;
 }
 
 void fec_pair_input_rest(struct fec_pair *p, struct view rest)
 {
-	if (!fec_pair_wants_rest(p))
+	if (p->state != FEC_PAIR_HELD || rest.n != sizeof(MARK))
 		return;
-	if (rest.n != sizeof(MARK) || memcmp(rest.p, MARK, sizeof(MARK)) != 0)
-		return;
-	fec_enc_hold(p->enc, false);
-	p->settled = true;
+	if (memcmp(rest.p, MARK, sizeof(MARK)) == 0)
+		p->state = after(p, HEARD_MARK);
 }
 
 static void add_mark(struct fec_pair *p, struct packet *pkt)
@@ -98,7 +113,7 @@ void fec_pair_add(struct fec_pair *p, uint64_t now_us, struct batch *b, size_t i
 {
 	if (p->enc != NULL)
 		fec_enc_add(p->enc, now_us, b, index);
-	else if (p->mark)
+	else if (p->state == FEC_PAIR_MARKED)
 		add_mark(p, &b->v[index]);
 }
 
@@ -110,7 +125,7 @@ void fec_pair_settle(struct fec_pair *p)
 
 void fec_pair_sending(const struct fec_pair *p, unsigned *ds, unsigned *ps)
 {
-	bool sending = p->enc != NULL && p->settled;
+	bool sending = p->state == FEC_PAIR_PARITY;
 
 	*ds = sending ? p->ds : 0;
 	*ps = sending ? p->ps : 0;
@@ -138,9 +153,7 @@ int fec_pair_input(struct fec_pair *p, struct view pkt)
 	if (!have_decoder(p))
 		return 0; /* out of memory: plain data still flows */
 	rebuilt = fec_dec_input(p->dec, pkt);
-	if (!p->settled && fec_dec_proven(p->dec))
-		follow(p);
-	p->mark = !p->client && !p->settled;
+	p->state = after(p, fec_dec_proven(p->dec) ? HEARD_PROOF : HEARD_SHARD);
 	return rebuilt;
 }
 

@@ -18,14 +18,27 @@
 
 #include "fec.h"
 
+/* What we send, and what it takes to go on:
+ *
+ *     server   PLAIN --a shard--> MARKED --proof--> PARITY
+ *     client   HELD --proof, or the mark--> PARITY
+ *     client without FEC   NONE
+ *
+ * A proof is that of the peer's numbers, by its shards. */
+enum fec_pair_state {
+	FEC_PAIR_NONE,   /* plain packets, whatever is heard */
+	FEC_PAIR_PLAIN,  /* plain packets: the client was not heard to send FEC */
+	FEC_PAIR_MARKED, /* plain packets with the mark: it does, its numbers are not proven yet */
+	FEC_PAIR_HELD,   /* data shards, the parity that belongs to them is held back */
+	FEC_PAIR_PARITY, /* data shards and parity, in numbers that stay */
+};
+
 struct fec_pair {
-	bool client;
-	unsigned ds, ps;      /* configured; 0, 0: a client without FEC */
+	enum fec_pair_state state;
+	unsigned ds, ps;      /* configured, then in use */
 	size_t payload_max;   /* of what we send */
-	struct fec_enc *enc;  /* NULL: plain packets */
+	struct fec_enc *enc;  /* while shards are sent: HELD, PARITY */
 	struct fec_dec *dec;  /* NULL until a shard came */
-	bool settled;         /* it is known what to send */
-	bool mark;            /* server: tell the client that we follow */
 };
 
 /* Bytes that a packet grows by at most. */
@@ -39,8 +52,7 @@ void fec_pair_dispose(struct fec_pair *p); /* fine for one that is all zeros */
 int fec_pair_input(struct fec_pair *p, struct view pkt);
 bool fec_pair_next(struct fec_pair *p, struct view *payload);
 /* What stood behind the last segment of a plain packet, often nothing: the place of the mark.
- * It changes something only while it is wanted, so nobody else need look for it. */
-bool fec_pair_wants_rest(const struct fec_pair *p);
+ * It means something only in FEC_PAIR_HELD, else it need not be looked for. */
 void fec_pair_input_rest(struct fec_pair *p, struct view rest);
 
 /* Packets that fec_pair_add() may append. */

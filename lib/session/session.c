@@ -272,7 +272,7 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PLAIN:
 		input_kcp(s, now_us, inner, 0);
-		if (fec_pair_wants_rest(&s->fec))
+		if (s->fec.state == FEC_PAIR_HELD)
 			fec_pair_input_rest(&s->fec, rest_of(inner));
 		break;
 	case FEC_DATA:

@@ -147,9 +147,10 @@ static void a_client_without_fec_gets_none(void **state)
 static void kcptun_server_init(struct end *e, unsigned ds, unsigned ps)
 {
 	end_init(e, true, ds, ps);
-	if (e->pair.enc != NULL)
-		fec_enc_hold(e->pair.enc, false);
-	e->pair.settled = true;
+	if (e->pair.enc == NULL)
+		return;
+	fec_enc_hold(e->pair.enc, false);
+	e->pair.state = FEC_PAIR_PARITY;
 }
 
 static void a_client_takes_over_the_numbers_of_a_kcptun_server(void **state)
@@ -241,7 +242,7 @@ static void every_peer_ignores_the_mark(void **state)
 	struct packet *pkt;
 
 	end_init(&server, false, 10, 3);
-	server.pair.mark = true;
+	server.pair.state = FEC_PAIR_MARKED;
 	put(&server);
 	pkt = &server.out.v[0];
 	assert_int_equal(pkt->len, PACKET + 4);
