@@ -228,7 +228,7 @@ static int take_shard(struct fec_dec *d, struct fec_set *s, unsigned position, s
 		return 0;
 	if (!fec_sets_store(&d->sets, s, position, bytes))
 		return 0;
-	if (s->held < d->sets.ds || !d->tune.proven)
+	if (s->held < d->sets.ds || !fec_dec_proven(d))
 		return 0;
 	rebuild(d, s);
 	fec_sets_close(&d->sets, s);
@@ -326,7 +326,7 @@ static int input(struct fec_dec *d, struct view pkt)
 	uint32_t number = known ? seqid / d->sets.n : 0;
 	unsigned position = seqid - number * d->sets.n;
 	bool fits = known && !beyond && is_data == (position < d->sets.ds);
-	bool proven = d->tune.proven;
+	bool proven = fec_dec_proven(d);
 	struct fec_set *s;
 	int result = 0;
 
@@ -339,7 +339,7 @@ static int input(struct fec_dec *d, struct view pkt)
 	if (s != NULL)
 		result = take_shard(d, s, position,
 				    (struct view){ pkt.p + FEC_HEADER, pkt.n - FEC_HEADER });
-	return proven || !d->tune.proven ? result : rebuild_waiting(d);
+	return proven || !fec_dec_proven(d) ? result : rebuild_waiting(d);
 }
 
 int fec_dec_input(struct fec_dec *d, struct view pkt)
@@ -395,7 +395,7 @@ void fec_dec_doubt(struct fec_dec *d)
 
 bool fec_dec_proven(const struct fec_dec *d)
 {
-	return d->tune.proven;
+	return d->tune.state != FEC_TUNE_GUESSED;
 }
 
 void fec_dec_free(struct fec_dec *d)

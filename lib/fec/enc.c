@@ -16,6 +16,13 @@
 #include "fec_rs.h"
 #include "simd.h"
 
+/* What becomes of the parity of the open set. */
+enum parity {
+	PARITY_DUE,  /* sent when the set is complete */
+	PARITY_LOST, /* shards were not kept for want of memory: none for this set, the next is due */
+	PARITY_HELD, /* none for this set nor the next ones, and no shards are kept */
+};
+
 struct shard {
 	uint8_t *borrowed; /* in the batch, until settled */
 	size_t len;        /* of size|payload */
@@ -29,10 +36,9 @@ struct fec_enc {
 	uint32_t seqid;      /* of the next shard */
 	uint64_t last_us;    /* when the newest data shard was made */
 	bool any;            /* last_us is set */
-	bool incomplete;     /* shards were not kept: no parity for this set */
-	bool hold;           /* no parity for any set */
+	enum parity parity;
 	unsigned count;      /* data shards in the open set */
-	unsigned settled;
+	unsigned settled;    /* of them, those that are in the store, or were not kept */
 	size_t longest;      /* shard of the open set */
 	uint8_t *store;
 	unsigned store_shards;
@@ -113,9 +119,16 @@ void fec_enc_continue(struct fec_enc *e, const struct fec_enc *from)
 	e->seqid = set < e->paws / n ? set * n : 0;
 }
 
-void fec_enc_hold(struct fec_enc *e, bool on)
+void fec_enc_hold(struct fec_enc *e)
 {
-	e->hold = on;
+	assert(e->count == 0);
+	e->parity = PARITY_HELD;
+}
+
+void fec_enc_release(struct fec_enc *e)
+{
+	if (e->parity == PARITY_HELD)
+		e->parity = e->settled > 0 ? PARITY_LOST : PARITY_DUE;
 }
 
 static void advance(struct fec_enc *e, unsigned n)
@@ -192,7 +205,7 @@ static size_t emit_parity(struct fec_enc *e, struct batch *b, const void *path)
 	uint8_t *data[FEC_SHARDS_MAX], *parity[FEC_SHARDS_MAX];
 	size_t columns = rs_columns(e->longest);
 
-	if (e->incomplete || e->hold || !add_parity_packets(e, b, path, parity))
+	if (e->parity != PARITY_DUE || !add_parity_packets(e, b, path, parity))
 		return 0;
 	for (unsigned i = 0; i < e->ds; i++)
 		data[i] = padded(e, i, columns);
@@ -207,7 +220,8 @@ static void close_set(struct fec_enc *e)
 	e->count = 0;
 	e->settled = 0;
 	e->longest = 0;
-	e->incomplete = false;
+	if (e->parity == PARITY_LOST)
+		e->parity = PARITY_DUE;
 }
 
 size_t fec_enc_add(struct fec_enc *e, uint64_t now_us, struct batch *b, size_t index)
@@ -251,12 +265,12 @@ void fec_enc_settle(struct fec_enc *e)
 {
 	if (e->settled == e->count)
 		return;
-	if (e->hold || (!e->incomplete && !grow_store(e)))
-		e->incomplete = true;
+	if (e->parity == PARITY_DUE && !grow_store(e))
+		e->parity = PARITY_LOST;
 	for (; e->settled < e->count; e->settled++) {
 		const struct shard *s = &e->shards[e->settled];
 
-		if (!e->incomplete)
+		if (e->parity == PARITY_DUE)
 			memcpy(e->store + e->settled * e->stride, s->borrowed, s->len);
 	}
 }
@@ -267,7 +281,7 @@ void fec_enc_trim(struct fec_enc *e)
 		free(e->store);
 		e->store = NULL;
 		e->store_shards = 0;
-	} else if (!e->incomplete && e->settled < e->store_shards) {
+	} else if (e->parity == PARITY_DUE && e->settled < e->store_shards) {
 		uint8_t *p = realloc(e->store, e->settled * e->stride);
 
 		if (p != NULL) {

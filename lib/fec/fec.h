@@ -56,8 +56,11 @@ void fec_enc_set_seqid(struct fec_enc *e, uint32_t seqid);
 
 /* Go on where `from` was, at the next seqid where a set of these numbers can begin. */
 void fec_enc_continue(struct fec_enc *e, const struct fec_enc *from);
-/* While held, sets get no parity; the sequence advances as if they had. */
-void fec_enc_hold(struct fec_enc *e, bool on);
+/* Hold the parity back, before the first shard: sets get none until fec_enc_release(), and the
+ * sequence advances as if they had.  A set that is open then gets its own if nothing of it went
+ * with a batch. */
+void fec_enc_hold(struct fec_enc *e);
+void fec_enc_release(struct fec_enc *e);
 
 /* Make packet b->v[index] a data shard: the 8-byte header goes into its headroom.
  * When it completes a set, and the 500 ms rule allows, `ps` parity packets are appended to

@@ -18,7 +18,7 @@ bool fec_pair_init(struct fec_pair *p, bool client, unsigned ds, unsigned ps, si
 	p->enc = fec_enc_new(ds, ps, payload_max);
 	if (p->enc == NULL)
 		return false;
-	fec_enc_hold(p->enc, true);
+	fec_enc_hold(p->enc);
 	return true;
 }
 
@@ -56,7 +56,7 @@ static bool follow(struct fec_pair *p)
 	fec_dec_params(p->dec, &ds, &ps);
 	if (p->enc == NULL || ds != p->ds || ps != p->ps)
 		return use_numbers(p, ds, ps);
-	fec_enc_hold(p->enc, false);
+	fec_enc_release(p->enc);
 	return true;
 }
 
@@ -81,7 +81,7 @@ static enum fec_pair_state after(struct fec_pair *p, enum event event)
 			return follow(p) ? FEC_PAIR_PARITY : FEC_PAIR_HELD;
 		if (event == HEARD_SHARD)
 			return FEC_PAIR_HELD;
-		fec_enc_hold(p->enc, false);
+		fec_enc_release(p->enc);
 		return FEC_PAIR_PARITY;
 	case FEC_PAIR_PARITY:
 		break;

@@ -15,9 +15,9 @@ enum {
 	MISFITS = 3,            /* and so many failures of the numbers in force */
 };
 
-static void start_learning(struct fec_tune *t)
+static void start_learning(struct fec_tune *t, enum fec_tune_state state)
 {
-	t->learning = true;
+	t->state = state;
 	t->heard = 0;
 	t->parity_heard = 0;
 	t->misfits = 0;
@@ -34,15 +34,14 @@ void fec_tune_init(struct fec_tune *t, unsigned ds, unsigned ps)
 	memset(t, 0, sizeof(*t));
 	t->ds = ds;
 	t->ps = ps;
-	t->proven = ds != 0;
+	t->state = FEC_TUNE_PROVEN;
 	if (ds == 0)
-		start_learning(t);
+		start_learning(t, FEC_TUNE_GUESSED);
 }
 
 void fec_tune_doubt(struct fec_tune *t)
 {
-	t->proven = false;
-	start_learning(t);
+	start_learning(t, FEC_TUNE_GUESSED);
 }
 
 static void suspect(struct fec_tune *t, bool fits)
@@ -92,10 +91,10 @@ bool fec_tune_input(struct fec_tune *t, uint32_t seqid, bool is_data, bool fits,
                     unsigned *ps)
 {
 	suspect(t, fits);
-	if (!t->learning) {
+	if (t->state == FEC_TUNE_PROVEN) {
 		/* The packet that raised the doubt may be a stray: it is no evidence. */
 		if (!fits)
-			start_learning(t);
+			start_learning(t, FEC_TUNE_DOUBTED);
 		return false;
 	}
 	if (t->heard < UINT32_MAX)
@@ -104,14 +103,13 @@ bool fec_tune_input(struct fec_tune *t, uint32_t seqid, bool is_data, bool fits,
 	t->misfits += !fits && t->misfits < MISFITS;
 	learn(t, seqid, is_data);
 	if (t->alive_count == 0)
-		start_learning(t);
+		start_learning(t, t->state);
 	if (!decided(t))
 		return false;
 	*ds = t->ds_min[t->alive[0]];
 	*ps = t->alive[0] - *ds;
 	if (*ds == t->ds && *ps == t->ps) {
-		t->learning = false;
-		t->proven = true;
+		t->state = FEC_TUNE_PROVEN;
 		return false;
 	}
 	return t->misfits >= MISFITS;
@@ -125,9 +123,9 @@ bool fec_tune_trusted(const struct fec_tune *t)
 void fec_tune_verify(const struct fec_tune *t)
 {
 	assert((t->ds == 0 && t->ps == 0) || rs_valid(t->ds, t->ps));
-	assert(t->ds != 0 || t->learning);
+	assert(t->ds != 0 || t->state == FEC_TUNE_GUESSED);
 	assert(t->suspicion <= SUSPICION_MAX);
-	if (!t->learning)
+	if (t->state == FEC_TUNE_PROVEN)
 		return;
 	assert(t->alive_count >= 1 && t->alive_count < FEC_SHARDS_MAX);
 	for (unsigned i = 0; i < t->alive_count; i++) {

@@ -17,11 +17,22 @@
 
 #include "fec.h"
 
+/* How much the numbers in force are worth.
+ *
+ *     GUESSED --they alone explain what came--> PROVEN --a misfit--> DOUBTED --likewise--> PROVEN
+ *
+ * From GUESSED and DOUBTED other numbers may be adopted instead, which are PROVEN then. */
+enum fec_tune_state {
+	FEC_TUNE_GUESSED, /* or there are none: learning, nothing may be rebuilt */
+	FEC_TUNE_PROVEN,  /* nothing but ds, ps can explain what came, or they were known */
+	FEC_TUNE_DOUBTED, /* were proven, and are learnt anew: used for as long as they are trusted */
+};
+
 struct fec_tune {
 	unsigned ds, ps;         /* in force; 0, 0: none yet */
-	bool proven;             /* nothing but ds, ps can explain what came, or they were known */
+	enum fec_tune_state state;
 	unsigned suspicion;      /* up with each packet that does not fit, down with each that does */
-	bool learning;
+	/* what was learnt, but for FEC_TUNE_PROVEN */
 	unsigned heard;          /* packets since learning began */
 	unsigned parity_heard;
 	unsigned misfits;        /* of them, those that the numbers in force do not explain */
@@ -39,7 +50,7 @@ void fec_tune_doubt(struct fec_tune *t);
 /* Is there nothing to tell to fec_tune_input() but a misfit? */
 static inline bool fec_tune_quiet(const struct fec_tune *t)
 {
-	return !t->learning && t->suspicion == 0;
+	return t->state == FEC_TUNE_PROVEN && t->suspicion == 0;
 }
 
 /* A packet came; `fits` if the numbers in force explain it.  True when other

@@ -149,7 +149,7 @@ static void kcptun_server_init(struct end *e, unsigned ds, unsigned ps)
 	end_init(e, true, ds, ps);
 	if (e->pair.enc == NULL)
 		return;
-	fec_enc_hold(e->pair.enc, false);
+	fec_enc_release(e->pair.enc);
 	e->pair.state = FEC_PAIR_PARITY;
 }
 
