@@ -505,9 +505,9 @@ static void rtt_sample(struct rtt *r, const struct kcp_config *cfg, uint64_t now
 	reorder_decay(r, now_us);
 }
 
-/* ---- the structures ------------------------------------------------------ */
+/* ---- in flight ----------------------------------------------------------- */
 
-/* What is known of a number in [snd_una, snd_nxt). */
+/* What is known of a number in [una, nxt). */
 struct slot {
 	struct seg *seg;     /* NULL once acknowledged */
 	uint64_t sent_us;    /* last transmission */
@@ -522,16 +522,319 @@ struct slot {
 
 static_assert(sizeof(struct slot) <= 24 + sizeof(struct seg *), "two slots share a cache line");
 
+struct order { /* of transmission; head and tail count when count does */
+	uint32_t head, tail, count;
+};
+
+struct flight { /* numbers in [una, nxt) */
+	uint32_t una, nxt;
+	uint32_t count; /* of those, not acknowledged */
+	uint32_t tx_next;
+	struct slot *slots;
+	uint32_t slot_cap;  /* power of two, or 0 */
+	uint32_t level_end; /* lists from here on are empty */
+	struct order orders[LEVELS];
+	uint64_t progress_us; /* when something was last acknowledged */
+	uint64_t memory_at;   /* when to try again for lack of memory */
+};
+
+static struct slot *slot_at(const struct flight *fl, uint32_t sn)
+{
+	return &fl->slots[sn & (fl->slot_cap - 1)];
+}
+
+static bool slots_resize(struct flight *fl, struct memory *m, uint32_t cap)
+{
+	struct slot *slots = mem_alloc(m, cap * sizeof(*slots));
+
+	if (slots == NULL)
+		return false;
+	for (uint32_t sn = fl->una; sn != fl->nxt; sn++)
+		slots[sn & (cap - 1)] = *slot_at(fl, sn);
+	mem_free(m, fl->slots, fl->slot_cap * sizeof(*slots));
+	fl->slots = slots;
+	fl->slot_cap = cap;
+	return true;
+}
+
+/* Room for one more number. */
+static bool slots_reserve(struct flight *fl, struct memory *m)
+{
+	uint32_t span = fl->nxt - fl->una + 1;
+
+	return span <= fl->slot_cap || slots_resize(fl, m, ring_size(span));
+}
+
+static void slots_trim(struct flight *fl, struct memory *m)
+{
+	uint32_t span = fl->nxt - fl->una;
+
+	if (span > 0) {
+		if (ring_size(span) < fl->slot_cap)
+			slots_resize(fl, m, ring_size(span));
+		return;
+	}
+	mem_free(m, fl->slots, fl->slot_cap * sizeof(*fl->slots));
+	fl->slots = NULL;
+	fl->slot_cap = 0;
+}
+
+static void order_append(struct flight *fl, uint32_t level, uint32_t sn)
+{
+	struct order *o = &fl->orders[level];
+	struct slot *s = slot_at(fl, sn);
+
+	s->level = level & (LEVELS - 1);
+	s->prev = o->tail;
+	if (o->count++ == 0)
+		o->head = sn;
+	else
+		slot_at(fl, o->tail)->next = sn;
+	o->tail = sn;
+	fl->level_end = max32(fl->level_end, level + 1);
+}
+
+static void order_remove(struct flight *fl, uint32_t sn)
+{
+	const struct slot *s = slot_at(fl, sn);
+	struct order *o = &fl->orders[s->level];
+
+	if (sn == o->head)
+		o->head = s->next;
+	else
+		slot_at(fl, s->prev)->next = s->next;
+	if (sn == o->tail)
+		o->tail = s->prev;
+	else
+		slot_at(fl, s->next)->prev = s->prev;
+	o->count--;
+	while (fl->level_end > 0 && fl->orders[fl->level_end - 1].count == 0)
+		fl->level_end--;
+}
+
+static const struct slot *order_front(const struct flight *fl, uint32_t level)
+{
+	return fl->orders[level].count > 0 ? slot_at(fl, fl->orders[level].head) : NULL;
+}
+
+/* The latest transmissions known to have arrived. */
+struct delivered {
+	uint32_t resend; /* so many later ones make one lost, 0: none do */
+	uint32_t count;
+	uint32_t tx[RESEND_MAX]; /* descending */
+};
+
+static void delivered_resize(struct delivered *d, uint32_t resend)
+{
+	d->resend = min32(resend, RESEND_MAX);
+	d->count = min32(d->count, max32(d->resend, 1));
+}
+
+/* Keep the `resend` largest: the last of them is what a transmission must be
+ * older than to be lost.  The list is sorted and nearly always grows at its
+ * front, so this is a step or two. */
+static void delivered_insert(struct delivered *d, uint32_t tx)
+{
+	uint32_t keep = max32(d->resend, 1);
+	uint32_t i = d->count;
+
+	if (i == keep) {
+		if (seq_diff(tx, d->tx[i - 1]) < 0)
+			return;
+		i--;
+	} else {
+		d->count++;
+	}
+	for (; i > 0 && seq_diff(tx, d->tx[i - 1]) > 0; i--)
+		d->tx[i] = d->tx[i - 1];
+	d->tx[i] = tx;
+}
+
+/* Later transmissions arrived: any, and as many as make it lost. */
+static bool skipped(const struct delivered *d, uint32_t tx)
+{
+	return d->count > 0 && seq_diff(tx, d->tx[0]) < 0;
+}
+
+static bool skipped_enough(const struct delivered *d, uint32_t tx)
+{
+	return d->resend != 0 && d->count == d->resend &&
+	       seq_diff(tx, d->tx[d->resend - 1]) < 0;
+}
+
+struct silence { /* timeouts while nothing is heard, in rounds */
+	uint64_t until; /* end of this round */
+	uint32_t left;  /* resends left in it */
+	uint32_t rounds;
+};
+
+static void silence_end(struct silence *s)
+{
+	*s = (struct silence){ .left = 1 };
+}
+
+/* While nothing at all is heard, timeouts resend a part of what is in flight
+ * and smaller parts later: enough to notice that the path is back, when the
+ * rest is found lost at once, and no flood until then.  Called when a timeout
+ * is due, which it is not before the next round when nothing is left of this. */
+static void silence_count(struct silence *s, uint64_t now_us, uint32_t inflight, uint32_t rto_us)
+{
+	uint32_t rounds;
+
+	if (now_us >= s->until) {
+		rounds = ++s->rounds;
+		s->left = max32(SILENT_RESENDS_MIN, inflight >> min32(rounds + 1, 31));
+		s->until = now_us +
+			min64((uint64_t)rto_us * rounds, max64(SILENT_HOLD_US, rto_us));
+	}
+	assert(s->left > 0);
+}
+
+/* ---- the queue ----------------------------------------------------------- */
+
+struct queue { /* of what was never sent */
+	struct seg *first, *last, *before_last;
+	uint32_t count;
+};
+
+static void queue_append(struct queue *q, struct seg *s)
+{
+	if (q->first == NULL)
+		q->first = s;
+	else
+		q->last->next = s;
+	q->before_last = q->last;
+	q->last = s;
+	q->count++;
+}
+
+static struct seg *queue_pop(struct queue *q)
+{
+	struct seg *s = q->first;
+
+	q->first = s->next;
+	q->count--;
+	if (q->first == NULL)
+		q->last = NULL;
+	if (s == q->before_last || q->first == NULL)
+		q->before_last = NULL;
+	return s;
+}
+
+static void queue_replace_last(struct queue *q, struct memory *m, struct seg *s)
+{
+	struct seg *old = q->last;
+
+	if (q->before_last != NULL)
+		q->before_last->next = s;
+	else
+		q->first = s;
+	q->last = s;
+	seg_release(m, old);
+}
+
+/* The last queued segment with room for n more bytes; grown by doubling, so
+ * that many small sends copy each byte a few times at most. */
+static bool queue_last_reserve(struct queue *q, struct memory *m, uint32_t n)
+{
+	const struct seg *last = q->last;
+	struct seg *s;
+
+	if (last->len + n <= last->cap)
+		return true;
+	s = seg_new(m, min32(m->full_cap, max32(last->len + n, 2 * (uint32_t)last->len)));
+	if (s == NULL)
+		return false;
+	seg_append(s, last->data, last->len);
+	queue_replace_last(q, m, s);
+	return true;
+}
+
+/* Segments with the bytes given, at least one; NULL when out of memory. */
+static struct seg *chain_new(struct memory *m, const uint8_t *data, size_t len, uint32_t *count)
+{
+	struct seg *first = NULL, **link = &first;
+
+	*count = 0;
+	do {
+		uint32_t n = (uint32_t)(len < m->full_cap ? len : m->full_cap);
+		struct seg *s = seg_new(m, n);
+
+		if (s == NULL) {
+			seg_release_chain(m, first);
+			return NULL;
+		}
+		seg_append(s, data, n);
+		*link = s;
+		link = &s->next;
+		data += n;
+		len -= n;
+		++*count;
+	} while (len > 0);
+	return first;
+}
+
+static void queue_append_chain(struct queue *q, struct seg *s)
+{
+	while (s != NULL) {
+		struct seg *next = s->next;
+
+		s->next = NULL;
+		queue_append(q, s);
+		s = next;
+	}
+}
+
+static int send_stream(struct queue *q, struct memory *m, const uint8_t *data, size_t len)
+{
+	struct seg *chain = NULL;
+	uint32_t merged = 0, count;
+
+	if (len == 0)
+		return KCP_OK;
+	if (q->last != NULL && q->last->len < m->full_cap) {
+		merged = m->full_cap - q->last->len;
+		merged = len < merged ? (uint32_t)len : merged;
+		if (!queue_last_reserve(q, m, merged))
+			return KCP_ENOMEM;
+	}
+	if (len > merged) {
+		chain = chain_new(m, data + merged, len - merged, &count);
+		if (chain == NULL)
+			return KCP_ENOMEM;
+	}
+	if (merged > 0)
+		seg_append(q->last, data, merged);
+	queue_append_chain(q, chain);
+	return KCP_OK;
+}
+
+/* One of `limit` fragments at most. */
+static int send_message(struct queue *q, struct memory *m, uint32_t limit, const uint8_t *data,
+			size_t len)
+{
+	uint32_t count;
+	struct seg *chain;
+
+	if (len > (size_t)limit * m->full_cap)
+		return KCP_ELIMIT;
+	chain = chain_new(m, data, len, &count);
+	if (chain == NULL)
+		return KCP_ENOMEM;
+	for (struct seg *s = chain; s != NULL; s = s->next)
+		s->frg = (uint8_t)--count;
+	queue_append_chain(q, chain);
+	return KCP_OK;
+}
+
+/* ---- the structures ------------------------------------------------------ */
+
 /* What is known of a number in [rcv_base, rcv_high); like a slot, so that the
  * payload is touched when it is stored and when it is read, only. */
 struct held {
 	struct seg *seg; /* NULL while it is missing */
 	uint16_t len;
 	uint8_t frg, class_index;
-};
-
-struct order { /* of transmission; head and tail count when count does */
-	uint32_t head, tail, count;
 };
 
 struct ack {
@@ -541,33 +844,11 @@ struct ack {
 
 struct kcp {
 	struct kcp_config cfg;
-	uint32_t resend; /* cfg.resend, bounded */
 	uint64_t now_us; /* latest time heard of */
 	bool dead;
 
-	/* sending */
-	uint32_t snd_una, snd_nxt;
-	uint32_t rmt_wnd;
-	struct seg *queue, *queue_last, *queue_before_last;
-	uint32_t queue_count;
-	struct slot *slots;
-	uint32_t slot_cap; /* power of two, or 0 */
-	struct order orders[LEVELS];
-	uint32_t level_end; /* lists from here on are empty */
-	uint32_t inflight;
-	uint32_t tx_next;
-	uint32_t acked[RESEND_MAX]; /* largest acknowledged tx, descending */
-	uint32_t acked_count;
-	uint64_t progress_us; /* when something was last acknowledged */
-
-	/* timeouts while nothing is heard */
-	uint64_t silent_until;
-	uint32_t silent_left;
-	uint32_t silent_rounds;
-
-	uint64_t memory_at; /* retry after a failed allocation */
-
 	/* window probing */
+	uint32_t rmt_wnd;
 	uint64_t probe_at, probe_wait;
 	uint64_t tell_at;
 	uint32_t tells_left;
@@ -595,6 +876,10 @@ struct kcp {
 	struct memory mem;
 	struct pacer pacer;
 	struct rtt rtt;
+	struct flight flight;
+	struct delivered delivered;
+	struct silence silence;
+	struct queue queue;
 	uint8_t *datagram; /* for those without reserve() */
 	size_t datagram_cap;
 	struct kcp_stats stats;
@@ -657,7 +942,7 @@ static struct kcp_cc_event cc_event(const struct kcp *k, uint32_t segs, uint32_t
 {
 	return (struct kcp_cc_event){
 		.now_us = k->now_us,
-		.inflight = k->inflight,
+		.inflight = k->flight.count,
 		.segs = segs,
 		.bytes = bytes,
 		.srtt_us = k->rtt.srtt_us,
@@ -717,104 +1002,7 @@ static uint64_t pacing_rate(const struct kcp *k)
 	return min64(rate, RATE_MAX);
 }
 
-/* ---- in flight ----------------------------------------------------------- */
-
-static struct slot *slot_at(const struct kcp *k, uint32_t sn)
-{
-	return &k->slots[sn & (k->slot_cap - 1)];
-}
-
-static bool slots_resize(struct kcp *k, uint32_t cap)
-{
-	struct slot *slots = mem_alloc(&k->mem, cap * sizeof(*slots));
-
-	if (slots == NULL)
-		return false;
-	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
-		slots[sn & (cap - 1)] = *slot_at(k, sn);
-	mem_free(&k->mem, k->slots, k->slot_cap * sizeof(*slots));
-	k->slots = slots;
-	k->slot_cap = cap;
-	return true;
-}
-
-/* Room for one more number. */
-static bool slots_reserve(struct kcp *k)
-{
-	uint32_t span = k->snd_nxt - k->snd_una + 1;
-
-	return span <= k->slot_cap || slots_resize(k, ring_size(span));
-}
-
-static void order_append(struct kcp *k, uint32_t level, uint32_t sn)
-{
-	struct order *o = &k->orders[level];
-	struct slot *s = slot_at(k, sn);
-
-	s->level = level & (LEVELS - 1);
-	s->prev = o->tail;
-	if (o->count++ == 0)
-		o->head = sn;
-	else
-		slot_at(k, o->tail)->next = sn;
-	o->tail = sn;
-	k->level_end = max32(k->level_end, level + 1);
-}
-
-static void order_remove(struct kcp *k, uint32_t sn)
-{
-	const struct slot *s = slot_at(k, sn);
-	struct order *o = &k->orders[s->level];
-
-	if (sn == o->head)
-		o->head = s->next;
-	else
-		slot_at(k, s->prev)->next = s->next;
-	if (sn == o->tail)
-		o->tail = s->prev;
-	else
-		slot_at(k, s->next)->prev = s->prev;
-	o->count--;
-	while (k->level_end > 0 && k->orders[k->level_end - 1].count == 0)
-		k->level_end--;
-}
-
-static const struct slot *order_front(const struct kcp *k, uint32_t level)
-{
-	return k->orders[level].count > 0 ? slot_at(k, k->orders[level].head) : NULL;
-}
-
-/* Keep the `resend` largest: the last of them is what a transmission must be
- * older than to be lost.  The list is sorted and nearly always grows at its
- * front, so this is a step or two. */
-static void acked_insert(struct kcp *k, uint32_t tx)
-{
-	uint32_t keep = max32(k->resend, 1);
-	uint32_t i = k->acked_count;
-
-	if (i == keep) {
-		if (seq_diff(tx, k->acked[i - 1]) < 0)
-			return;
-		i--;
-	} else {
-		k->acked_count++;
-	}
-	for (; i > 0 && seq_diff(tx, k->acked[i - 1]) > 0; i--)
-		k->acked[i] = k->acked[i - 1];
-	k->acked[i] = tx;
-}
-
-/* Later transmissions arrived: any, and as many as make it lost. */
-static bool skipped(const struct kcp *k, uint32_t tx)
-{
-	return k->acked_count > 0 && seq_diff(tx, k->acked[0]) < 0;
-}
-
-static bool skipped_enough(const struct kcp *k, uint32_t tx)
-{
-	return k->resend != 0 && k->acked_count == k->resend &&
-	       seq_diff(tx, k->acked[k->resend - 1]) < 0;
-}
+/* ---- acknowledged -------------------------------------------------------- */
 
 /* What one datagram acknowledged, and its best round trip. */
 struct news {
@@ -848,25 +1036,25 @@ static void spurious(struct kcp *k, const struct slot *s, bool late)
 /* The transmission that `s` tells of arrived. */
 static void arrived(struct kcp *k, const struct slot *s, bool recovered)
 {
-	bool saved = s->xmit == 1 && skipped_enough(k, s->tx);
+	bool saved = s->xmit == 1 && skipped_enough(&k->delivered, s->tx);
 
 	/* The tolerance kept it from being resent: half of it would not have. */
 	if (saved && !recovered && k->now_us - s->sent_us > k->rtt.srtt_us + k->rtt.reorder_us / 2)
 		k->rtt.reorder_seen_us = k->now_us;
-	acked_insert(k, s->tx);
+	delivered_insert(&k->delivered, s->tx);
 }
 
 static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 {
-	struct slot *s = slot_at(k, sn);
+	struct slot *s = slot_at(&k->flight, sn);
 
 	n->segs++;
 	n->bytes += s->len;
 	k->stats.acked_bytes += s->len;
-	order_remove(k, sn);
+	order_remove(&k->flight, sn);
 	pool_put(&k->mem.pools[s->class_index], s->seg);
 	s->seg = NULL;
-	k->inflight--;
+	k->flight.count--;
 }
 
 /* An ACK.  Its ts says which transmission it is of. */
@@ -876,9 +1064,9 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	uint64_t age_us = (uint64_t)age_ms * US_PER_MS;
 	const struct slot *s;
 
-	if (seq_diff(sn, k->snd_nxt) >= 0)
+	if (seq_diff(sn, k->flight.nxt) >= 0)
 		return;
-	s = seq_diff(sn, k->snd_una) >= 0 ? slot_at(k, sn) : NULL;
+	s = seq_diff(sn, k->flight.una) >= 0 ? slot_at(&k->flight, sn) : NULL;
 	if (s == NULL || s->seg == NULL) {
 		/* Freed already, by una mostly.  A repeat of an old ACK says
 		 * nothing about now: only what is newer than the last counts. */
@@ -902,7 +1090,7 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
  * it was there in time, and only its ACK was lost. */
 static void una_slot(struct kcp *k, uint32_t sn, bool hole, struct news *n)
 {
-	const struct slot *s = slot_at(k, sn);
+	const struct slot *s = slot_at(&k->flight, sn);
 
 	if (s->xmit == 1)
 		arrived(k, s, n->recovered);
@@ -913,21 +1101,19 @@ static void una_slot(struct kcp *k, uint32_t sn, bool hole, struct news *n)
 
 static void una_input(struct kcp *k, uint32_t una, struct news *n)
 {
-	const uint32_t stood_at = k->snd_una;
+	const uint32_t stood_at = k->flight.una;
 
-	for (; seq_diff(una, k->snd_una) > 0; k->snd_una++)
-		if (slot_at(k, k->snd_una)->seg != NULL)
-			una_slot(k, k->snd_una, k->snd_una == stood_at, n);
-	while (k->snd_una != k->snd_nxt && slot_at(k, k->snd_una)->seg == NULL)
-		k->snd_una++;
+	for (; seq_diff(una, k->flight.una) > 0; k->flight.una++)
+		if (slot_at(&k->flight, k->flight.una)->seg != NULL)
+			una_slot(k, k->flight.una, k->flight.una == stood_at, n);
+	while (k->flight.una != k->flight.nxt && slot_at(&k->flight, k->flight.una)->seg == NULL)
+		k->flight.una++;
 }
 
 static void progress(struct kcp *k, const struct news *n)
 {
-	k->progress_us = k->now_us;
-	k->silent_until = 0;
-	k->silent_left = 1;
-	k->silent_rounds = 0;
+	k->flight.progress_us = k->now_us;
+	silence_end(&k->silence);
 	cc_tell(k, k->cfg.cc->on_acked, n->segs, n->bytes);
 }
 
@@ -938,15 +1124,15 @@ static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slo
 {
 	uint64_t t = s->sent_us + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us;
 
-	if (k->progress_us != 0 && !skipped(k, s->tx))
-		t = max64(t, k->progress_us + rto_margin(&k->rtt, &k->cfg) + k->rtt.srtt_us / 4);
-	return k->silent_left == 0 ? max64(t, k->silent_until) : t;
+	if (k->flight.progress_us != 0 && !skipped(&k->delivered, s->tx))
+		t = max64(t, k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) + k->rtt.srtt_us / 4);
+	return k->silence.left == 0 ? max64(t, k->silence.until) : t;
 }
 
 /* When the front of a list is lost because others arrived before it. */
 static uint64_t lost_at(const struct kcp *k, const struct slot *s)
 {
-	if (!skipped_enough(k, s->tx))
+	if (!skipped_enough(&k->delivered, s->tx))
 		return KCP_NEVER;
 	return k->rtt.reorder_us == 0 ? s->sent_us : s->sent_us + k->rtt.latest_us + k->rtt.reorder_us;
 }
@@ -955,167 +1141,26 @@ static uint64_t lost_at(const struct kcp *k, const struct slot *s)
  * a round trip is left for what is merely out of order. */
 static uint64_t early_at(const struct kcp *k, const struct slot *s)
 {
-	if (k->resend == 0 || s->early || !skipped(k, s->tx))
+	if (k->delivered.resend == 0 || s->early || !skipped(&k->delivered, s->tx))
 		return KCP_NEVER;
 	return s->sent_us + k->rtt.latest_us + max32(k->rtt.reorder_us, k->rtt.srtt_us / 8);
 }
 
-/* While nothing at all is heard, timeouts resend a part of what is in flight
- * and smaller parts later: enough to notice that the path is back, when the
- * rest is found lost at once, and no flood until then.  Called when a timeout
- * is due, which it is not before the next round when nothing is left of this. */
-static void silence_count(struct kcp *k)
-{
-	uint32_t rounds;
-
-	if (k->now_us >= k->silent_until) {
-		rounds = ++k->silent_rounds;
-		k->silent_left = max32(SILENT_RESENDS_MIN, k->inflight >> min32(rounds + 1, 31));
-		k->silent_until = k->now_us +
-			min64((uint64_t)k->rtt.rto_us * rounds, max64(SILENT_HOLD_US, k->rtt.rto_us));
-	}
-	assert(k->silent_left > 0);
-}
-
-/* ---- sending: the queue -------------------------------------------------- */
-
-static void queue_append(struct kcp *k, struct seg *s)
-{
-	if (k->queue == NULL)
-		k->queue = s;
-	else
-		k->queue_last->next = s;
-	k->queue_before_last = k->queue_last;
-	k->queue_last = s;
-	k->queue_count++;
-}
-
-static struct seg *queue_pop(struct kcp *k)
-{
-	struct seg *s = k->queue;
-
-	k->queue = s->next;
-	k->queue_count--;
-	if (k->queue == NULL)
-		k->queue_last = NULL;
-	if (s == k->queue_before_last || k->queue == NULL)
-		k->queue_before_last = NULL;
-	return s;
-}
-
-static void queue_replace_last(struct kcp *k, struct seg *s)
-{
-	struct seg *old = k->queue_last;
-
-	if (k->queue_before_last != NULL)
-		k->queue_before_last->next = s;
-	else
-		k->queue = s;
-	k->queue_last = s;
-	seg_release(&k->mem, old);
-}
-
-/* The last queued segment with room for n more bytes; grown by doubling, so
- * that many small sends copy each byte a few times at most. */
-static bool queue_last_reserve(struct kcp *k, uint32_t n)
-{
-	const struct seg *last = k->queue_last;
-	struct seg *s;
-
-	if (last->len + n <= last->cap)
-		return true;
-	s = seg_new(&k->mem, min32(mss(k), max32(last->len + n, 2 * (uint32_t)last->len)));
-	if (s == NULL)
-		return false;
-	seg_append(s, last->data, last->len);
-	queue_replace_last(k, s);
-	return true;
-}
-
-/* Segments with the bytes given, at least one; NULL when out of memory. */
-static struct seg *chain_new(struct kcp *k, const uint8_t *data, size_t len, uint32_t *count)
-{
-	struct seg *first = NULL, **link = &first;
-
-	*count = 0;
-	do {
-		uint32_t n = (uint32_t)(len < mss(k) ? len : mss(k));
-		struct seg *s = seg_new(&k->mem, n);
-
-		if (s == NULL) {
-			seg_release_chain(&k->mem, first);
-			return NULL;
-		}
-		seg_append(s, data, n);
-		*link = s;
-		link = &s->next;
-		data += n;
-		len -= n;
-		++*count;
-	} while (len > 0);
-	return first;
-}
-
-static void queue_append_chain(struct kcp *k, struct seg *s)
-{
-	while (s != NULL) {
-		struct seg *next = s->next;
-
-		s->next = NULL;
-		queue_append(k, s);
-		s = next;
-	}
-}
-
-static int send_stream(struct kcp *k, const uint8_t *data, size_t len)
-{
-	struct seg *chain = NULL;
-	uint32_t merged = 0, count;
-
-	if (len == 0)
-		return KCP_OK;
-	if (k->queue_last != NULL && k->queue_last->len < mss(k)) {
-		merged = mss(k) - k->queue_last->len;
-		merged = len < merged ? (uint32_t)len : merged;
-		if (!queue_last_reserve(k, merged))
-			return KCP_ENOMEM;
-	}
-	if (len > merged) {
-		chain = chain_new(k, data + merged, len - merged, &count);
-		if (chain == NULL)
-			return KCP_ENOMEM;
-	}
-	if (merged > 0)
-		seg_append(k->queue_last, data, merged);
-	queue_append_chain(k, chain);
-	return KCP_OK;
-}
-
-static int send_message(struct kcp *k, const uint8_t *data, size_t len)
-{
-	uint32_t limit = min32(KCP_FRG_MAX + 1, k->cfg.rcv_wnd);
-	uint32_t count;
-	struct seg *chain;
-
-	if (len > (size_t)limit * mss(k))
-		return KCP_ELIMIT;
-	chain = chain_new(k, data, len, &count);
-	if (chain == NULL)
-		return KCP_ENOMEM;
-	for (struct seg *s = chain; s != NULL; s = s->next)
-		s->frg = (uint8_t)--count;
-	queue_append_chain(k, chain);
-	return KCP_OK;
-}
+/* ---- sending ------------------------------------------------------------- */
 
 int kcp_send(struct kcp *k, const void *data, size_t len)
 {
-	return k->cfg.stream ? send_stream(k, data, len) : send_message(k, data, len);
+	uint32_t limit;
+
+	if (k->cfg.stream)
+		return send_stream(&k->queue, &k->mem, data, len);
+	limit = min32(KCP_FRG_MAX + 1, k->cfg.rcv_wnd);
+	return send_message(&k->queue, &k->mem, limit, data, len);
 }
 
 uint32_t kcp_send_room(const struct kcp *k)
 {
-	uint32_t used = k->snd_nxt - k->snd_una + k->queue_count;
+	uint32_t used = k->flight.nxt - k->flight.una + k->queue.count;
 	uint32_t window = send_window(k);
 
 	return window > used ? window - used : 0;
@@ -1123,7 +1168,7 @@ uint32_t kcp_send_room(const struct kcp *k)
 
 uint32_t kcp_waiting(const struct kcp *k)
 {
-	return k->inflight + k->queue_count;
+	return k->flight.count + k->queue.count;
 }
 
 /* ---- receiving ----------------------------------------------------------- */
@@ -1464,7 +1509,7 @@ static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8
 
 static bool una_sane(const struct kcp *k, uint32_t una)
 {
-	return seq_diff(una, k->snd_una) >= 0 && seq_diff(una, k->snd_nxt) <= 0;
+	return seq_diff(una, k->flight.una) >= 0 && seq_diff(una, k->flight.nxt) <= 0;
 }
 
 static void window_heard(struct kcp *k, uint32_t wnd)
@@ -1490,7 +1535,7 @@ static void news_apply(struct kcp *k, const struct news *n)
 int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, unsigned flags)
 {
 	struct news n = { .recovered = (flags & KCP_INPUT_RECOVERED) != 0 };
-	uint32_t una = k->snd_una, wnd = 0;
+	uint32_t una = k->flight.una, wnd = 0;
 	struct kcp_seg_header h;
 	bool any = false, wnd_heard = false;
 
@@ -1639,7 +1684,7 @@ static bool put_tell(struct flush *f)
  * first thing due, at once, is to begin the wait. */
 static uint64_t probe_due_at(const struct kcp *k)
 {
-	if (k->rmt_wnd > 0 || k->queue_count == 0)
+	if (k->rmt_wnd > 0 || k->queue.count == 0)
 		return KCP_NEVER;
 	return k->probe_wait == 0 ? k->now_us : k->probe_at;
 }
@@ -1684,19 +1729,19 @@ static bool may_put(struct flush *f, uint32_t len)
 static inline void put_push(struct flush *f, uint32_t sn, uint32_t level)
 {
 	struct kcp *k = f->k;
-	struct slot *s = slot_at(k, sn);
+	struct slot *s = slot_at(&k->flight, sn);
 
 	put_header(f, KCP_CMD_PUSH, sn, clock_ms(k->now_us), s->seg);
 	if (s->len > 0)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
 	f->len += s->len;
 	s->sent_us = k->now_us;
-	s->tx = k->tx_next++;
+	s->tx = k->flight.tx_next++;
 	if (s->xmit < XMIT_MAX)
 		s->xmit = (s->xmit + 1u) & XMIT_MAX;
 	if (s->xmit >= k->cfg.dead_link)
 		k->dead = true;
-	order_append(k, level, sn);
+	order_append(&k->flight, level, sn);
 	k->stats.out_push++;
 	f->sent_segs++;
 	f->sent_bytes += s->len;
@@ -1711,7 +1756,7 @@ static void count_resent(struct flush *f, enum why why, uint32_t bytes)
 	st->early_retrans_segs += why == WHY_EARLY;
 	st->lost_segs += why == WHY_TIMEOUT;
 	if (why == WHY_TIMEOUT) {
-		f->k->silent_left--;
+		f->k->silence.left--;
 		f->timeout_segs++;
 	} else {
 		f->lost_segs++;
@@ -1722,11 +1767,11 @@ static void count_resent(struct flush *f, enum why why, uint32_t bytes)
 static void resend_front(struct flush *f, uint32_t level, enum why why)
 {
 	struct kcp *k = f->k;
-	uint32_t sn = k->orders[level].head;
-	struct slot *s = slot_at(k, sn);
+	uint32_t sn = k->flight.orders[level].head;
+	struct slot *s = slot_at(&k->flight, sn);
 
 	s->early |= why == WHY_EARLY;
-	order_remove(k, sn);
+	order_remove(&k->flight, sn);
 	count_resent(f, why, s->len);
 	put_push(f, sn, why == WHY_TIMEOUT ? min32(level + 1, LEVELS - 1) : level);
 }
@@ -1740,7 +1785,7 @@ struct due {
 static struct due front_due(const struct kcp *k, uint32_t level, bool early)
 {
 	struct due due = { KCP_NEVER, WHY_EARLY };
-	const struct slot *s = order_front(k, level);
+	const struct slot *s = order_front(&k->flight, level);
 	uint64_t lost, timeout;
 
 	if (s == NULL)
@@ -1766,8 +1811,8 @@ static bool resend_level(struct flush *f, uint32_t level, bool early)
 
 	while ((due = front_due(k, level, early)).at <= k->now_us) {
 		if (due.why == WHY_TIMEOUT)
-			silence_count(k);
-		if (!may_put(f, order_front(k, level)->len))
+			silence_count(&k->silence, k->now_us, k->flight.count, k->rtt.rto_us);
+		if (!may_put(f, order_front(&k->flight, level)->len))
 			return false;
 		resend_front(f, level, due.why);
 	}
@@ -1776,7 +1821,7 @@ static bool resend_level(struct flush *f, uint32_t level, bool early)
 
 static bool resend(struct flush *f, bool early)
 {
-	for (uint32_t level = 0; level < f->k->level_end; level++)
+	for (uint32_t level = 0; level < f->k->flight.level_end; level++)
 		if (!resend_level(f, level, early))
 			return false;
 	return true;
@@ -1784,7 +1829,7 @@ static bool resend(struct flush *f, bool early)
 
 static bool new_due(const struct kcp *k, uint32_t window)
 {
-	return k->queue_count > 0 && k->snd_nxt - k->snd_una < window;
+	return k->queue.count > 0 && k->flight.nxt - k->flight.una < window;
 }
 
 static bool send_new(struct flush *f)
@@ -1795,19 +1840,19 @@ static bool send_new(struct flush *f)
 	while (new_due(k, window)) {
 		struct slot *s;
 
-		if (!slots_reserve(k)) {
-			k->memory_at = k->now_us + MEMORY_RETRY_US;
+		if (!slots_reserve(&k->flight, &k->mem)) {
+			k->flight.memory_at = k->now_us + MEMORY_RETRY_US;
 			return false;
 		}
-		if (!may_put(f, k->queue->len))
+		if (!may_put(f, k->queue.first->len))
 			return false;
-		s = slot_at(k, k->snd_nxt);
-		*s = (struct slot){ .seg = queue_pop(k) };
+		s = slot_at(&k->flight, k->flight.nxt);
+		*s = (struct slot){ .seg = queue_pop(&k->queue) };
 		s->seg->next = NULL;
 		s->len = s->seg->len;
 		s->class_index = s->seg->class_index & (CLASS_MAX - 1u);
-		k->inflight++;
-		put_push(f, k->snd_nxt++, 0);
+		k->flight.count++;
+		put_push(f, k->flight.nxt++, 0);
 	}
 	return true;
 }
@@ -1831,7 +1876,7 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	hear_time(k, now_us);
 	f.una = k->rcv_nxt;
 	f.wnd = free_window(k);
-	k->memory_at = 0;
+	k->flight.memory_at = 0;
 	pacer_refill(&k->pacer, k->now_us, pacing_rate(k), k->cfg.mtu);
 	if (ack_due_at(k) <= k->now_us)
 		put_acks(&f, true);
@@ -1848,9 +1893,9 @@ static uint64_t data_due_at(const struct kcp *k)
 	bool new = new_due(k, send_window(k));
 	uint64_t t = new ? k->now_us : KCP_NEVER;
 
-	for (uint32_t level = 0; level < k->level_end; level++)
+	for (uint32_t level = 0; level < k->flight.level_end; level++)
 		t = min64(t, front_due(k, level, !new).at);
-	return t == KCP_NEVER ? t : max64(t, max64(k->pacer.wait_until, k->memory_at));
+	return t == KCP_NEVER ? t : max64(t, max64(k->pacer.wait_until, k->flight.memory_at));
 }
 
 uint64_t kcp_deadline(const struct kcp *k)
@@ -1885,14 +1930,14 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 	if (cfg->dead_link == 0)
 		k->cfg.dead_link = DEAD_LINK_DEFAULT;
 	k->cfg.dead_link = min32(k->cfg.dead_link, XMIT_MAX);
-	k->resend = min32(cfg->resend, RESEND_MAX);
+	delivered_resize(&k->delivered, cfg->resend);
 	k->mem.full_cap = cfg->mtu - KCP_OVERHEAD;
 	k->now_us = now_us;
 	pacer_init(&k->pacer, now_us);
 	k->rmt_wnd = KCP_RMT_WND_INITIAL;
 	k->told_wnd = cfg->rcv_wnd;
 	k->rtt.rto_us = (uint32_t)RTO_INITIAL_US;
-	k->silent_left = 1;
+	silence_end(&k->silence);
 	cc_start(k, cfg->cc);
 	return k;
 }
@@ -1901,15 +1946,15 @@ void kcp_free(struct kcp *k)
 {
 	if (k == NULL)
 		return;
-	seg_release_chain(&k->mem, k->queue);
-	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
-		if (slot_at(k, sn)->seg != NULL)
-			seg_release(&k->mem, slot_at(k, sn)->seg);
+	seg_release_chain(&k->mem, k->queue.first);
+	for (uint32_t sn = k->flight.una; sn != k->flight.nxt; sn++)
+		if (slot_at(&k->flight, sn)->seg != NULL)
+			seg_release(&k->mem, slot_at(&k->flight, sn)->seg);
 	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
 		if (ring_at(k, sn)->seg != NULL)
 			seg_release(&k->mem, ring_at(k, sn)->seg);
 	pools_trim(&k->mem);
-	mem_free(&k->mem, k->slots, k->slot_cap * sizeof(*k->slots));
+	mem_free(&k->mem, k->flight.slots, k->flight.slot_cap * sizeof(*k->flight.slots));
 	mem_free(&k->mem, k->ring, k->ring_cap * sizeof(*k->ring));
 	mem_free(&k->mem, k->acks, k->ack_cap * sizeof(*k->acks));
 	mem_free(&k->mem, k->datagram, k->datagram_cap);
@@ -1943,19 +1988,18 @@ int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint3
 	if (kcp_config_check(&cfg) != KCP_OK)
 		return KCP_EINVAL;
 	k->cfg = cfg;
-	k->resend = min32(resend_count, RESEND_MAX);
-	k->acked_count = min32(k->acked_count, max32(k->resend, 1));
+	delivered_resize(&k->delivered, resend_count);
 	rto_update(&k->rtt, &k->cfg);
 	return KCP_OK;
 }
 
 static bool holds_longer(const struct kcp *k, uint32_t mss)
 {
-	for (const struct seg *s = k->queue; s != NULL; s = s->next)
+	for (const struct seg *s = k->queue.first; s != NULL; s = s->next)
 		if (s->len > mss)
 			return true;
-	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++)
-		if (slot_at(k, sn)->seg != NULL && slot_at(k, sn)->len > mss)
+	for (uint32_t sn = k->flight.una; sn != k->flight.nxt; sn++)
+		if (slot_at(&k->flight, sn)->seg != NULL && slot_at(&k->flight, sn)->len > mss)
 			return true;
 	return false;
 }
@@ -1998,20 +2042,6 @@ bool kcp_dead(const struct kcp *k)
 	return k->dead;
 }
 
-static void slots_trim(struct kcp *k)
-{
-	uint32_t span = k->snd_nxt - k->snd_una;
-
-	if (span > 0) {
-		if (ring_size(span) < k->slot_cap)
-			slots_resize(k, ring_size(span));
-		return;
-	}
-	mem_free(&k->mem, k->slots, k->slot_cap * sizeof(*k->slots));
-	k->slots = NULL;
-	k->slot_cap = 0;
-}
-
 static void ring_trim(struct kcp *k)
 {
 	uint32_t span = k->rcv_high - k->rcv_base;
@@ -2042,7 +2072,7 @@ static void acks_trim(struct kcp *k)
 void kcp_trim(struct kcp *k)
 {
 	pools_trim(&k->mem);
-	slots_trim(k);
+	slots_trim(&k->flight, &k->mem);
 	ring_trim(k);
 	acks_trim(k);
 	mem_free(&k->mem, k->datagram, k->datagram_cap);
@@ -2064,15 +2094,15 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 {
 	*info = (struct kcp_info){
 		.conv = k->cfg.conv,
-		.snd_una = k->snd_una,
-		.snd_nxt = k->snd_nxt,
+		.snd_una = k->flight.una,
+		.snd_nxt = k->flight.nxt,
 		.rcv_nxt = k->rcv_nxt,
 		.snd_wnd = k->cfg.snd_wnd,
 		.rcv_wnd = k->cfg.rcv_wnd,
 		.rmt_wnd = k->rmt_wnd,
 		.cc_wnd = cc_window(k),
-		.inflight_segs = k->inflight,
-		.snd_queue_segs = k->queue_count,
+		.inflight_segs = k->flight.count,
+		.snd_queue_segs = k->queue.count,
 		.rcv_queue_segs = unread(k),
 		.rcv_ring_segs = k->ring_count,
 		.srtt_us = k->rtt.srtt_us,
@@ -2088,9 +2118,9 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 
 void kcp_set_initial_sn(struct kcp *k, uint32_t snd_sn, uint32_t rcv_sn)
 {
-	assert(k->snd_una == k->snd_nxt && k->queue == NULL);
+	assert(k->flight.una == k->flight.nxt && k->queue.first == NULL);
 	assert(k->rcv_base == k->rcv_high);
-	k->snd_una = k->snd_nxt = snd_sn;
+	k->flight.una = k->flight.nxt = snd_sn;
 	k->rcv_base = k->rcv_nxt = k->rcv_high = rcv_sn;
 }
 
@@ -2110,29 +2140,29 @@ static size_t verify_queue(const struct kcp *k)
 	uint32_t count = 0;
 	size_t bytes = 0;
 
-	for (const struct seg *s = k->queue; s != NULL; s = s->next) {
+	for (const struct seg *s = k->queue.first; s != NULL; s = s->next) {
 		assert(s->len <= mss(k));
 		bytes += verify_seg(s);
 		before = last;
 		last = s;
 		count++;
 	}
-	assert(count == k->queue_count);
-	assert(last == k->queue_last);
-	assert(before == k->queue_before_last);
+	assert(count == k->queue.count);
+	assert(last == k->queue.last);
+	assert(before == k->queue.before_last);
 	return bytes;
 }
 
 static uint32_t verify_order(const struct kcp *k, uint32_t level)
 {
-	const struct order *o = &k->orders[level];
+	const struct order *o = &k->flight.orders[level];
 	uint32_t sn = o->head;
 
-	assert(o->count == 0 || level < k->level_end);
+	assert(o->count == 0 || level < k->flight.level_end);
 	for (uint32_t i = 0; i < o->count; i++) {
-		const struct slot *s = slot_at(k, sn), *next;
+		const struct slot *s = slot_at(&k->flight, sn), *next;
 
-		assert(sn - k->snd_una < k->snd_nxt - k->snd_una);
+		assert(sn - k->flight.una < k->flight.nxt - k->flight.una);
 		assert(s->seg != NULL);
 		assert(s->level == level);
 		assert(s->xmit > 0);
@@ -2140,7 +2170,7 @@ static uint32_t verify_order(const struct kcp *k, uint32_t level)
 			assert(sn == o->tail);
 			break;
 		}
-		next = slot_at(k, s->next);
+		next = slot_at(&k->flight, s->next);
 		assert(next->prev == sn);
 		assert(seq_diff(next->tx, s->tx) > 0);
 		assert(next->sent_us >= s->sent_us);
@@ -2154,10 +2184,10 @@ static size_t verify_inflight(const struct kcp *k)
 	uint32_t count = 0, linked = 0;
 	size_t bytes = 0;
 
-	assert((k->slot_cap & (k->slot_cap - 1)) == 0);
-	assert(k->snd_nxt - k->snd_una <= k->slot_cap);
-	for (uint32_t sn = k->snd_una; sn != k->snd_nxt; sn++) {
-		const struct slot *s = slot_at(k, sn);
+	assert((k->flight.slot_cap & (k->flight.slot_cap - 1)) == 0);
+	assert(k->flight.nxt - k->flight.una <= k->flight.slot_cap);
+	for (uint32_t sn = k->flight.una; sn != k->flight.nxt; sn++) {
+		const struct slot *s = slot_at(&k->flight, sn);
 
 		if (s->seg == NULL)
 			continue;
@@ -2166,13 +2196,13 @@ static size_t verify_inflight(const struct kcp *k)
 		bytes += verify_seg(s->seg);
 		count++;
 	}
-	assert(k->snd_una == k->snd_nxt || slot_at(k, k->snd_una)->seg != NULL);
-	assert(count == k->inflight);
+	assert(k->flight.una == k->flight.nxt || slot_at(&k->flight, k->flight.una)->seg != NULL);
+	assert(count == k->flight.count);
 	for (uint32_t level = 0; level < LEVELS; level++)
 		linked += verify_order(k, level);
 	assert(linked == count);
-	for (uint32_t i = 1; i < k->acked_count; i++)
-		assert(seq_diff(k->acked[i - 1], k->acked[i]) > 0);
+	for (uint32_t i = 1; i < k->delivered.count; i++)
+		assert(seq_diff(k->delivered.tx[i - 1], k->delivered.tx[i]) > 0);
 	return bytes;
 }
 
@@ -2227,7 +2257,7 @@ void kcp_verify(const struct kcp *k)
 	size_t bytes = sizeof(*k) + k->datagram_cap;
 
 	bytes += verify_queue(k) + verify_inflight(k) + verify_ring(k) + verify_pools(&k->mem);
-	bytes += k->slot_cap * sizeof(*k->slots);
+	bytes += k->flight.slot_cap * sizeof(*k->flight.slots);
 	bytes += k->ring_cap * sizeof(*k->ring);
 	bytes += k->ack_cap * sizeof(*k->acks);
 	assert(bytes == k->mem.bytes);
