@@ -2,104 +2,17 @@
 #include "codec_impl.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
 
-/* ---- none: bytes pass as they are ---------------------------------------- */
-
-static struct codec_enc *none_enc_new(void)
-{
-	return calloc(1, sizeof(struct codec_enc));
-}
-
-static void none_enc_free(struct codec_enc *e)
-{
-	free(e);
-}
-
-static size_t none_bound(size_t n)
-{
-	return n;
-}
-
-static int none_encode(struct codec_enc *e, const struct view *pieces, size_t count,
-		       struct span out)
-{
-	size_t done = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (pieces[i].n > 0) /* an empty piece may be NULL */
-			memcpy(out.p + done, pieces[i].p, pieces[i].n);
-		done += pieces[i].n;
-	}
-	return (int)done;
-}
-
-static void none_enc_trim(struct codec_enc *e)
-{
-}
-
-static size_t none_enc_memory(const struct codec_enc *e)
-{
-	return sizeof(*e);
-}
-
-static struct codec_dec *none_dec_new(void)
-{
-	return calloc(1, sizeof(struct codec_dec));
-}
-
-static void none_dec_free(struct codec_dec *d)
-{
-	free(d);
-}
-
-static int none_decode(struct codec_dec *d, struct view *in, struct view *out)
-{
-	*out = codec_take(in, in->n);
-	return KT_OK;
-}
-
-static void none_dec_trim(struct codec_dec *d)
-{
-}
-
-static size_t none_dec_memory(const struct codec_dec *d)
-{
-	return sizeof(*d);
-}
-
-static const struct codec_format codec_format_none = {
-	.name = "none",
-	.enc_new = none_enc_new,
-	.enc_free = none_enc_free,
-	.bound = none_bound,
-	.encode = none_encode,
-	.enc_trim = none_enc_trim,
-	.enc_memory = none_enc_memory,
-	.dec_new = none_dec_new,
-	.dec_free = none_dec_free,
-	.decode = none_decode,
-	.dec_trim = none_dec_trim,
-	.dec_memory = none_dec_memory,
-};
-
 /* ---- names and detection ------------------------------------------------- */
 
-static const struct codec_format *const formats[] = {
-	[CODEC_NONE] = &codec_format_none,
-	[CODEC_SNAPPY] = &codec_format_snappy,
-	[CODEC_ZSTD] = &codec_format_zstd,
+static const char *const names[] = {
+	[CODEC_NONE] = "none",
+	[CODEC_SNAPPY] = "snappy",
+	[CODEC_ZSTD] = "zstd",
 };
-
-static const struct codec_format *format_of(enum codec_kind kind)
-{
-	assert(kind >= CODEC_NONE);
-	assert((size_t)kind < ARRAY_LEN(formats));
-	return formats[kind];
-}
 
 const char *codec_name(enum codec_kind kind)
 {
@@ -107,18 +20,19 @@ const char *codec_name(enum codec_kind kind)
 		return "unknown";
 	if (kind == CODEC_FOREIGN)
 		return "foreign";
-	return format_of(kind)->name;
+	assert(kind >= CODEC_NONE);
+	return names[kind];
 }
 
 enum codec_kind codec_find(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
-		if (strcmp(formats[i]->name, name) == 0)
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i], name) == 0)
 			return (enum codec_kind)i;
 	return CODEC_UNKNOWN;
 }
 
-enum codec_kind codec_detect(struct view first, int *smux_version)
+enum codec_kind codec_detect(struct view first)
 {
 	static const struct {
 		uint8_t magic[CODEC_DETECT_BYTES];
@@ -131,11 +45,8 @@ enum codec_kind codec_detect(struct view first, int *smux_version)
 
 	if (n == 0)
 		return CODEC_UNKNOWN;
-	if (first.p[0] == 1 || first.p[0] == 2) {
-		if (smux_version != NULL)
-			*smux_version = first.p[0];
+	if (first.p[0] == 1 || first.p[0] == 2)
 		return CODEC_NONE;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (memcmp(first.p, known[i].magic, n) == 0)
 			return n == CODEC_DETECT_BYTES ? known[i].kind : CODEC_UNKNOWN;
@@ -143,6 +54,12 @@ enum codec_kind codec_detect(struct view first, int *smux_version)
 }
 
 /* ---- dispatch ------------------------------------------------------------ */
+
+static const struct codec_format *format_of(enum codec_kind kind)
+{
+	assert(kind == CODEC_SNAPPY || kind == CODEC_ZSTD);
+	return kind == CODEC_SNAPPY ? &codec_format_snappy : &codec_format_zstd;
+}
 
 size_t codec_total(const struct view *pieces, size_t count)
 {

@@ -1,7 +1,8 @@
-/* codec.h - one compressed byte stream: none, snappy framing, zstd.
+/* codec.h - one compressed byte stream: snappy framing or zstd.
  *
  * Wire: protocol section 4.  Each direction of a session is one stream; it is
- * flushed after every block given to the encoder, so nothing waits inside. */
+ * flushed after every block given to the encoder, so nothing waits inside.  A stream that is
+ * not compressed, CODEC_NONE, needs neither encoder nor decoder, and there are none for it. */
 #ifndef KT_CODEC_H
 #define KT_CODEC_H
 
@@ -25,15 +26,15 @@ const char *codec_name(enum codec_kind kind);
 /* By the name of the `compression` key; CODEC_UNKNOWN when there is none such. */
 enum codec_kind codec_find(const char *name);
 /* What a session's first bytes say: ff 06 00 00 snappy, 28 b5 2f fd zstd,
- * 01 or 02 bare smux (*smux_version is set then, if not NULL), else CODEC_FOREIGN.  A
- * prefix that could still become one of them is CODEC_UNKNOWN. */
-enum codec_kind codec_detect(struct view first, int *smux_version);
+ * 01 or 02 bare smux, else CODEC_FOREIGN.  A prefix that could still become one of them
+ * is CODEC_UNKNOWN. */
+enum codec_kind codec_detect(struct view first);
 
 /* ---- encoder ------------------------------------------------------------- */
 
 struct codec_enc;
 
-struct codec_enc *codec_enc_new(enum codec_kind kind); /* NULL: out of memory */
+struct codec_enc *codec_enc_new(enum codec_kind kind); /* NULL when out of memory */
 void codec_enc_free(struct codec_enc *e);
 /* Most bytes that codec_encode() can give for n bytes in. */
 size_t codec_bound(enum codec_kind kind, size_t n);
@@ -51,11 +52,11 @@ size_t codec_enc_memory(const struct codec_enc *e); /* bytes held now, itself in
 
 struct codec_dec;
 
-struct codec_dec *codec_dec_new(enum codec_kind kind);
+struct codec_dec *codec_dec_new(enum codec_kind kind); /* NULL when out of memory */
 void codec_dec_free(struct codec_dec *d);
 /* Decode some bytes: takes from the front of *in (advancing it) and sets *out
  * to plain bytes, borrowed until the next call on d, codec_dec_trim() included.  They may
- * lie in *in itself (CODEC_NONE always, snappy's uncompressed chunks), so what *in pointed to must
+ * lie in *in itself (snappy's uncompressed chunks), so what *in pointed to must
  * stay as long.
  * out->n may be 0 with KT_OK when all of *in was taken and no block is complete yet; call again
  * while in->n > 0, each time with all that was left of *in.  KT_EPROTO and KT_ENOMEM: the

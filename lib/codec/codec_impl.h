@@ -13,11 +13,9 @@ struct codec_dec {
 	int error; /* sticky: what the first failing codec_decode() returned */
 };
 
-/* One row per kind.  codec.c has checked the arguments: encode() gets 1 .. CODEC_BLOCK_MAX bytes
+/* One for each kind that compresses.  codec.c has checked the arguments: encode() gets 1 .. CODEC_BLOCK_MAX bytes
  * in all and room for bound() of them; decode() is never called again after an error. */
 struct codec_format {
-	const char *name;
-
 	struct codec_enc *(*enc_new)(void);
 	void (*enc_free)(struct codec_enc *e);
 	size_t (*bound)(size_t n);

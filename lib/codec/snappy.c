@@ -460,7 +460,6 @@ static int decode(struct codec_dec *d, struct view *in, struct view *out)
 }
 
 const struct codec_format codec_format_snappy = {
-	.name = "snappy",
 	.enc_new = enc_new,
 	.enc_free = enc_free,
 	.bound = bound,

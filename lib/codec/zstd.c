@@ -311,7 +311,6 @@ static int decode(struct codec_dec *d, struct view *in, struct view *out)
 }
 
 const struct codec_format codec_format_zstd = {
-	.name = "zstd",
 	.enc_new = enc_new,
 	.enc_free = enc_free,
 	.bound = bound,

@@ -108,6 +108,8 @@ static bool start_encoder(struct session *s, enum codec_kind kind)
 static bool start_decoder(struct session *s, enum codec_kind kind)
 {
 	s->codec_in = kind;
+	if (kind == CODEC_NONE)
+		return true;
 	s->dec = codec_dec_new(kind);
 	return s->dec != NULL;
 }
@@ -363,12 +365,16 @@ static bool input_held(struct session *s, uint64_t now_us)
 	return true;
 }
 
-/* One step of the decoder. */
+/* One step of the decoder; what is not compressed goes through as it is. */
 static void decode_some(struct session *s, uint64_t now_us, struct view *in)
 {
-	struct view plain;
-	int err = codec_decode(s->dec, in, &plain);
+	struct view plain = *in;
+	int err = KT_OK;
 
+	if (s->dec != NULL)
+		err = codec_decode(s->dec, in, &plain);
+	else
+		*in = (struct view){ in->p + in->n, 0 };
 	if (err != KT_OK) {
 		fail(s, err == KT_ENOMEM ? SESSION_NO_MEMORY : SESSION_BROKEN_CODEC);
 		return;
@@ -384,7 +390,7 @@ static bool detect(struct session *s, uint64_t now_us)
 	const uint8_t *p;
 	struct view first;
 
-	while ((kind = codec_detect((struct view){ s->first, s->first_len }, NULL)) ==
+	while ((kind = codec_detect((struct view){ s->first, s->first_len })) ==
 	       CODEC_UNKNOWN) {
 		if (kcp_peek(s->kcp, &p) == 0)
 			return false;

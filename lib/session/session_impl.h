@@ -19,8 +19,8 @@ struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
 	struct fec_pair fec;
-	struct codec_enc *enc;   /* NULL: not known yet (server), or none */
-	struct codec_dec *dec;
+	struct codec_enc *enc;   /* NULL: not known yet (server), or CODEC_NONE */
+	struct codec_dec *dec;   /* NULL: not known yet, or CODEC_NONE */
 	struct smux *smux;       /* NULL on a server until the client was heard */
 	struct session_stream *streams;
 
