@@ -178,7 +178,7 @@ static size_t fill_tail(struct fifo *f, struct view bytes)
 	return n;
 }
 
-size_t fifo_write_some(struct fifo *f, struct view bytes)
+size_t fifo_write(struct fifo *f, struct view bytes)
 {
 	size_t done = fill_tail(f, bytes);
 
@@ -193,46 +193,6 @@ size_t fifo_write_some(struct fifo *f, struct view bytes)
 		done += fill_tail(f, (struct view){ bytes.p + done, bytes.n - done });
 	}
 	return done;
-}
-
-/* The chunks for n bytes, all or none; NULL when the pool has not as many. */
-static struct fifo_chunk *chain_get(struct fifo *f, size_t n)
-{
-	struct fifo_chunk *first = NULL, **link = &first;
-	uint32_t cap = next_cap(f, n);
-
-	for (size_t got = 0; got < n; got += cap) {
-		*link = chunk_get(f->pool, cap);
-		if (*link == NULL) {
-			chain_put(f->pool, first);
-			return NULL;
-		}
-		link = &(*link)->next;
-	}
-	return first;
-}
-
-bool fifo_write(struct fifo *f, struct view bytes)
-{
-	size_t room = tail_room(f), done;
-	struct fifo_chunk *c = NULL;
-
-	if (bytes.n > room) {
-		c = chain_get(f, bytes.n - room);
-		if (c == NULL)
-			return false;
-	}
-	done = fill_tail(f, bytes);
-	while (c != NULL) {
-		struct fifo_chunk *next = c->next;
-
-		c->next = NULL;
-		append(f, c);
-		done += fill_tail(f, (struct view){ bytes.p + done, bytes.n - done });
-		c = next;
-	}
-	assert(done == bytes.n);
-	return true;
 }
 
 bool fifo_has_room(const struct fifo *f)
@@ -301,21 +261,13 @@ void fifo_commit(struct fifo *f, size_t n)
 
 size_t fifo_peek(const struct fifo *f, struct span *pieces, size_t max, size_t limit)
 {
-	return fifo_peek_at(f, 0, pieces, max, limit);
-}
-
-size_t fifo_peek_at(const struct fifo *f, size_t offset, struct span *pieces, size_t max, size_t limit)
-{
-	size_t count = 0, skip = f->head_off + offset;
+	size_t count = 0, skip = f->head_off;
 
 	for (struct fifo_chunk *c = f->head; c != NULL && count < max && limit > 0; c = c->next) {
-		size_t n;
+		size_t n = c->len - skip;
 
-		if (skip >= c->len) {
-			skip -= c->len;
-			continue;
-		}
-		n = c->len - skip;
+		if (n == 0)
+			break; /* reserved, and nothing written yet */
 		if (n > limit)
 			n = limit;
 		pieces[count++] = (struct span){ c->data + skip, n };

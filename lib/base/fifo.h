@@ -46,11 +46,9 @@ struct fifo {
 
 void fifo_init(struct fifo *f, struct fifo_pool *pool);
 void fifo_dispose(struct fifo *f);
-/* Append all of `bytes`, or nothing and false when the pool has no more. */
-bool fifo_write(struct fifo *f, struct view bytes);
 /* Append as many of the first bytes as the pool has room for; returns their number. */
-size_t fifo_write_some(struct fifo *f, struct view bytes);
-/* False while fifo_write_some() would take nothing for want of the pool. */
+size_t fifo_write(struct fifo *f, struct view bytes);
+/* False while fifo_write() would take nothing for want of the pool. */
 bool fifo_has_room(const struct fifo *f);
 /* Contiguous room at the end, at least 1 byte, for a read(2) straight into the
  * fifo; n = 0 when the pool has no more.  Valid until the next call on f. */
@@ -61,8 +59,6 @@ void fifo_commit(struct fifo *f, size_t n);
  * returns the number of pieces.  The pieces may be changed in place; valid until the next
  * call but fifo_peek(). */
 size_t fifo_peek(const struct fifo *f, struct span *pieces, size_t max, size_t limit);
-/* As fifo_peek() but from `offset` bytes behind the front. */
-size_t fifo_peek_at(const struct fifo *f, size_t offset, struct span *pieces, size_t max, size_t limit);
 /* Drop n <= f->len bytes from the front. */
 void fifo_consume(struct fifo *f, size_t n);
 /* Assert every invariant. */

@@ -157,7 +157,6 @@ struct span session_reserve(struct session_stream *st);
 void session_commit(struct session_stream *st, size_t n);
 void session_shutdown(struct session_stream *st);
 void session_reset(struct session_stream *st);
-bool session_is_shutdown(const struct session_stream *st);
 size_t session_unsent(const struct session_stream *st);
 
 size_t session_peek(struct session_stream *st, struct span *pieces, size_t max);

@@ -113,11 +113,6 @@ void session_reset(struct session_stream *st)
 	smux_reset(st->smux);
 }
 
-bool session_is_shutdown(const struct session_stream *st)
-{
-	return smux_is_shutdown(st->smux);
-}
-
 size_t session_unsent(const struct session_stream *st)
 {
 	return smux_unsent(st->smux);

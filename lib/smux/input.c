@@ -73,7 +73,7 @@ static size_t deliver(struct smux *m, struct view bytes)
 
 	if (room == 0)
 		return 0;
-	n = fifo_write_some(&st->in, (struct view){ bytes.p, bytes.n < room ? bytes.n : room });
+	n = fifo_write(&st->in, (struct view){ bytes.p, bytes.n < room ? bytes.n : room });
 	m->input_starved = n == 0;
 	if (n == 0) {
 		smux_retry_later(m);

@@ -94,7 +94,6 @@ static void put_header(const struct smux *m, struct smux_frame *f, uint8_t cmd, 
 	const struct smux_header h = { (uint8_t)m->cfg.version, cmd, (uint16_t)length, sid };
 
 	smux_header_encode(f->header, &h);
-	f->stream = NULL;
 	f->header_len = SMUX_HEADER;
 	f->len = SMUX_HEADER;
 }
@@ -191,7 +190,6 @@ static bool next_data(struct smux *m, size_t room, struct smux_frame *f)
 	n = min_size(min_size(room, m->cfg.framesize), min_size(smux_window_room(st), st->out.len));
 	n = borrow(st, f, n);
 	put_header(m, f, SMUX_PSH, st->sid, n);
-	f->stream = st;
 	f->len += n;
 	m->taken = st;
 	m->taken_len = n;

@@ -8,7 +8,7 @@
  *   - smux_input() takes the peer's bytes and stores each stream's data;
  *   - smux_next() tells what happened to which stream;
  *   - the application reads with smux_peek()/smux_consume() and writes with
- *     smux_reserve()/smux_commit() or smux_write();
+ *     smux_reserve()/smux_commit();
  *   - smux_next_frame() yields what to send: control frames first, then one
  *     frame of each stream in turn, so that no stream waits for another.
  *
@@ -97,12 +97,11 @@ bool smux_input_blocked(const struct smux *m);
  * pieces are borrowed until the next call on m; taking the frame counts as sending it. */
 enum { SMUX_PIECES_MAX = 6 };
 struct smux_frame {
-	struct smux_stream *stream; /* of a PSH, else NULL */
 	uint8_t header[SMUX_HEADER + SMUX_UPD_BYTES];
-	size_t header_len;          /* 8, or 16 with an UPD */
+	size_t header_len; /* 8, or 16 with an UPD */
 	struct view pieces[SMUX_PIECES_MAX];
 	size_t piece_count;
-	size_t len;                 /* header and pieces, all bytes */
+	size_t len;        /* header and pieces, all bytes */
 };
 bool smux_next_frame(struct smux *m, uint64_t now_us, size_t room, struct smux_frame *f);
 /* Something to send: smux_next_frame() with room would give a frame. */
@@ -153,21 +152,17 @@ void *smux_user(const struct smux_stream *st);
  * smux_shutdown().  Bounded by send_bytes_max.  Valid until the next call on the stream. */
 struct span smux_reserve(struct smux_stream *st);
 void smux_commit(struct smux_stream *st, size_t n); /* n may be 0 */
-size_t smux_write(struct smux_stream *st, struct view bytes); /* copies; bytes taken */
 /* Our direction ends: a FIN after what is queued. */
 void smux_shutdown(struct smux_stream *st);
 /* As smux_shutdown(), but the peer is told that this is no regular end, and that nobody
  * reads what it sends: its stream gets SMUX_RESET once it has our bytes.  A Go peer sees a
  * FIN.  Does nothing once both directions have ended. */
 void smux_reset(struct smux_stream *st);
-bool smux_is_shutdown(const struct smux_stream *st);
 /* Bytes not yet handed out by smux_next_frame(); 0 and shut down: the FIN is out or next. */
 size_t smux_unsent(const struct smux_stream *st);
 
 /* Bytes to read, in pieces that may be changed in place; returns their number. */
 size_t smux_peek(struct smux_stream *st, struct span *pieces, size_t max);
-/* As smux_peek(), from `offset` bytes behind the front. */
-size_t smux_peek_at(struct smux_stream *st, size_t offset, struct span *pieces, size_t max);
 size_t smux_unread(const struct smux_stream *st);
 /* n bytes were read.  May queue an UPD and unblock the session's input. */
 void smux_consume(struct smux_stream *st, size_t n);

@@ -1,7 +1,6 @@
 /* smux_stream.c - one stream: its life, and what the application does with it. */
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "err.h"
 #include "smux_impl.h"
@@ -313,23 +312,6 @@ void smux_commit(struct smux_stream *st, size_t n)
 	smux_schedule(st);
 }
 
-size_t smux_write(struct smux_stream *st, struct view bytes)
-{
-	size_t done = 0;
-
-	while (done < bytes.n) {
-		struct span room = smux_reserve(st);
-		size_t n = room.n < bytes.n - done ? room.n : bytes.n - done;
-
-		if (n == 0)
-			break;
-		memcpy(room.p, bytes.p + done, n);
-		smux_commit(st, n);
-		done += n;
-	}
-	return done;
-}
-
 void smux_shutdown(struct smux_stream *st)
 {
 	if (st->shut)
@@ -337,11 +319,6 @@ void smux_shutdown(struct smux_stream *st)
 	smux_settle(st->m);
 	stop_writing(st);
 	smux_schedule(st);
-}
-
-bool smux_is_shutdown(const struct smux_stream *st)
-{
-	return st->shut;
 }
 
 size_t smux_unsent(const struct smux_stream *st)
@@ -354,11 +331,6 @@ size_t smux_unsent(const struct smux_stream *st)
 size_t smux_peek(struct smux_stream *st, struct span *pieces, size_t max)
 {
 	return fifo_peek(&st->in, pieces, max, SIZE_MAX);
-}
-
-size_t smux_peek_at(struct smux_stream *st, size_t offset, struct span *pieces, size_t max)
-{
-	return fifo_peek_at(&st->in, offset, pieces, max, SIZE_MAX);
 }
 
 size_t smux_unread(const struct smux_stream *st)

@@ -145,7 +145,7 @@ static void take_frames(struct run *r, uint8_t arg)
 		for (size_t k = 0; k < f.piece_count; k++)
 			sum += f.pieces[k].n;
 		check(sum == f.len, "a frame's length is not the sum of its pieces");
-		check(f.stream == NULL || f.len - SMUX_HEADER <= room, "a frame beyond the room");
+		check(f.header[1] != SMUX_PSH || f.len - SMUX_HEADER <= room, "a frame beyond the room");
 		check(f.len <= SMUX_HEADER + r->m->cfg.framesize || f.header[1] == SMUX_UPD,
 		      "a frame beyond framesize");
 		smux_verify(r->m);

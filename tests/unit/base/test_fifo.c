@@ -21,30 +21,29 @@ static void fill(uint8_t *p, size_t at, size_t n)
 		p[i] = pattern(at + i);
 }
 
-static bool write_pattern(struct fifo *f, size_t at, size_t n)
+/* How many bytes were taken. */
+static size_t write_pattern(struct fifo *f, size_t at, size_t n)
 {
 	uint8_t *p = malloc(n + 1);
-	bool ok;
 
 	fill(p, at, n);
-	ok = fifo_write(f, (struct view){ p, n });
+	n = fifo_write(f, (struct view){ p, n });
 	free(p);
-	return ok;
+	return n;
 }
 
-static void expect_pattern(const struct fifo *f, size_t offset, size_t at, size_t n)
+/* The first n bytes are those that stand at `at` in the pattern. */
+static void expect_pattern(const struct fifo *f, size_t at, size_t n)
 {
-	while (n > 0) {
-		struct span piece;
+	struct span pieces[32];
+	size_t count = fifo_peek(f, pieces, ARRAY_LEN(pieces), n), sum = 0;
 
-		assert_int_equal(fifo_peek_at(f, offset, &piece, 1, n), 1);
-		assert_in_range(piece.n, 1, n);
-		for (size_t i = 0; i < piece.n; i++)
-			assert_int_equal(piece.p[i], pattern(at + i));
-		offset += piece.n;
-		at += piece.n;
-		n -= piece.n;
+	for (size_t k = 0; k < count; k++) {
+		for (size_t i = 0; i < pieces[k].n; i++)
+			assert_int_equal(pieces[k].p[i], pattern(at + sum + i));
+		sum += pieces[k].n;
 	}
+	assert_int_equal(sum, n);
 }
 
 static void gives_back_what_was_written_in_order(void **state)
@@ -55,14 +54,14 @@ static void gives_back_what_was_written_in_order(void **state)
 	fifo_pool_init(&pool, SIZE_MAX);
 	fifo_init(&f, &pool);
 	for (size_t i = 0, at = 0; i < 200; at += i, i++)
-		assert_true(write_pattern(&f, at, i));
+		assert_int_equal(write_pattern(&f, at, i), i);
 	assert_int_equal(f.len, 199 * 200 / 2);
 	fifo_verify(&f);
-	expect_pattern(&f, 0, 0, f.len);
+	expect_pattern(&f, 0, f.len);
 	for (size_t at = 0, n = 1; f.len > 0; at += n, n++) {
 		if (n > f.len)
 			n = f.len;
-		expect_pattern(&f, 0, at, n);
+		expect_pattern(&f, at, n);
 		fifo_consume(&f, n);
 		fifo_verify(&f);
 	}
@@ -81,9 +80,9 @@ static void an_empty_fifo_holds_no_memory(void **state)
 	fifo_init(&f, &pool);
 	assert_int_equal(pool.used_bytes, 0);
 	assert_int_equal(fifo_peek(&f, &piece, 1, SIZE_MAX), 0);
-	assert_true(fifo_write(&f, (struct view){ NULL, 0 }));
+	assert_int_equal(fifo_write(&f, (struct view){ NULL, 0 }), 0);
 	assert_int_equal(pool.used_bytes, 0);
-	assert_true(write_pattern(&f, 0, 1));
+	assert_int_equal(write_pattern(&f, 0, 1), 1);
 	assert_int_equal(pool.used_count, 1);
 	fifo_consume(&f, 1);
 	assert_int_equal(pool.used_bytes, 0);
@@ -104,7 +103,7 @@ static void a_few_bytes_take_a_small_chunk_and_many_take_large_ones(void **state
 	write_pattern(&f, 100, 5000);
 	assert_int_equal(pool.used_bytes, FIFO_SMALL_CHUNK + FIFO_CHUNK);
 	fifo_verify(&f);
-	expect_pattern(&f, 0, 0, 5100);
+	expect_pattern(&f, 0, 5100);
 	fifo_dispose(&f);
 	write_pattern(&f, 0, FIFO_SMALL_CHUNK);
 	assert_int_equal(pool.used_bytes, FIFO_CHUNK);
@@ -126,12 +125,12 @@ static void a_short_read_into_reserved_room_is_moved_to_a_small_chunk(void **sta
 	fifo_commit(&f, 300);
 	assert_int_equal(pool.used_bytes, FIFO_SMALL_CHUNK);
 	fifo_verify(&f);
-	expect_pattern(&f, 0, 0, 300);
+	expect_pattern(&f, 0, 300);
 	room = fifo_reserve(&f);
 	fill(room.p, 300, room.n);
 	fifo_commit(&f, room.n);
 	fifo_verify(&f);
-	expect_pattern(&f, 0, 0, f.len);
+	expect_pattern(&f, 0, f.len);
 	fifo_dispose(&f);
 	fifo_pool_dispose(&pool);
 }
@@ -140,7 +139,7 @@ static void reserved_room_that_is_not_used_goes_back(void **state)
 {
 	struct fifo_pool pool;
 	struct fifo f;
-	struct span room;
+	struct span room, pieces[2];
 
 	fifo_pool_init(&pool, SIZE_MAX);
 	fifo_init(&f, &pool);
@@ -155,10 +154,11 @@ static void reserved_room_that_is_not_used_goes_back(void **state)
 	assert_true(fifo_reserve(&f).n > 0);
 	assert_int_equal(pool.used_count, 2);
 	fifo_verify(&f);
+	assert_int_equal(fifo_peek(&f, pieces, 2, SIZE_MAX), 1);
 	fifo_commit(&f, 0);
 	assert_int_equal(pool.used_count, 1);
 	fifo_verify(&f);
-	expect_pattern(&f, 0, 0, room.n);
+	expect_pattern(&f, 0, room.n);
 	fifo_dispose(&f);
 	fifo_pool_dispose(&pool);
 }
@@ -184,31 +184,28 @@ static void room_for_a_read_is_never_a_sliver_while_the_pool_has_more(void **sta
 	fifo_pool_dispose(&pool);
 }
 
-static void a_write_beyond_the_bound_of_the_pool_changes_nothing(void **state)
+static void the_bound_of_the_pool_is_that_of_all_its_fifos(void **state)
 {
+	enum { N = 2 * FIFO_CHUNK };
 	struct fifo_pool pool;
 	struct fifo a, b;
-	size_t len;
 
 	fifo_pool_init(&pool, 3 * FIFO_CHUNK);
 	fifo_init(&a, &pool);
 	fifo_init(&b, &pool);
-	assert_true(write_pattern(&a, 0, 2 * FIFO_CHUNK));
+	assert_int_equal(write_pattern(&a, 0, N), N);
 	assert_int_equal(pool.used_count, 3);
 	assert_int_equal(fifo_pool_room(&pool), 0);
-	assert_false(write_pattern(&b, 0, 1));
+	assert_int_equal(write_pattern(&b, 0, 1), 0);
 	assert_false(fifo_has_room(&b));
 	assert_int_equal(fifo_reserve(&b).n, 0);
 	fifo_commit(&b, 0);
-	len = a.len;
-	assert_false(write_pattern(&a, len, FIFO_CHUNK));
-	assert_int_equal(a.len, len);
-	assert_int_equal(pool.used_count, 3);
-	expect_pattern(&a, 0, 0, len);
 	assert_true(fifo_has_room(&a));
-	assert_true(write_pattern(&a, len, 1000));
+	assert_int_equal(write_pattern(&a, N, 1000), 1000);
+	assert_int_equal(pool.used_count, 3);
+	expect_pattern(&a, 0, N + 1000);
 	fifo_consume(&a, FIFO_CHUNK);
-	assert_true(write_pattern(&b, 0, 1));
+	assert_int_equal(write_pattern(&b, 0, 1), 1);
 	fifo_verify(&a);
 	fifo_verify(&b);
 	fifo_dispose(&a);
@@ -216,7 +213,7 @@ static void a_write_beyond_the_bound_of_the_pool_changes_nothing(void **state)
 	fifo_pool_dispose(&pool);
 }
 
-static void writing_some_takes_what_the_pool_has(void **state)
+static void a_write_takes_what_the_pool_has(void **state)
 {
 	static uint8_t bytes[4 * FIFO_CHUNK];
 	struct fifo_pool pool;
@@ -226,16 +223,16 @@ static void writing_some_takes_what_the_pool_has(void **state)
 	fill(bytes, 0, sizeof(bytes));
 	fifo_pool_init(&pool, FIFO_CHUNK + FIFO_SMALL_CHUNK);
 	fifo_init(&f, &pool);
-	n = fifo_write_some(&f, (struct view){ bytes, sizeof(bytes) });
+	n = fifo_write(&f, (struct view){ bytes, sizeof(bytes) });
 	assert_in_range(n, FIFO_CHUNK - 64, FIFO_CHUNK);
 	assert_false(fifo_has_room(&f));
-	assert_int_equal(fifo_write_some(&f, (struct view){ bytes + n, 1 }), 0);
-	expect_pattern(&f, 0, 0, n);
+	assert_int_equal(fifo_write(&f, (struct view){ bytes + n, 1 }), 0);
+	expect_pattern(&f, 0, n);
 	fifo_dispose(&f);
 
 	pool.bytes_max = FIFO_SMALL_CHUNK;
 	assert_true(fifo_has_room(&f));
-	n = fifo_write_some(&f, (struct view){ bytes, sizeof(bytes) });
+	n = fifo_write(&f, (struct view){ bytes, sizeof(bytes) });
 	assert_in_range(n, FIFO_SMALL_CHUNK - 64, FIFO_SMALL_CHUNK);
 	assert_false(fifo_has_room(&f));
 	fifo_verify(&f);
@@ -243,7 +240,7 @@ static void writing_some_takes_what_the_pool_has(void **state)
 	fifo_pool_dispose(&pool);
 }
 
-static void peeks_at_any_offset_in_bounded_pieces(void **state)
+static void peeks_in_bounded_pieces(void **state)
 {
 	enum { N = 5 * FIFO_CHUNK };
 	struct span pieces[8];
@@ -256,17 +253,10 @@ static void peeks_at_any_offset_in_bounded_pieces(void **state)
 	fifo_consume(&f, 777);
 	assert_int_equal(fifo_peek(&f, pieces, 8, 0), 0);
 	assert_int_equal(fifo_peek(&f, pieces, 0, SIZE_MAX), 0);
-	assert_int_equal(fifo_peek_at(&f, N, pieces, 8, SIZE_MAX), 0);
 	assert_int_equal(fifo_peek(&f, pieces, 2, SIZE_MAX), 2);
-	for (size_t off = 0; off < N; off += 1 + off / 3) {
-		size_t count = fifo_peek_at(&f, off, pieces, 8, 20000), sum = 0;
-
-		for (size_t i = 0; i < count; i++) {
-			assert_int_equal(pieces[i].p[0], pattern(777 + off + sum));
-			sum += pieces[i].n;
-		}
-		assert_int_equal(sum, N - off < 20000 ? N - off : 20000);
-	}
+	for (size_t limit = 1; limit < N; limit += 1 + limit / 3)
+		expect_pattern(&f, 777, limit);
+	expect_pattern(&f, 777, N);
 	fifo_dispose(&f);
 	fifo_pool_dispose(&pool);
 }
@@ -282,7 +272,8 @@ static void pieces_may_be_changed_in_place(void **state)
 	write_pattern(&f, 0, 10);
 	assert_int_equal(fifo_peek(&f, &piece, 1, SIZE_MAX), 1);
 	piece.p[3] = 0xee;
-	assert_int_equal(fifo_peek_at(&f, 3, &piece, 1, SIZE_MAX), 1);
+	fifo_consume(&f, 3);
+	assert_int_equal(fifo_peek(&f, &piece, 1, SIZE_MAX), 1);
 	assert_int_equal(piece.p[0], 0xee);
 	fifo_dispose(&f);
 	fifo_pool_dispose(&pool);
@@ -329,8 +320,7 @@ static void act(struct fifo *f, uint32_t *seed, size_t *in, size_t *out)
 
 	switch (rng(seed) % 4) {
 	case 0:
-		if (write_pattern(f, *in, n))
-			*in += n;
+		*in += write_pattern(f, *in, n);
 		return;
 	case 1:
 		room = fifo_reserve(f);
@@ -341,7 +331,7 @@ static void act(struct fifo *f, uint32_t *seed, size_t *in, size_t *out)
 		return;
 	default:
 		n = n < f->len ? n : f->len;
-		expect_pattern(f, 0, *out, n);
+		expect_pattern(f, *out, n);
 		fifo_consume(f, n);
 		*out += n;
 	}
@@ -369,7 +359,7 @@ static void random_actions_on_fifos_of_one_pool_keep_every_byte(void **state)
 			fifo_pool_trim(&pool);
 	}
 	for (size_t i = 0; i < FIFOS; i++) {
-		expect_pattern(&f[i], 0, out[i], f[i].len);
+		expect_pattern(&f[i], out[i], f[i].len);
 		fifo_dispose(&f[i]);
 	}
 	fifo_pool_dispose(&pool);
@@ -384,9 +374,9 @@ int main(void)
 		cmocka_unit_test(a_short_read_into_reserved_room_is_moved_to_a_small_chunk),
 		cmocka_unit_test(reserved_room_that_is_not_used_goes_back),
 		cmocka_unit_test(room_for_a_read_is_never_a_sliver_while_the_pool_has_more),
-		cmocka_unit_test(a_write_beyond_the_bound_of_the_pool_changes_nothing),
-		cmocka_unit_test(writing_some_takes_what_the_pool_has),
-		cmocka_unit_test(peeks_at_any_offset_in_bounded_pieces),
+		cmocka_unit_test(the_bound_of_the_pool_is_that_of_all_its_fifos),
+		cmocka_unit_test(a_write_takes_what_the_pool_has),
+		cmocka_unit_test(peeks_in_bounded_pieces),
 		cmocka_unit_test(pieces_may_be_changed_in_place),
 		cmocka_unit_test(trimming_frees_only_what_was_not_needed_since_the_last_trim),
 		cmocka_unit_test(random_actions_on_fifos_of_one_pool_keep_every_byte),
