@@ -122,11 +122,6 @@ void seal_free(struct seal *s)
 	free(s);
 }
 
-const struct seal_method *seal_get_method(const struct seal *s)
-{
-	return s->method;
-}
-
 bool seal_wants_seed(const struct seal *s)
 {
 	return s->nonces.drawn >= RESEED_AFTER;

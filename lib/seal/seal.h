@@ -50,7 +50,6 @@ struct seal;
 struct seal *seal_new(const struct seal_method *method, const uint8_t pass[static SEAL_KEY_SIZE],
 		      const uint8_t seed[static SEAL_SEED_SIZE], int *err);
 void seal_free(struct seal *s); /* wipes the key; NULL is fine */
-const struct seal_method *seal_get_method(const struct seal *s);
 /* One line for an administrator: what to install or change when seal_new()
  * gave KT_ENOSUP for this method. */
 const char *seal_missing(const struct seal_method *method);

@@ -70,9 +70,9 @@ static void open_as_received(struct seal *s, const struct view *v, size_t count)
 	free_packets(p, count);
 }
 
-static void seal_and_open(struct seal *s, const struct view *v, size_t count)
+static void seal_and_open(struct seal *s, const struct seal_method *m, const struct view *v,
+			  size_t count)
 {
-	const struct seal_method *m = seal_get_method(s);
 	size_t longest = PACKET_MTU_MAX - m->head - m->tail;
 	struct packet p[PACKETS_MAX];
 	struct view text[PACKETS_MAX];
@@ -96,6 +96,7 @@ static void seal_and_open(struct seal *s, const struct view *v, size_t count)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t seed[SEAL_SEED_SIZE] = { 1 };
+	const struct seal_method *m;
 	uint8_t pass[SEAL_KEY_SIZE] = { 0 };
 	struct view v[PACKETS_MAX];
 	struct seal *s;
@@ -105,14 +106,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	pass[0] = data[1];
-	s = seal_new(&seal_methods[data[0] % seal_method_count], pass, seed, &err);
+	m = &seal_methods[data[0] % seal_method_count];
+	s = seal_new(m, pass, seed, &err);
 	if (s == NULL) {
 		require(err == KT_ENOSUP);
 		return 0;
 	}
 	count = split(v, data + 2, size - 2);
 	open_as_received(s, v, count);
-	seal_and_open(s, v, count);
+	seal_and_open(s, m, v, count);
 	seal_free(s);
 	return 0;
 }

@@ -172,7 +172,7 @@ static void fill_batch(struct batch *to, const struct seal_method *m, size_t cou
 
 static void prepare(struct bench *b, size_t count, size_t datagram)
 {
-	const struct seal_method *m = seal_get_method(b->seal);
+	const struct seal_method *m = b->seal->method;
 
 	b->count = count;
 	b->datagram = datagram;
