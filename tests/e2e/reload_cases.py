@@ -5,7 +5,7 @@ import signal
 import time
 
 from suite import suite
-from tunnels import LOCAL, Listener, check_traffic, dial, read_exactly
+from tunnels import LOCAL, Listener, check_traffic, counters, dial, read_exactly
 import ends
 import traffic
 from cases import check, wait_until
@@ -39,8 +39,8 @@ class Reloaded:
         before = len(self.daemon.log())
         self.case.write("reloaded.ini", text or self.text())
         self.daemon.signal(signal.SIGHUP)
-        wait_until(lambda: "reload" in self.daemon.log()[before:], 5, "the reload to be logged")
-        time.sleep(0.05)
+        wait_until(lambda: "reload" in self.daemon.log()[before:], 20, "the reload to be logged")
+        counters(self.daemon)  # are logged behind the last line of the reload
         return self.daemon.log()[before:]
 
 

@@ -7,7 +7,7 @@ import signal
 import time
 
 from suite import suite
-from tunnels import LOCAL, Pair, check_traffic
+from tunnels import LOCAL, Pair, check_traffic, counters
 import ends
 import traffic
 from cases import check, wait_until
@@ -19,8 +19,8 @@ KCPTUN_2026 = """Unix BytesSent BytesReceived MaxConn ActiveOpens PassiveOpens C
 
 
 def rows_of(path):
-    """The lines behind the header as {name: number}; [] while there is no file."""
-    if not os.path.exists(path):
+    """The lines behind the header as {name: number}; [] while there is no file, or nothing in it yet."""
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
         return []
     with open(path, newline="") as f:
         rows = list(csv.reader(f))
@@ -37,7 +37,7 @@ def logged(process, tag, name):
     """A counter as SIGUSR1 logs it; tag None: of all tunnels."""
     process.signal(signal.SIGUSR1)
     lead = rf"info {re.escape(tag)} " if tag else "info "
-    found = process.wait_log(rf"{lead}counters:.* {name}=(\d+)", 5)
+    found = process.wait_log(rf"{lead}counters:.* {name}=(\d+)", 20)
     check(found, f"SIGUSR1 tells no {name} of {tag}")
     return int(found.group(1))
 
@@ -101,8 +101,10 @@ def reload(case):
         wait_until(lambda: rows_of(path), 10, f"a line in {name}")
         check_traffic(pair.address, target, [(200_000, 1000)])
     case.write("kcptund.ini", plain)
+    said = len(pair.client.log())
     pair.client.signal(signal.SIGHUP)
-    time.sleep(1.5)
+    wait_until(lambda: "reload" in pair.client.log()[said:], 20, "the reload to be logged")
+    counters(pair.client)  # are logged behind the reload
     one, two = rows_of(case.path("one.log")), rows_of(case.path("two.log"))
     sent = [total(rows, "BytesSent") for rows in (one, two)]
     check(all(n > 50_000 for n in sent), f"what was sent is in no line: {sent}")  # it is compressed
@@ -139,6 +141,6 @@ def unwritable(case):
     time.sleep(2)
     check(len(re.findall("cannot be written", pair.client.log())) == 1, "it says so more than once a minute")
     os.mkdir(case.path("none"))
-    wait_until(lambda: rows_of(case.path("none/near.log")), 5, "a line once there is a folder")
+    wait_until(lambda: rows_of(case.path("none/near.log")), 20, "a line once there is a folder")
     check(total(rows_of(case.path("none/near.log")), "BytesSent") > 100_000, "the lines before are lost")
     pair.stop()
