@@ -1,9 +1,11 @@
 """kcptunctl top in a terminal of its own (tmux): what it shows, its keys, its end, a daemon that goes away."""
 
+import contextlib
 import itertools
 import os
 import re
 import subprocess
+import threading
 import time
 
 from suite import suite
@@ -40,7 +42,7 @@ class Terminal:
     def resize(self, columns, lines):
         self.tmux("resize-window", "-x", str(columns), "-y", str(lines))
 
-    def wait(self, pattern, seconds=8):
+    def wait(self, pattern, seconds=20):
         def found():
             return re.search(pattern, self.screen(), re.M)
         try:
@@ -68,6 +70,23 @@ def holding(case, **options):
     return Controlled(case, Listener(lambda conn: read_to_end(conn)).text, loglevel="warn", **options)
 
 
+@contextlib.contextmanager
+def busy(sock):
+    """Traffic on this connection for as long as it takes."""
+    over = threading.Event()
+
+    def send():
+        while not over.wait(0.1):
+            sock.sendall(b"x" * 100_000)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join()
+
+
 @suite.case("top_shows_tunnels_sessions_rates_and_graphs", seconds=40)
 def shows(case):
     d = holding(case, conn=3)
@@ -79,11 +98,9 @@ def shows(case):
         t.wait(head)
     check(len(re.findall(r"^(near|far)/\d+ ", t.screen(), re.M)) == 6, "not all sessions are shown")
     with dial(d.address) as s:
-        for _ in range(20):
-            s.sendall(b"x" * 100_000)
-            time.sleep(0.1)
-        t.wait(r"^  near .* [0-9.]+ (KiB|MiB)/s ")
-        t.wait("█")
+        with busy(s):  # a rate is shown only while there is one
+            t.wait(r"^  near .* [0-9.]+ (KiB|MiB)/s ")
+            t.wait("█")
     t.keys("q")
     check(t.end() == 0, "another exit code than 0")
     d.stop()
@@ -99,14 +116,14 @@ def obeys(case):
         return re.findall(r"^((?:near|far)/\d+) ", t.screen(), re.M)
     t.wait(r"^far/1")
     t.keys("s", "s", "s", "s")  # from IN over OUT, AGE, IDLE to SESSION
-    wait_until(lambda: order() == ["far/1", "far/2", "far/3", "near/1", "near/2", "near/3"], 5, "sorted by session")
+    wait_until(lambda: order() == ["far/1", "far/2", "far/3", "near/1", "near/2", "near/3"], 20, "sorted by session")
     t.keys("r")
-    wait_until(lambda: order() == ["near/3", "near/2", "near/1", "far/3", "far/2", "far/1"], 5, "the other way")
+    wait_until(lambda: order() == ["near/3", "near/2", "near/1", "far/3", "far/2", "far/1"], 20, "the other way")
     t.keys("t")
-    wait_until(lambda: order() == ["far/3", "far/2", "far/1"], 5, "sessions of the selected tunnel only")
+    wait_until(lambda: order() == ["far/3", "far/2", "far/1"], 20, "sessions of the selected tunnel only")
     t.keys("Down")
     t.wait(r"^> near")
-    wait_until(lambda: order() == ["near/3", "near/2", "near/1"], 5, "sessions of the other tunnel")
+    wait_until(lambda: order() == ["near/3", "near/2", "near/1"], 20, "sessions of the other tunnel")
     t.keys("k", "t", "p")
     t.wait("paused")
     t.wait(r"^> far")
@@ -128,8 +145,8 @@ def resize(case):
         t.resize(columns, lines)
         time.sleep(0.6)
     t.wait(r"sessions 60")
+    wait_until(lambda: "q quit" in (t.screen().splitlines() + [""] * 30)[29], 20, "the foot is in the last line")
     screen = t.screen()
-    check(len(screen.splitlines()) >= 29 and "q quit" in screen.splitlines()[29], "the foot is not in the last line")
     check(max(map(len, screen.splitlines())) <= 120, "lines too long")
     t.keys("NPage")
     time.sleep(0.5)
@@ -160,10 +177,8 @@ def plain(case):
     d = holding(case)
     t = top(case, d, locale="C", env="NO_COLOR=1")
     with dial(d.address) as s:
-        for _ in range(10):
-            s.sendall(b"x" * 100_000)
-            time.sleep(0.1)
-        t.wait("#")
+        with busy(s):
+            t.wait("#")
         screen = t.screen("-e")
         check(all(ord(c) < 128 for c in screen), "characters beyond ASCII in the C locale")
         check(not re.search(r"\x1b\[[0-9;]*3[0-7]m", screen), "colours against NO_COLOR")
@@ -184,7 +199,7 @@ def terminal_gone(case):
                          text=True).stdout.split()
     check(pid, "the program is not found")
     t.tmux("kill-server")
-    wait_until(lambda: not any(os.path.exists(f"/proc/{n}") for n in pid), 5, "it ended with its terminal")
+    wait_until(lambda: not any(os.path.exists(f"/proc/{n}") for n in pid), 20, "it ended with its terminal")
     d.stop()
 
 
