@@ -133,7 +133,7 @@ def sessions(case):
             streams = c.good("streams")["streams"]
             return streams if len(streams) == 2 and all(
                 r["bytes_out"] + r["bytes_in"] == 1000 for r in streams) else None
-        streams = wait_until(arrived, 5, "1000 bytes are through")
+        streams = wait_until(arrived, 20, "1000 bytes are through")
         near = next(r for r in streams if r["tunnel"] == "near")
         check(near["peer"] == "%s:%d" % s.getsockname(), f"{near['peer']}")
         check(near["state"] == "open" and near["bytes_out"] == 1000, f"{near}")
@@ -202,7 +202,7 @@ def close(case):
     c = d.channel()
     with dial(d.address) as s:
         s.sendall(b"x")
-        wait_until(lambda: len(c.good("streams")["streams"]) == 2, 5, "the stream is at both ends")
+        wait_until(lambda: len(c.good("streams")["streams"]) == 2, 20, "the stream is at both ends")
         before = c.good("sessions near")["sessions"][0]
         check(c.good(f"close {before['session']}")["session"] == before["session"], "another session")
         try:
@@ -334,16 +334,17 @@ def many_clients(case):
     d.stop()
 
 
-@suite.case("control_two_clients_and_a_stuck_one_do_not_slow_a_transfer", seconds=80, tags=["alone"])
+@suite.case("control_two_clients_and_a_stuck_one_do_not_slow_a_transfer", seconds=160, tags=["alone"])
 def stuck(case):
     """Three clients ask for 800 sessions all the time, one of them without ever reading."""
     d, target = controlled(case, loglevel="warn", conn=400, sndwnd=1024)
     size = 400_000_000
 
     def run():
-        begin = time.monotonic()
+        """CPU time, not time, which is also that of this case and of everything else on the machine."""
+        begin = d.process.cpu_seconds()
         check_traffic(d.address, target, [(0, size)], 60)
-        return time.monotonic() - begin
+        return d.process.cpu_seconds() - begin
     wait_until(lambda: len(d.channel().good("sessions near")["sessions"]) == 400, 20, "400 sessions")
     run()
     quiet = min(run() for _ in range(3))
@@ -364,7 +365,7 @@ def stuck(case):
     over.set()
     for t in asking:
         t.join()
-    case.note = f"{quiet:.2f} s quiet, {busy:.2f} s with {len(looks)} looks at 800 sessions"
+    case.note = f"{quiet:.2f} s of CPU quiet, {busy:.2f} s with {len(looks)} looks at 800 sessions"
     check(looks and all(n == 800 for n in looks), f"looks at {set(looks)} sessions")
     check(busy < quiet * 2 + 0.5, case.note)
     check(d.process.rss_kib() - before < 20_000, "memory grew")
@@ -511,8 +512,8 @@ def default_path(case):
     text = ends.ini(ends.section("server", "x", {**BASE, "listen": f"{LOCAL}:{port}", "target": f"{LOCAL}:1"}))
     ini = case.write("plain.ini", text.replace("control = none\n", ""))
     p = case.start([*prefix, ends.kcptund(), "-c", ini], "plain")
-    wait_until(lambda: ports.listening("udp", port, p.pid), 5, "it starts")
-    check(p.wait_log("warn.*control", 2), p.log())
+    wait_until(lambda: ports.listening("udp", port, p.pid), 20, "it starts")
+    check(p.wait_log("warn.*control", 20), p.log())
     ends.stop_cleanly(p)
 
 
