@@ -27,7 +27,7 @@ def run_tunnel(case, local, remote, listen, target_text, target, address, tcp=()
                     ends.section("client", "near", {**BASE, "localaddr": local, "remoteaddr": remote, **client}))
     p = ends.start_daemon(case, text, tcp=tcp, udp=udp)
     if isinstance(address, str):
-        wait_until(lambda: os.path.exists(address), 5, f"{address} is there")
+        wait_until(lambda: os.path.exists(address), 20, f"{address} is there")
     check_traffic(address, target)
     return p
 

@@ -92,7 +92,7 @@ def json_and_environment(case):
 def key_hidden(case):
     client = case.start([*ours("client"), "--key", SECRET, f"--key={SECRET}", "-r", f"{LOCAL}:1", "-l",
                          f"{LOCAL}:{case.port()}"], "client")
-    check(client.wait_log("ready", 5), "the client does not start")
+    check(client.wait_log("ready", 20), "the client does not start")
     with open(f"/proc/{client.pid}/cmdline", "rb") as f:
         seen = f.read()
     check(SECRET.encode() not in seen, f"the key is among the arguments: {seen}")
@@ -110,7 +110,7 @@ def log_file(case):
         with open(path) as f:
             return f.read()
 
-    wait_until(lambda: "ready" in text(), 5, "the log file says ready")
+    wait_until(lambda: "ready" in text(), 20, "the log file says ready")
     check(text().startswith("what was there\n"), "the file was not appended to")
     check("ready" not in client.log(), "stderr has the log, too")
     ends.stop_cleanly(client)
@@ -202,7 +202,7 @@ class Shadowsocks:
         self.server = self.start("ss-server", f"server;{key};mode=fast3{server_options}", udp=[self.far])
         self.client = self.start("ss-local", f"{key};mode=fast3{client_options}", "-l", self.socks, "-b", LOCAL,
                                  tcp=[self.socks])
-        wait_until(lambda: self.plugin(self.client), 5, "ss-local has a plugin")
+        wait_until(lambda: self.plugin(self.client), 20, "ss-local has a plugin")
 
     def start(self, program, options, *more, **ports):
         p = self.case.start([program, "-s", self.host, "-p", self.far, "-k", "a password", "-m", "aes-256-gcm",

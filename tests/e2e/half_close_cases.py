@@ -158,7 +158,7 @@ def refused_target(case):
     except ConnectionResetError:  # may come as soon as the connection is there
         got = b""
     check(got == b"", f"data from nowhere: {got!r}")
-    check(pair.server.wait_log(r"refused", 5), "the server's log does not say that the target refused")
+    check(pair.server.wait_log(r"refused", 20), "the server's log does not say that the target refused")
     pair.stop()
 
 

@@ -16,7 +16,7 @@ import ports
 def served(case, **options):
     port = case.port()
     d, target = controlled(case, metrics=f"{LOCAL}:{port}", **options)
-    wait_until(lambda: ports.listening("tcp", port, d.process.pid), 5, "the port of metrics is open")
+    wait_until(lambda: ports.listening("tcp", port, d.process.pid), 20, "the port of metrics is open")
     return d, target, port
 
 
@@ -103,7 +103,7 @@ def hostile(case):
             return scrape(port)
         except OSError:
             return None  # turned away: as many as may be are being answered
-    wait_until(works, 3, "a scrape after 200 broken ones")
+    wait_until(works, 20, "a scrape after 200 broken ones")
     for s in silent:
         s.close()
     d.stop()

@@ -136,7 +136,7 @@ def said_counters(text, tag=""):
     return found
 
 
-def counters(process, tag="", seconds=5):
+def counters(process, tag="", seconds=20):
     """Have the counters logged by SIGUSR1 and return them."""
     before = len(process.log())
     process.signal(signal.SIGUSR1)

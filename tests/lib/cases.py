@@ -109,10 +109,10 @@ class Suite:
         self.jobs = jobs or os.cpu_count() or 1
         self.cases = []  # (name, function, seconds, tags)
 
-    def add(self, name, function, seconds=30, tags=()):
+    def add(self, name, function, seconds=60, tags=()):
         self.cases.append((name, function, seconds, frozenset(tags)))
 
-    def case(self, name, seconds=30, tags=()):
+    def case(self, name, seconds=60, tags=()):
         def register(function):
             self.add(name, function, seconds, tags)
             return function

@@ -50,7 +50,7 @@ def wait_ready(p, tcp=(), udp=()):
             raise Failure(f"{p.name} ended at its start with code {p.wait(0)}")
         return (all(ports.listening("tcp", n, p.pid) for n in tcp)
                 and all(ports.listening("udp", n, p.pid) for n in udp))
-    wait_until(ready, 10, f"{p.name} listens on tcp {list(tcp)} udp {list(udp)}")
+    wait_until(ready, 30, f"{p.name} listens on tcp {list(tcp)} udp {list(udp)}")
 
 
 def go_arguments(settings):

@@ -271,7 +271,7 @@ def address_taken(m):
     m.run("systemd-run", "-q", "--collect", "--unit=test-taken", "socat",
           "TCP-LISTEN:12948,bind=127.0.0.1", "EXEC:cat")
     m.enter_network()
-    wait_until(lambda: ports.listening("tcp", 12948), 5, "the address is taken")
+    wait_until(lambda: ports.listening("tcp", 12948), 20, "the address is taken")
     m.write(INI, tunnel("home"))
     mark = m.mark()
     m.run("systemctl", "start", "--no-block", UNIT)
@@ -365,8 +365,8 @@ def reload_signal(m):
     started(m)
     m.write(INI, tunnel("home") + tunnel("new", tcp=12949, udp=29901))
     m.run("systemctl", "kill", "--signal=HUP", UNIT)
-    wait_until(lambda: m.show(UNIT, "StatusText").startswith("4 tunnels"), 5, "four tunnels in the status")
-    wait_until(lambda: m.show(UNIT, "ActiveState") == "active", 5, "it is active again")
+    wait_until(lambda: m.show(UNIT, "StatusText").startswith("4 tunnels"), 20, "four tunnels in the status")
+    wait_until(lambda: m.show(UNIT, "ActiveState") == "active", 20, "it is active again")
 
 
 # ---- kcptunctl ----------------------------------------------------------------------------------
