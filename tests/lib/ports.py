@@ -7,16 +7,27 @@ import socket
 # Below the range from which the kernel draws ports of outgoing sockets, so that none of those
 # can take a port between our asking and the program's binding it.
 FIRST, LAST = 10100, 32000
-SLOT_SIZE = 1500
+SLOT_SIZE = 750
+SLOTS = (LAST - FIRST) // SLOT_SIZE
 
-_slot = 0
+_claim = None  # the socket whose name says that the slot is ours, as long as this process lives
+_first = None
 _next = None
 
 
 def use_slot(slot):
-    """Cases that run at the same time draw from ranges of their own."""
-    global _slot, _next
-    _slot, _next = slot, None
+    """Cases that run at the same time, of this run or of another one, draw from ranges of their own."""
+    global _claim, _first, _next
+    _claim = socket.socket(socket.AF_UNIX)
+    for i in range(SLOTS):
+        slot_here = (slot + i) % SLOTS
+        try:
+            _claim.bind(f"\0kcptund-test-ports-{slot_here}")
+        except OSError:
+            continue
+        _first, _next = FIRST + slot_here * SLOT_SIZE, random.randrange(SLOT_SIZE)
+        return
+    raise RuntimeError("no free range of ports")
 
 
 def _is_free(port):
@@ -37,14 +48,13 @@ def _is_free(port):
 def free(count=1):
     """The first of `count` consecutive ports that nothing uses, TCP or UDP, any family."""
     global _next
-    first = FIRST + _slot * SLOT_SIZE % (LAST - FIRST - SLOT_SIZE)
-    if _next is None:
-        _next = random.randrange(SLOT_SIZE)
+    if _claim is None:
+        use_slot(0)
     for _ in range(SLOT_SIZE):
-        port = first + _next
-        _next += count
-        if _next + count >= SLOT_SIZE:
+        if _next + count > SLOT_SIZE:
             _next = 0
+        port = _first + _next
+        _next += count
         if all(_is_free(p) for p in range(port, port + count)):
             return port
     raise RuntimeError("no free port")
