@@ -1,17 +1,26 @@
 /* kcp.c - KCP: a reliable stream or messages over datagrams, as kcp.h tells.
  *
- * The file is in sections that build on the ones before:
+ * First the parts, each with its own structure and none that knows a kcp:
  *
- *     codec       headers to bytes and back
- *     memory      every byte that a kcp holds, counted; segments kept for reuse
- *     congestion  what stands in for a controller, and the events that one is told
- *     pacing      how many bytes may leave now
- *     round trip  smoothed round trip, timeout, tolerance of reordering
- *     in flight   what was sent and not acknowledged
- *     receiving   the ring of received segments, reading, acknowledgements owed
- *     input       a datagram that came
- *     flush       datagrams that leave, and when
- *     life        making, changing, trimming, freeing, looking inside
+ *     codec          headers to bytes and back
+ *     memory         every byte that a kcp holds, counted; segments kept for reuse
+ *     pacing         how many bytes may leave now
+ *     round trip     smoothed round trip, timeout, tolerance of reordering
+ *     in flight      what was sent and not acknowledged, what arrived of it, silence
+ *     queue          what was never sent
+ *     received       the ring of segments that came
+ *     owed           acknowledgements
+ *     windows        telling ours, asking for the peer's
+ *
+ * then struct kcp, of which they are the members, and what joins them:
+ *
+ *     congestion     what stands in for a controller, and the events that one is told
+ *     acknowledged   what acknowledgements change
+ *     due            when what is in flight is lost
+ *     sending, reading
+ *     input          a datagram that came
+ *     flush          datagrams that leave, and when
+ *     life           making, changing, trimming, freeing, looking inside
  *
  * The structure that makes a large window as cheap as a small one:
  *
@@ -26,7 +35,7 @@
  *
  * All received segments, unread and out of order alike, are in one ring:
  *
- *     rcv_base        rcv_nxt                     rcv_high
+ *       base            nxt                         high
  *        | ready to read | ... holes and segments ... |
  */
 #include "kcp.h"
@@ -827,9 +836,9 @@ static int send_message(struct queue *q, struct memory *m, uint32_t limit, const
 	return KCP_OK;
 }
 
-/* ---- the structures ------------------------------------------------------ */
+/* ---- received ------------------------------------------------------------ */
 
-/* What is known of a number in [rcv_base, rcv_high); like a slot, so that the
+/* What is known of a number in [base, high); like a slot, so that the
  * payload is touched when it is stored and when it is read, only. */
 struct held {
 	struct seg *seg; /* NULL while it is missing */
@@ -837,41 +846,296 @@ struct held {
 	uint8_t frg, class_index;
 };
 
+struct receiver { /* numbers in [base, nxt) are readable, up to high there are holes */
+	uint32_t base, nxt, high;
+	uint32_t beyond; /* segments held in [nxt, high) */
+	struct held *ring;
+	uint32_t ring_cap; /* power of two, or 0 */
+	uint32_t read_offset; /* bytes of base that were read */
+};
+
+static struct held *ring_at(const struct receiver *r, uint32_t sn)
+{
+	return &r->ring[sn & (r->ring_cap - 1)];
+}
+
+/* Resized to `cap`, a power of two that holds [rcv_base, rcv_high). */
+static bool ring_resize(struct receiver *r, struct memory *m, uint32_t cap)
+{
+	struct held *ring = mem_alloc(m, cap * sizeof(*ring));
+
+	if (ring == NULL)
+		return false;
+	for (uint32_t i = 0; i < cap; i++)
+		ring[i] = (struct held){ .seg = NULL };
+	for (uint32_t sn = r->base; sn != r->high; sn++)
+		ring[sn & (cap - 1)] = *ring_at(r, sn);
+	mem_free(m, r->ring, r->ring_cap * sizeof(*r->ring));
+	r->ring = ring;
+	r->ring_cap = cap;
+	return true;
+}
+
+static bool ring_reserve(struct receiver *r, struct memory *m, uint32_t sn)
+{
+	uint32_t span = sn - r->base + 1;
+
+	return span <= r->ring_cap || ring_resize(r, m, ring_size(span));
+}
+
+static uint32_t unread(const struct receiver *r)
+{
+	return r->nxt - r->base;
+}
+
+/* Segments that may wait to be read.  A message of more fragments than the
+ * window could otherwise never be completed, and so never be read. */
+static uint32_t unread_limit(const struct receiver *r, const struct kcp_config *cfg)
+{
+	if (cfg->stream || unread(r) == 0)
+		return cfg->rcv_wnd;
+	return max32(cfg->rcv_wnd, ring_at(r, r->base)->frg + UINT32_C(1));
+}
+
+static uint16_t free_window(const struct receiver *r, const struct kcp_config *cfg)
+{
+	uint32_t limit = unread_limit(r, cfg), used = unread(r);
+
+	return used < limit ? (uint16_t)(limit - used) : 0;
+}
+
+static void pop_front(struct receiver *r, struct memory *m)
+{
+	struct held *h = ring_at(r, r->base);
+
+	pool_put(&m->pools[h->class_index], h->seg);
+	h->seg = NULL;
+	r->base++;
+	r->read_offset = 0;
+}
+
+static void ring_trim(struct receiver *r, struct memory *m)
+{
+	uint32_t span = r->high - r->base;
+
+	if (span > 0) {
+		if (ring_size(span) < r->ring_cap)
+			ring_resize(r, m, ring_size(span));
+		return;
+	}
+	mem_free(m, r->ring, r->ring_cap * sizeof(*r->ring));
+	r->ring = NULL;
+	r->ring_cap = 0;
+}
+
+/* Segments of the next message, 0 while it is incomplete.  It ends with frg 0,
+ * and for a peer that counts wrongly where its first frg says. */
+static uint32_t message_segs(const struct receiver *r, bool stream)
+{
+	uint32_t most, n = 0;
+
+	if (unread(r) == 0)
+		return 0;
+	most = ring_at(r, r->base)->frg + UINT32_C(1);
+	if (stream)
+		return 1;
+	while (n < unread(r)) {
+		uint8_t frg = ring_at(r, r->base + n)->frg;
+
+		if (++n == most || frg == 0)
+			return n;
+	}
+	return 0;
+}
+
+/* ---- owed ---------------------------------------------------------------- */
+
 struct ack {
 	uint32_t sn, ts;
 	bool plain; /* came in order: una tells as much */
 };
 
+struct acks { /* owed to the peer, oldest first */
+	struct ack *ring;
+	uint32_t cap, head, count;
+	uint32_t arrivals; /* segments since acknowledgements last left */
+	uint64_t since_us; /* of the first of those */
+	uint32_t quick;    /* so many more at once, after a hole */
+	bool now;
+	bool heard_ts_known;
+	uint32_t heard_ts; /* the peer's clock, as its newest segment said */
+};
+
+static struct ack *ack_at(const struct acks *a, uint32_t i)
+{
+	return &a->ring[(a->head + i) & (a->cap - 1)];
+}
+
+static bool acks_resize(struct acks *a, struct memory *m, uint32_t cap)
+{
+	struct ack *ring = mem_alloc(m, cap * sizeof(*ring));
+
+	if (ring == NULL)
+		return false;
+	for (uint32_t i = 0; i < a->count; i++)
+		ring[i] = *ack_at(a, i);
+	mem_free(m, a->ring, a->cap * sizeof(*ring));
+	a->ring = ring;
+	a->cap = cap;
+	a->head = 0;
+	return true;
+}
+
+static void acks_pop(struct acks *a)
+{
+	a->head = (a->head + 1) & (a->cap - 1);
+	a->count--;
+}
+
+/* Room for one more.  Bounded, whatever is repeated to us: the oldest gives
+ * way, as if it had been lost on its way. */
+static bool acks_reserve(struct acks *a, struct memory *m, uint32_t rcv_wnd)
+{
+	if (a->count >= rcv_wnd + ACKS_SPARE)
+		acks_pop(a);
+	if (a->count < a->cap)
+		return true;
+	return acks_resize(a, m, a->cap == 0 ? ACKS_MIN : 2 * a->cap);
+}
+
+/* After acks_reserve().  A run that came in order is one entry, the latest: una
+ * covers the others, and the latest has the freshest ts. */
+static void acks_push(struct acks *a, uint64_t now_us, uint32_t sn, uint32_t ts, bool plain)
+{
+	if (a->arrivals++ == 0)
+		a->since_us = now_us;
+	if (plain && a->count > 0 && ack_at(a, a->count - 1)->plain)
+		*ack_at(a, a->count - 1) = (struct ack){ sn, ts, true };
+	else
+		*ack_at(a, a->count++) = (struct ack){ sn, ts, plain };
+}
+
+static uint64_t acks_due_at(const struct acks *a, const struct kcp_config *cfg)
+{
+	uint32_t enough = min32(cfg->mtu / KCP_OVERHEAD, (cfg->rcv_wnd + 1) / 2);
+
+	if (a->count == 0)
+		return KCP_NEVER;
+	if (cfg->ack_nodelay || a->now || a->arrivals >= enough)
+		return a->since_us;
+	return a->since_us + cfg->interval_ms * US_PER_MS;
+}
+
+static void acks_done(struct acks *a)
+{
+	a->arrivals = 0;
+	a->now = false;
+}
+
+/* The peer learns early of a hole, and of what it need not send again; while
+ * a hole persists, what arrives beyond it is told in the usual batches.  `beyond` is how far the
+ * segment is from the number that was expected next. */
+static void acks_hasten(struct acks *a, int32_t beyond)
+{
+	if (beyond > 0)
+		a->quick = QUICK_ACKS;
+	if (beyond < 0 || a->quick > 0)
+		a->now = true;
+	if (a->quick > 0)
+		a->quick--;
+}
+
+/* What to echo for a segment.  One that was rebuilt from parity may have been sent
+ * long ago: its own ts would tell the peer of a round trip that never was, and a
+ * single such sample can stretch a timeout to many seconds. */
+static uint32_t echo_ts(struct acks *a, const struct kcp_seg_header *h, bool recovered)
+{
+	if (recovered)
+		return a->heard_ts_known && seq_diff(a->heard_ts, h->ts) > 0 ? a->heard_ts : h->ts;
+	if (!a->heard_ts_known || seq_diff(h->ts, a->heard_ts) > 0)
+		a->heard_ts = h->ts;
+	a->heard_ts_known = true;
+	return h->ts;
+}
+
+static void acks_trim(struct acks *a, struct memory *m)
+{
+	if (a->count > 0) {
+		if (ring_size(a->count) < a->cap)
+			acks_resize(a, m, ring_size(a->count));
+		return;
+	}
+	mem_free(m, a->ring, a->cap * sizeof(*a->ring));
+	a->ring = NULL;
+	a->cap = 0;
+	a->head = 0;
+}
+
+/* ---- windows ------------------------------------------------------------- */
+
+struct teller { /* of our window */
+	uint32_t told_wnd; /* what the peer last heard, if it did */
+	uint32_t left;     /* so many times more, when no data comes */
+	uint64_t at;
+};
+
+static uint64_t tell_due_at(const struct teller *t)
+{
+	return t->left > 0 ? t->at : KCP_NEVER;
+}
+
+/* The peer believes our window shut, or nearly: tell it that it is not. */
+static void tell_if_reopened(struct teller *t, uint64_t now_us, uint32_t wnd, uint32_t full)
+{
+	bool reopened = t->told_wnd == 0 && wnd > 0;
+	bool widened = t->told_wnd < full / 8 && wnd >= full / 2;
+
+	if (t->left > 0 || (!reopened && !widened))
+		return;
+	t->left = WINDOW_TELLS;
+	t->at = now_us;
+}
+
+static void tell_asked(struct teller *t, uint64_t now_us)
+{
+	t->left = max32(t->left, 1);
+	t->at = now_us;
+}
+
+struct prober { /* of the peer's window */
+	uint32_t rmt_wnd;
+	uint64_t wait; /* the present one; 0: none has begun */
+	uint64_t at;   /* its end */
+};
+
+static void window_heard(struct prober *p, uint32_t wnd)
+{
+	p->rmt_wnd = wnd;
+	if (wnd > 0)
+		p->wait = 0;
+}
+
+/* Only who has something to send asks: an idle conversation stays silent.  The
+ * first thing due, at once, is to begin the wait. */
+static uint64_t probe_due_at(const struct prober *p, uint64_t now_us, uint32_t queued)
+{
+	if (p->rmt_wnd > 0 || queued == 0)
+		return KCP_NEVER;
+	return p->wait == 0 ? now_us : p->at;
+}
+
+static void probe_wait(struct prober *p, uint64_t now_us, uint64_t wait)
+{
+	p->wait = wait;
+	p->at = now_us + wait;
+}
+
+/* ---- the kcp ------------------------------------------------------------- */
+
 struct kcp {
 	struct kcp_config cfg;
 	uint64_t now_us; /* latest time heard of */
 	bool dead;
-
-	/* window probing */
-	uint32_t rmt_wnd;
-	uint64_t probe_at, probe_wait;
-	uint64_t tell_at;
-	uint32_t tells_left;
-	uint32_t told_wnd; /* what the peer last heard, if it did */
-
-	/* the peer's clock, as its newest segment said */
-	uint32_t heard_ts;
-	bool heard_ts_known;
-
-	/* receiving */
-	uint32_t rcv_base, rcv_nxt, rcv_high;
-	struct held *ring;
-	uint32_t ring_cap;
-	uint32_t ring_count; /* segments held beyond rcv_nxt */
-	uint32_t read_offset;
-
-	/* acknowledgements owed, oldest first */
-	struct ack *acks;
-	uint32_t ack_cap, ack_head, ack_count;
-	uint32_t ack_arrivals;
-	uint32_t ack_quick;
-	bool ack_now;
-	uint64_t ack_since_us;
 
 	struct memory mem;
 	struct pacer pacer;
@@ -880,6 +1144,10 @@ struct kcp {
 	struct delivered delivered;
 	struct silence silence;
 	struct queue queue;
+	struct receiver rcv;
+	struct acks acks;
+	struct teller teller;
+	struct prober prober;
 	uint8_t *datagram; /* for those without reserve() */
 	size_t datagram_cap;
 	struct kcp_stats stats;
@@ -948,7 +1216,7 @@ static struct kcp_cc_event cc_event(const struct kcp *k, uint32_t segs, uint32_t
 		.srtt_us = k->rtt.srtt_us,
 		.rtt_us = k->rtt.latest_us,
 		.snd_wnd = k->cfg.snd_wnd,
-		.rmt_wnd = k->rmt_wnd,
+		.rmt_wnd = k->prober.rmt_wnd,
 		.mss = mss(k),
 	};
 }
@@ -988,7 +1256,7 @@ static void cc_start(struct kcp *k, const struct kcp_cc *cc)
  * the receiver has room up to una + wnd and nowhere else. */
 static uint32_t send_window(const struct kcp *k)
 {
-	return min32(cc_window(k), min32(k->cfg.snd_wnd, k->rmt_wnd));
+	return min32(cc_window(k), min32(k->cfg.snd_wnd, k->prober.rmt_wnd));
 }
 
 static uint64_t pacing_rate(const struct kcp *k)
@@ -1117,6 +1385,8 @@ static void progress(struct kcp *k, const struct news *n)
 	cc_tell(k, k->cfg.cc->on_acked, n->segs, n->bytes);
 }
 
+/* ---- due ----------------------------------------------------------------- */
+
 /* When the front of a list times out.  The timeout is that of now, so it grows
  * with the round trip.  What no later transmission has overtaken is still on
  * its way as long as acknowledgements keep coming. */
@@ -1171,112 +1441,44 @@ uint32_t kcp_waiting(const struct kcp *k)
 	return k->flight.count + k->queue.count;
 }
 
-/* ---- receiving ----------------------------------------------------------- */
-
-static struct held *ring_at(const struct kcp *k, uint32_t sn)
-{
-	return &k->ring[sn & (k->ring_cap - 1)];
-}
-
-/* Resized to `cap`, a power of two that holds [rcv_base, rcv_high). */
-static bool ring_resize(struct kcp *k, uint32_t cap)
-{
-	struct held *ring = mem_alloc(&k->mem, cap * sizeof(*ring));
-
-	if (ring == NULL)
-		return false;
-	for (uint32_t i = 0; i < cap; i++)
-		ring[i] = (struct held){ .seg = NULL };
-	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
-		ring[sn & (cap - 1)] = *ring_at(k, sn);
-	mem_free(&k->mem, k->ring, k->ring_cap * sizeof(*k->ring));
-	k->ring = ring;
-	k->ring_cap = cap;
-	return true;
-}
-
-static bool ring_reserve(struct kcp *k, uint32_t sn)
-{
-	uint32_t span = sn - k->rcv_base + 1;
-
-	return span <= k->ring_cap || ring_resize(k, ring_size(span));
-}
-
-static uint32_t unread(const struct kcp *k)
-{
-	return k->rcv_nxt - k->rcv_base;
-}
-
-/* Segments that may wait to be read.  A message of more fragments than the
- * window could otherwise never be completed, and so never be read. */
-static uint32_t unread_limit(const struct kcp *k)
-{
-	if (k->cfg.stream || unread(k) == 0)
-		return k->cfg.rcv_wnd;
-	return max32(k->cfg.rcv_wnd, ring_at(k, k->rcv_base)->frg + UINT32_C(1));
-}
-
-static uint16_t free_window(const struct kcp *k)
-{
-	uint32_t limit = unread_limit(k), used = unread(k);
-
-	return used < limit ? (uint16_t)(limit - used) : 0;
-}
-
-static void pop_front(struct kcp *k)
-{
-	struct held *h = ring_at(k, k->rcv_base);
-
-	pool_put(&k->mem.pools[h->class_index], h->seg);
-	h->seg = NULL;
-	k->rcv_base++;
-	k->read_offset = 0;
-}
+/* ---- reading ------------------------------------------------------------- */
 
 /* Make readable what follows in order.  A stream's empty segments go at once,
  * so that the first unread one always has a byte to peek at. */
 static void advance(struct kcp *k)
 {
-	while (k->rcv_nxt != k->rcv_high && unread(k) < unread_limit(k) &&
-	       ring_at(k, k->rcv_nxt)->seg != NULL) {
-		k->stats.delivered_bytes += ring_at(k, k->rcv_nxt)->len;
-		k->ring_count--;
-		k->rcv_nxt++;
-		while (k->cfg.stream && unread(k) > 0 && ring_at(k, k->rcv_base)->len == 0)
-			pop_front(k);
+	while (k->rcv.nxt != k->rcv.high && unread(&k->rcv) < unread_limit(&k->rcv, &k->cfg) &&
+	       ring_at(&k->rcv, k->rcv.nxt)->seg != NULL) {
+		k->stats.delivered_bytes += ring_at(&k->rcv, k->rcv.nxt)->len;
+		k->rcv.beyond--;
+		k->rcv.nxt++;
+		while (k->cfg.stream && unread(&k->rcv) > 0 && ring_at(&k->rcv, k->rcv.base)->len == 0)
+			pop_front(&k->rcv, &k->mem);
 	}
 }
 
-/* The peer believes our window shut, or nearly: tell it that it is not. */
-static void tell_if_reopened(struct kcp *k)
+static void room_made(struct kcp *k)
 {
-	uint32_t wnd = free_window(k), full = k->cfg.rcv_wnd;
-	bool reopened = k->told_wnd == 0 && wnd > 0;
-	bool widened = k->told_wnd < full / 8 && wnd >= full / 2;
-
-	if (k->tells_left > 0 || (!reopened && !widened))
-		return;
-	k->tells_left = WINDOW_TELLS;
-	k->tell_at = k->now_us;
+	advance(k);
+	tell_if_reopened(&k->teller, k->now_us, free_window(&k->rcv, &k->cfg), k->cfg.rcv_wnd);
 }
 
 static void consumed(struct kcp *k)
 {
-	while (k->cfg.stream && unread(k) > 0 && ring_at(k, k->rcv_base)->len == 0)
-		pop_front(k);
-	advance(k);
-	tell_if_reopened(k);
+	while (k->cfg.stream && unread(&k->rcv) > 0 && ring_at(&k->rcv, k->rcv.base)->len == 0)
+		pop_front(&k->rcv, &k->mem);
+	room_made(k);
 }
 
 size_t kcp_peek(const struct kcp *k, const uint8_t **data)
 {
 	const struct held *h;
 
-	if (unread(k) == 0)
+	if (unread(&k->rcv) == 0)
 		return 0;
-	h = ring_at(k, k->rcv_base);
-	*data = h->seg->data + k->read_offset;
-	return h->len - k->read_offset;
+	h = ring_at(&k->rcv, k->rcv.base);
+	*data = h->seg->data + k->rcv.read_offset;
+	return h->len - k->rcv.read_offset;
 }
 
 void kcp_consume(struct kcp *k, size_t n)
@@ -1285,51 +1487,31 @@ void kcp_consume(struct kcp *k, size_t n)
 
 	if (n == 0)
 		return;
-	assert(unread(k) > 0);
-	h = ring_at(k, k->rcv_base);
-	assert(n <= h->len - k->read_offset);
-	k->read_offset += (uint32_t)n;
-	if (k->read_offset < h->len)
+	assert(unread(&k->rcv) > 0);
+	h = ring_at(&k->rcv, k->rcv.base);
+	assert(n <= h->len - k->rcv.read_offset);
+	k->rcv.read_offset += (uint32_t)n;
+	if (k->rcv.read_offset < h->len)
 		return;
-	pop_front(k);
+	pop_front(&k->rcv, &k->mem);
 	consumed(k);
-}
-
-/* Segments of the next message, 0 while it is incomplete.  It ends with frg 0,
- * and for a peer that counts wrongly where its first frg says. */
-static uint32_t message_segs(const struct kcp *k)
-{
-	uint32_t most, n = 0;
-
-	if (unread(k) == 0)
-		return 0;
-	most = ring_at(k, k->rcv_base)->frg + UINT32_C(1);
-	if (k->cfg.stream)
-		return 1;
-	while (n < unread(k)) {
-		uint8_t frg = ring_at(k, k->rcv_base + n)->frg;
-
-		if (++n == most || frg == 0)
-			return n;
-	}
-	return 0;
 }
 
 int kcp_peek_size(const struct kcp *k)
 {
-	uint32_t segs = message_segs(k);
+	uint32_t segs = message_segs(&k->rcv, k->cfg.stream);
 	size_t size = 0;
 
 	if (segs == 0)
 		return KCP_EAGAIN;
 	for (uint32_t i = 0; i < segs; i++)
-		size += ring_at(k, k->rcv_base + i)->len;
-	return (int)(size - k->read_offset);
+		size += ring_at(&k->rcv, k->rcv.base + i)->len;
+	return (int)(size - k->rcv.read_offset);
 }
 
 int kcp_recv(struct kcp *k, void *buf, size_t cap)
 {
-	uint32_t segs = message_segs(k);
+	uint32_t segs = message_segs(&k->rcv, k->cfg.stream);
 	int size = kcp_peek_size(k);
 	uint8_t *to = buf;
 
@@ -1344,144 +1526,57 @@ int kcp_recv(struct kcp *k, void *buf, size_t cap)
 		if (n > 0)
 			memcpy(to, data, n);
 		to += n;
-		pop_front(k);
+		pop_front(&k->rcv, &k->mem);
 	}
 	consumed(k);
 	return size;
 }
 
-/* ---- acknowledgements owed ----------------------------------------------- */
-
-static struct ack *ack_at(const struct kcp *k, uint32_t i)
-{
-	return &k->acks[(k->ack_head + i) & (k->ack_cap - 1)];
-}
-
-static bool acks_resize(struct kcp *k, uint32_t cap)
-{
-	struct ack *acks = mem_alloc(&k->mem, cap * sizeof(*acks));
-
-	if (acks == NULL)
-		return false;
-	for (uint32_t i = 0; i < k->ack_count; i++)
-		acks[i] = *ack_at(k, i);
-	mem_free(&k->mem, k->acks, k->ack_cap * sizeof(*acks));
-	k->acks = acks;
-	k->ack_cap = cap;
-	k->ack_head = 0;
-	return true;
-}
-
-static void ack_pop(struct kcp *k)
-{
-	k->ack_head = (k->ack_head + 1) & (k->ack_cap - 1);
-	k->ack_count--;
-}
-
-/* Room for one more.  Bounded, whatever is repeated to us: the oldest gives
- * way, as if it had been lost on its way. */
-static bool ack_reserve(struct kcp *k)
-{
-	if (k->ack_count >= k->cfg.rcv_wnd + ACKS_SPARE)
-		ack_pop(k);
-	if (k->ack_count < k->ack_cap)
-		return true;
-	return acks_resize(k, k->ack_cap == 0 ? ACKS_MIN : 2 * k->ack_cap);
-}
-
-/* After ack_reserve().  A run that came in order is one entry, the latest: una
- * covers the others, and the latest has the freshest ts. */
-static void ack_push(struct kcp *k, uint32_t sn, uint32_t ts, bool plain)
-{
-	if (k->ack_arrivals++ == 0)
-		k->ack_since_us = k->now_us;
-	if (plain && k->ack_count > 0 && ack_at(k, k->ack_count - 1)->plain)
-		*ack_at(k, k->ack_count - 1) = (struct ack){ sn, ts, true };
-	else
-		*ack_at(k, k->ack_count++) = (struct ack){ sn, ts, plain };
-}
-
-static uint64_t ack_due_at(const struct kcp *k)
-{
-	uint32_t enough = min32(k->cfg.mtu / KCP_OVERHEAD, (k->cfg.rcv_wnd + 1) / 2);
-
-	if (k->ack_count == 0)
-		return KCP_NEVER;
-	if (k->cfg.ack_nodelay || k->ack_now || k->ack_arrivals >= enough)
-		return k->ack_since_us;
-	return k->ack_since_us + k->cfg.interval_ms * US_PER_MS;
-}
-
 /* ---- input --------------------------------------------------------------- */
-
-/* The peer learns early of a hole, and of what it need not send again; while
- * a hole persists, what arrives beyond it is told in the usual batches. */
-static void ack_urgency(struct kcp *k, uint32_t sn)
-{
-	int32_t beyond = seq_diff(sn, k->rcv_high);
-
-	if (beyond > 0)
-		k->ack_quick = QUICK_ACKS;
-	if (beyond < 0 || k->ack_quick > 0)
-		k->ack_now = true;
-	if (k->ack_quick > 0)
-		k->ack_quick--;
-}
-
-/* What to echo for a segment.  One that was rebuilt from parity may have been sent
- * long ago: its own ts would tell the peer of a round trip that never was, and a
- * single such sample can stretch a timeout to many seconds. */
-static uint32_t echo_ts(struct kcp *k, const struct kcp_seg_header *h, bool recovered)
-{
-	if (recovered)
-		return k->heard_ts_known && seq_diff(k->heard_ts, h->ts) > 0 ? k->heard_ts : h->ts;
-	if (!k->heard_ts_known || seq_diff(h->ts, k->heard_ts) > 0)
-		k->heard_ts = h->ts;
-	k->heard_ts_known = true;
-	return h->ts;
-}
 
 static void repeat_input(struct kcp *k, const struct kcp_seg_header *h, uint32_t ts)
 {
 	k->stats.repeat_segs++;
-	if (!ack_reserve(k))
+	if (!acks_reserve(&k->acks, &k->mem, k->cfg.rcv_wnd))
 		return;
-	ack_push(k, h->sn, ts, false);
-	k->ack_now = true;
+	acks_push(&k->acks, k->now_us, h->sn, ts, false);
+	k->acks.now = true;
 }
 
 /* Without memory the segment is as good as lost: it comes again. */
 static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
 			uint32_t ts)
 {
-	bool in_order = h->sn == k->rcv_high;
+	bool in_order = h->sn == k->rcv.high;
 	struct seg *s;
 
-	if (!ring_reserve(k, h->sn) || !ack_reserve(k) || (s = seg_new(&k->mem, h->len)) == NULL)
+	if (!ring_reserve(&k->rcv, &k->mem, h->sn) ||
+	    !acks_reserve(&k->acks, &k->mem, k->cfg.rcv_wnd) ||
+	    (s = seg_new(&k->mem, h->len)) == NULL)
 		return;
 	seg_append(s, data, h->len);
-	ack_urgency(k, h->sn);
-	*ring_at(k, h->sn) = (struct held){ s, s->len, h->frg, s->class_index };
-	k->ring_count++;
-	if (seq_diff(h->sn, k->rcv_high) >= 0)
-		k->rcv_high = h->sn + 1;
+	acks_hasten(&k->acks, seq_diff(h->sn, k->rcv.high));
+	*ring_at(&k->rcv, h->sn) = (struct held){ s, s->len, h->frg, s->class_index };
+	k->rcv.beyond++;
+	if (seq_diff(h->sn, k->rcv.high) >= 0)
+		k->rcv.high = h->sn + 1;
 	advance(k);
-	ack_push(k, h->sn, ts, in_order && k->rcv_nxt == k->rcv_high);
-	k->tells_left = 0;
+	acks_push(&k->acks, k->now_us, h->sn, ts, in_order && k->rcv.nxt == k->rcv.high);
+	k->teller.left = 0;
 }
 
 static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
 		       bool recovered)
 {
-	int32_t ahead = seq_diff(h->sn, k->rcv_nxt);
-	uint32_t ts = echo_ts(k, h, recovered);
+	int32_t ahead = seq_diff(h->sn, k->rcv.nxt);
+	uint32_t ts = echo_ts(&k->acks, h, recovered);
 
 	k->stats.in_push++;
 	if (ahead >= (int32_t)k->cfg.rcv_wnd) {
 		k->stats.out_of_window_segs++;
 		return;
 	}
-	if (ahead < 0 || (seq_diff(h->sn, k->rcv_high) < 0 && ring_at(k, h->sn)->seg != NULL))
+	if (ahead < 0 || (seq_diff(h->sn, k->rcv.high) < 0 && ring_at(&k->rcv, h->sn)->seg != NULL))
 		repeat_input(k, h, ts);
 	else
 		store_input(k, h, data, ts);
@@ -1499,8 +1594,7 @@ static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8
 		ack_input(k, h->sn, h->ts, n);
 		break;
 	case KCP_CMD_WASK:
-		k->tells_left = max32(k->tells_left, 1);
-		k->tell_at = k->now_us;
+		tell_asked(&k->teller, k->now_us);
 		break;
 	default: /* WINS: every header tells the window */
 		break;
@@ -1510,13 +1604,6 @@ static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8
 static bool una_sane(const struct kcp *k, uint32_t una)
 {
 	return seq_diff(una, k->flight.una) >= 0 && seq_diff(una, k->flight.nxt) <= 0;
-}
-
-static void window_heard(struct kcp *k, uint32_t wnd)
-{
-	k->rmt_wnd = wnd;
-	if (wnd > 0)
-		k->probe_wait = 0;
 }
 
 static void news_apply(struct kcp *k, const struct news *n)
@@ -1559,7 +1646,7 @@ int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, u
 		return KCP_EPROTO;
 	una_input(k, una, &n);
 	if (wnd_heard)
-		window_heard(k, wnd);
+		window_heard(&k->prober, wnd);
 	news_apply(k, &n);
 	return KCP_OK;
 }
@@ -1632,13 +1719,7 @@ static void put_header(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t 
 	kcp_header_encode(f->buf + f->len, &h);
 	f->len += KCP_OVERHEAD;
 	f->k->stats.out_segs++;
-	f->k->told_wnd = f->wnd;
-}
-
-static void acks_done(struct kcp *k)
-{
-	k->ack_arrivals = 0;
-	k->ack_now = false;
+	f->k->teller.told_wnd = f->wnd;
 }
 
 /* Acknowledgements go into the open datagram as they fit, and into further
@@ -1647,68 +1728,48 @@ static bool put_acks(struct flush *f, bool all)
 {
 	struct kcp *k = f->k;
 
-	while (k->ack_count > 0) {
-		const struct ack *a = ack_at(k, 0);
+	while (k->acks.count > 0) {
+		const struct ack *a = ack_at(&k->acks, 0);
 
-		if (!a->plain || k->ack_count == 1) {
+		if (!a->plain || k->acks.count == 1) {
 			if (!(all ? make_room(f, KCP_OVERHEAD) : fits(f, KCP_OVERHEAD)))
 				return false;
 			put_header(f, KCP_CMD_ACK, a->sn, a->ts, NULL);
 		}
-		ack_pop(k);
+		acks_pop(&k->acks);
 	}
-	acks_done(k);
+	acks_done(&k->acks);
 	return true;
-}
-
-static uint64_t tell_due_at(const struct kcp *k)
-{
-	return k->tells_left > 0 ? k->tell_at : KCP_NEVER;
 }
 
 static bool put_tell(struct flush *f)
 {
 	struct kcp *k = f->k;
 
-	if (tell_due_at(k) > k->now_us)
+	if (tell_due_at(&k->teller) > k->now_us)
 		return true;
 	if (!make_room(f, KCP_OVERHEAD))
 		return false;
 	put_header(f, KCP_CMD_WINS, 0, 0, NULL);
-	k->tells_left--;
-	k->tell_at = k->now_us + k->rtt.rto_us;
+	k->teller.left--;
+	k->teller.at = k->now_us + k->rtt.rto_us;
 	return true;
-}
-
-/* Only who has something to send asks: an idle conversation stays silent.  The
- * first thing due, at once, is to begin the wait. */
-static uint64_t probe_due_at(const struct kcp *k)
-{
-	if (k->rmt_wnd > 0 || k->queue.count == 0)
-		return KCP_NEVER;
-	return k->probe_wait == 0 ? k->now_us : k->probe_at;
-}
-
-static void probe_wait(struct kcp *k, uint64_t us)
-{
-	k->probe_wait = us;
-	k->probe_at = k->now_us + us;
 }
 
 static bool put_probe(struct flush *f)
 {
 	struct kcp *k = f->k;
 
-	if (probe_due_at(k) > k->now_us)
+	if (probe_due_at(&k->prober, k->now_us, k->queue.count) > k->now_us)
 		return true;
-	if (k->probe_wait == 0) {
-		probe_wait(k, PROBE_FIRST_US);
+	if (k->prober.wait == 0) {
+		probe_wait(&k->prober, k->now_us, PROBE_FIRST_US);
 		return true;
 	}
 	if (!make_room(f, KCP_OVERHEAD))
 		return false;
 	put_header(f, KCP_CMD_WASK, 0, 0, NULL);
-	probe_wait(k, min64(k->probe_wait + k->probe_wait / 2, PROBE_MAX_US));
+	probe_wait(&k->prober, k->now_us, min64(k->prober.wait + k->prober.wait / 2, PROBE_MAX_US));
 	return true;
 }
 
@@ -1874,11 +1935,11 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	struct flush f = { .k = k };
 
 	hear_time(k, now_us);
-	f.una = k->rcv_nxt;
-	f.wnd = free_window(k);
+	f.una = k->rcv.nxt;
+	f.wnd = free_window(&k->rcv, &k->cfg);
 	k->flight.memory_at = 0;
 	pacer_refill(&k->pacer, k->now_us, pacing_rate(k), k->cfg.mtu);
-	if (ack_due_at(k) <= k->now_us)
+	if (acks_due_at(&k->acks, &k->cfg) <= k->now_us)
 		put_acks(&f, true);
 	if (!f.no_room && put_tell(&f) && put_probe(&f) && resend(&f, false) && send_new(&f))
 		resend(&f, true);
@@ -1900,9 +1961,11 @@ static uint64_t data_due_at(const struct kcp *k)
 
 uint64_t kcp_deadline(const struct kcp *k)
 {
-	uint64_t window = min64(tell_due_at(k), probe_due_at(k));
+	uint64_t acks = acks_due_at(&k->acks, &k->cfg);
+	uint64_t tell = tell_due_at(&k->teller);
+	uint64_t probe = probe_due_at(&k->prober, k->now_us, k->queue.count);
 
-	return min64(min64(ack_due_at(k), window), data_due_at(k));
+	return min64(min64(acks, data_due_at(k)), min64(tell, probe));
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -1934,8 +1997,8 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 	k->mem.full_cap = cfg->mtu - KCP_OVERHEAD;
 	k->now_us = now_us;
 	pacer_init(&k->pacer, now_us);
-	k->rmt_wnd = KCP_RMT_WND_INITIAL;
-	k->told_wnd = cfg->rcv_wnd;
+	k->prober.rmt_wnd = KCP_RMT_WND_INITIAL;
+	k->teller.told_wnd = cfg->rcv_wnd;
 	k->rtt.rto_us = (uint32_t)RTO_INITIAL_US;
 	silence_end(&k->silence);
 	cc_start(k, cfg->cc);
@@ -1950,13 +2013,13 @@ void kcp_free(struct kcp *k)
 	for (uint32_t sn = k->flight.una; sn != k->flight.nxt; sn++)
 		if (slot_at(&k->flight, sn)->seg != NULL)
 			seg_release(&k->mem, slot_at(&k->flight, sn)->seg);
-	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++)
-		if (ring_at(k, sn)->seg != NULL)
-			seg_release(&k->mem, ring_at(k, sn)->seg);
+	for (uint32_t sn = k->rcv.base; sn != k->rcv.high; sn++)
+		if (ring_at(&k->rcv, sn)->seg != NULL)
+			seg_release(&k->mem, ring_at(&k->rcv, sn)->seg);
 	pools_trim(&k->mem);
 	mem_free(&k->mem, k->flight.slots, k->flight.slot_cap * sizeof(*k->flight.slots));
-	mem_free(&k->mem, k->ring, k->ring_cap * sizeof(*k->ring));
-	mem_free(&k->mem, k->acks, k->ack_cap * sizeof(*k->acks));
+	mem_free(&k->mem, k->rcv.ring, k->rcv.ring_cap * sizeof(*k->rcv.ring));
+	mem_free(&k->mem, k->acks.ring, k->acks.cap * sizeof(*k->acks.ring));
 	mem_free(&k->mem, k->datagram, k->datagram_cap);
 	assert(k->mem.bytes == sizeof(*k));
 	free(k);
@@ -1971,10 +2034,8 @@ int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd)
 	if (kcp_config_check(&cfg) != KCP_OK)
 		return KCP_EINVAL;
 	k->cfg = cfg;
-	if (k->rcv_base != k->rcv_high) {
-		advance(k);
-		tell_if_reopened(k);
-	}
+	if (k->rcv.base != k->rcv.high)
+		room_made(k);
 	return KCP_OK;
 }
 
@@ -2042,39 +2103,12 @@ bool kcp_dead(const struct kcp *k)
 	return k->dead;
 }
 
-static void ring_trim(struct kcp *k)
-{
-	uint32_t span = k->rcv_high - k->rcv_base;
-
-	if (span > 0) {
-		if (ring_size(span) < k->ring_cap)
-			ring_resize(k, ring_size(span));
-		return;
-	}
-	mem_free(&k->mem, k->ring, k->ring_cap * sizeof(*k->ring));
-	k->ring = NULL;
-	k->ring_cap = 0;
-}
-
-static void acks_trim(struct kcp *k)
-{
-	if (k->ack_count > 0) {
-		if (ring_size(k->ack_count) < k->ack_cap)
-			acks_resize(k, ring_size(k->ack_count));
-		return;
-	}
-	mem_free(&k->mem, k->acks, k->ack_cap * sizeof(*k->acks));
-	k->acks = NULL;
-	k->ack_cap = 0;
-	k->ack_head = 0;
-}
-
 void kcp_trim(struct kcp *k)
 {
 	pools_trim(&k->mem);
 	slots_trim(&k->flight, &k->mem);
-	ring_trim(k);
-	acks_trim(k);
+	ring_trim(&k->rcv, &k->mem);
+	acks_trim(&k->acks, &k->mem);
 	mem_free(&k->mem, k->datagram, k->datagram_cap);
 	k->datagram = NULL;
 	k->datagram_cap = 0;
@@ -2096,22 +2130,22 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 		.conv = k->cfg.conv,
 		.snd_una = k->flight.una,
 		.snd_nxt = k->flight.nxt,
-		.rcv_nxt = k->rcv_nxt,
+		.rcv_nxt = k->rcv.nxt,
 		.snd_wnd = k->cfg.snd_wnd,
 		.rcv_wnd = k->cfg.rcv_wnd,
-		.rmt_wnd = k->rmt_wnd,
+		.rmt_wnd = k->prober.rmt_wnd,
 		.cc_wnd = cc_window(k),
 		.inflight_segs = k->flight.count,
 		.snd_queue_segs = k->queue.count,
-		.rcv_queue_segs = unread(k),
-		.rcv_ring_segs = k->ring_count,
+		.rcv_queue_segs = unread(&k->rcv),
+		.rcv_ring_segs = k->rcv.beyond,
 		.srtt_us = k->rtt.srtt_us,
 		.rttvar_us = k->rtt.rttvar_us,
 		.min_rtt_us = k->rtt.min_us,
 		.rto_us = k->rtt.rto_us,
 		.pacing_rate = pacing_rate(k),
 		.cc_name = k->cfg.cc->name,
-		.ack_arrivals = k->ack_arrivals,
+		.ack_arrivals = k->acks.arrivals,
 		.reorder_us = k->rtt.reorder_us,
 	};
 }
@@ -2119,9 +2153,9 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 void kcp_set_initial_sn(struct kcp *k, uint32_t snd_sn, uint32_t rcv_sn)
 {
 	assert(k->flight.una == k->flight.nxt && k->queue.first == NULL);
-	assert(k->rcv_base == k->rcv_high);
+	assert(k->rcv.base == k->rcv.high);
 	k->flight.una = k->flight.nxt = snd_sn;
-	k->rcv_base = k->rcv_nxt = k->rcv_high = rcv_sn;
+	k->rcv.base = k->rcv.nxt = k->rcv.high = rcv_sn;
 }
 
 /* ---- invariants ---------------------------------------------------------- */
@@ -2211,26 +2245,26 @@ static size_t verify_ring(const struct kcp *k)
 	uint32_t beyond = 0, held = 0, used = 0;
 	size_t bytes = 0;
 
-	assert((k->ring_cap & (k->ring_cap - 1)) == 0);
-	assert(k->rcv_high - k->rcv_base <= k->ring_cap);
-	assert(unread(k) <= k->rcv_high - k->rcv_base);
-	for (uint32_t sn = k->rcv_base; sn != k->rcv_high; sn++) {
-		const struct seg *s = ring_at(k, sn)->seg;
-		bool ready = seq_diff(sn, k->rcv_nxt) < 0;
+	assert((k->rcv.ring_cap & (k->rcv.ring_cap - 1)) == 0);
+	assert(k->rcv.high - k->rcv.base <= k->rcv.ring_cap);
+	assert(unread(&k->rcv) <= k->rcv.high - k->rcv.base);
+	for (uint32_t sn = k->rcv.base; sn != k->rcv.high; sn++) {
+		const struct seg *s = ring_at(&k->rcv, sn)->seg;
+		bool ready = seq_diff(sn, k->rcv.nxt) < 0;
 
 		assert(s != NULL || !ready);
 		held += s != NULL;
 		beyond += s != NULL && !ready;
 		bytes += s != NULL ? verify_seg(s) : 0;
 	}
-	for (uint32_t i = 0; i < k->ring_cap; i++)
-		used += k->ring[i].seg != NULL;
+	for (uint32_t i = 0; i < k->rcv.ring_cap; i++)
+		used += k->rcv.ring[i].seg != NULL;
 	assert(used == held);
-	assert(beyond == k->ring_count);
-	if (unread(k) > 0)
-		assert(k->read_offset == 0 || k->read_offset < ring_at(k, k->rcv_base)->len);
-	if (unread(k) > 0 && k->cfg.stream)
-		assert(ring_at(k, k->rcv_base)->len > 0);
+	assert(beyond == k->rcv.beyond);
+	if (unread(&k->rcv) > 0)
+		assert(k->rcv.read_offset == 0 || k->rcv.read_offset < ring_at(&k->rcv, k->rcv.base)->len);
+	if (unread(&k->rcv) > 0 && k->cfg.stream)
+		assert(ring_at(&k->rcv, k->rcv.base)->len > 0);
 	return bytes;
 }
 
@@ -2258,11 +2292,11 @@ void kcp_verify(const struct kcp *k)
 
 	bytes += verify_queue(k) + verify_inflight(k) + verify_ring(k) + verify_pools(&k->mem);
 	bytes += k->flight.slot_cap * sizeof(*k->flight.slots);
-	bytes += k->ring_cap * sizeof(*k->ring);
-	bytes += k->ack_cap * sizeof(*k->acks);
+	bytes += k->rcv.ring_cap * sizeof(*k->rcv.ring);
+	bytes += k->acks.cap * sizeof(*k->acks.ring);
 	assert(bytes == k->mem.bytes);
-	assert(k->ack_count <= k->ack_cap);
-	assert(k->ack_count == 0 || k->ack_arrivals > 0);
+	assert(k->acks.count <= k->acks.cap);
+	assert(k->acks.count == 0 || k->acks.arrivals > 0);
 	assert(kcp_config_check(&k->cfg) == KCP_OK);
 	assert(k->mem.full_cap == mss(k));
 }
