@@ -1,12 +1,15 @@
 /* seal_impl.h - what the files of the seal share; nobody else includes it.
  *
- *     seal.c         the table of methods, life of a seal, batches into groups
- *     seal_crc.c     the layout nonce | crc32 | payload
- *     seal_cfb.c     CFB across packets, over any block cipher
- *     seal_block.c   the block ciphers
- *     seal_stream.c  salsa20, xor, none, null
- *     seal_aead.c    the layout nonce | ciphertext | tag
- *     seal_nonce.c   the nonces
+ * Each file knows those above it, by what is declared here; seal.c knows the others by their
+ * seal_ops.
+ *
+ *     seal_nonce.c  the nonces
+ *     crc.c         the layout nonce | crc32 | payload
+ *     block.c       the block ciphers
+ *     cfb.c         CFB across packets, over any block cipher
+ *     stream.c      salsa20, xor, none, null
+ *     aead.c        the layout nonce | ciphertext | tag
+ *     seal.c        the table of methods, life of a seal, batches into groups
  */
 #ifndef KT_SEAL_IMPL_H
 #define KT_SEAL_IMPL_H
@@ -20,12 +23,12 @@
 #include <openssl/provider.h>
 #include <stdalign.h>
 
+#include "seal_nonce.h"
+
 enum {
 	SEAL_GROUP = 32, /* packets worked on at a time: fills the AES pipeline, fits the L1 cache */
 	SEAL_ALIGN = 64, /* a cache line */
 	SEAL_BLOCK_MAX = 16,
-	SEAL_NONCE_SIZE = 16,
-	SEAL_NONCE_COUNT = 256, /* made at a time */
 	SEAL_CRC_SIZE = 4,
 	SEAL_CRC_HEAD = SEAL_NONCE_SIZE + SEAL_CRC_SIZE,
 	SEAL_AEAD_NONCE_SIZE = 12,
@@ -33,24 +36,8 @@ enum {
 };
 
 static_assert((int)SEAL_CRC_HEAD <= (int)SEAL_HEAD_MAX, "head fits");
+static_assert((int)SEAL_NONCE_SEED_SIZE == (int)SEAL_SEED_SIZE, "one seed is the other");
 static_assert((int)SEAL_AEAD_TAG_SIZE <= (int)SEAL_TAIL_MAX, "tail fits");
-
-/* --- nonces --- */
-
-/* Stretches of AES-256-CTR key stream: each run's first 48 bytes key the next. */
-struct seal_nonces {
-	EVP_CIPHER_CTX *ctx;
-	uint8_t next_seed[SEAL_SEED_SIZE];
-	uint8_t pool[SEAL_NONCE_COUNT][SEAL_NONCE_SIZE];
-	size_t used;       /* of the pool; SEAL_NONCE_COUNT: empty */
-	uint64_t drawn;    /* since the last seed */
-};
-
-int seal_nonces_init(struct seal_nonces *n, const uint8_t seed[static SEAL_SEED_SIZE]);
-void seal_nonces_dispose(struct seal_nonces *n);
-void seal_nonces_reseed(struct seal_nonces *n, const uint8_t seed[static SEAL_SEED_SIZE]);
-/* SEAL_NONCE_SIZE bytes, valid until the next call; NULL when libcrypto failed. */
-const uint8_t *seal_nonces_draw(struct seal_nonces *n);
 
 /* --- block ciphers --- */
 
