@@ -1,4 +1,4 @@
-/* smux_input.c - the peer's bytes: frames taken apart as they arrive.
+/* input.c - the peer's bytes: frames taken apart as they arrive.
  *
  * A frame may straddle any number of inputs.  Its header is gathered first;
  * the payload of a PSH goes to its stream byte by byte as it comes, so no frame is
@@ -39,7 +39,7 @@ static struct smux_stream *find(struct smux *m, uint32_t sid)
 	return m->recent;
 }
 
-bool smux_takes_data(const struct smux_stream *st)
+static bool takes_data(const struct smux_stream *st)
 {
 	return !st->released && !st->cut && !st->peer_fin;
 }
@@ -60,7 +60,7 @@ bool smux_input_blocked(const struct smux *m)
 {
 	if (m->closed != SMUX_ALIVE || m->payload_left == 0)
 		return false;
-	if (m->rx == NULL || !smux_takes_data(m->rx))
+	if (m->rx == NULL || !takes_data(m->rx))
 		return false;
 	return budget(m) == 0 || m->input_starved;
 }
@@ -97,7 +97,7 @@ static int take_payload(struct smux *m, struct view *in)
 {
 	size_t n = in->n < m->payload_left ? in->n : m->payload_left;
 
-	if (m->rx != NULL && smux_takes_data(m->rx)) {
+	if (m->rx != NULL && takes_data(m->rx)) {
 		n = deliver(m, (struct view){ in->p, n });
 		if (n == 0)
 			return KT_EAGAIN;
@@ -124,7 +124,7 @@ static void on_psh(struct smux *m, uint32_t sid, size_t length)
 {
 	struct smux_stream *st = find(m, sid);
 
-	if (st != NULL && m->cfg.version == 2 && smux_takes_data(st) && overruns(st, length))
+	if (st != NULL && m->cfg.version == 2 && takes_data(st) && overruns(st, length))
 		smux_cut(st);
 	m->rx = length > 0 ? st : NULL;
 	m->payload_left = length;

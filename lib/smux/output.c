@@ -1,90 +1,11 @@
-/* smux_output.c - what to send: control frames, then one data frame of each stream in turn. */
+/* output.c - what to send: control frames, then one data frame of each stream in turn. */
 #include <assert.h>
-#include <stdlib.h>
 
 #include "smux_impl.h"
 
 static size_t min_size(size_t a, size_t b)
 {
 	return a < b ? a : b;
-}
-
-void smux_settle(struct smux *m)
-{
-	struct smux_stream *st = m->taken;
-
-	if (st == NULL)
-		return;
-	m->taken = NULL;
-	fifo_consume(&st->out, m->taken_len);
-	smux_memory_freed(m);
-}
-
-/* ---- scheduling ------------------------------------------------------------------ */
-
-/* Version 2: sent - consumed < window, modulo 2^32.  smux_input.c lets no `consumed` in
- * that is ahead of what was sent, and less than 2^31 is kept in flight, so the difference
- * is the true one. */
-size_t smux_window_room(const struct smux_stream *st)
-{
-	uint32_t in_flight = (uint32_t)st->sent - st->peer_consumed;
-	uint32_t window = st->peer_window < INT32_MAX ? st->peer_window : INT32_MAX;
-
-	if (st->m->cfg.version == 1)
-		return SIZE_MAX;
-	return window > in_flight ? window - in_flight : 0;
-}
-
-static void set_linked(struct link *list, struct link *l, bool on)
-{
-	if (on && !linked(l))
-		link_append(list, l);
-	else if (!on && linked(l))
-		link_remove(l);
-}
-
-void smux_schedule(struct smux_stream *st)
-{
-	struct smux *m = st->m;
-	size_t unsent = smux_unsent(st);
-	bool alive = m->closed == SMUX_ALIVE;
-
-	if (st->shut && unsent == 0 && !st->fin_sent)
-		st->fin_pending = true;
-	set_linked(&m->control, &st->control,
-		   alive && (st->syn_pending || st->upd_pending || st->fin_pending ||
-			     smux_reset_due(st)));
-	set_linked(&m->data, &st->data, alive && unsent > 0 && smux_window_room(st) > 0);
-}
-
-/* ---- refusals -------------------------------------------------------------------- */
-
-/* The answers are bounded: a peer that opens more than SMUX_REFUSALS_MAX streams beyond its
- * limit without ever reading what we say is not owed more. */
-void smux_refuse(struct smux *m, uint32_t sid)
-{
-	struct smux_refusals *r = &m->refusals;
-
-	m->stats.streams_refused++;
-	if (r->sids == NULL)
-		r->sids = malloc(SMUX_REFUSALS_MAX * sizeof(*r->sids));
-	if (r->sids == NULL || r->count == SMUX_REFUSALS_MAX)
-		return;
-	r->sids[(r->head + r->count) % SMUX_REFUSALS_MAX] = sid;
-	r->count++;
-}
-
-static uint32_t pop_refusal(struct smux_refusals *r)
-{
-	uint32_t sid = r->sids[r->head];
-
-	r->head = (r->head + 1) % SMUX_REFUSALS_MAX;
-	r->count--;
-	if (r->count == 0) {
-		free(r->sids);
-		*r = (struct smux_refusals){ .sids = NULL };
-	}
-	return sid;
 }
 
 /* ---- frames ----------------------------------------------------------------------- */
@@ -157,7 +78,7 @@ static bool next_control(struct smux *m, struct smux_frame *f)
 	if (linked(&m->control))
 		stream_control(container_of(m->control.next, struct smux_stream, control), f);
 	else if (m->refusals.count > 0)
-		put_header(m, f, SMUX_FIN, pop_refusal(&m->refusals), 0);
+		put_header(m, f, SMUX_FIN, smux_pop_refusal(m), 0);
 	else if (m->nop_pending)
 		put_header(m, f, SMUX_NOP, 0, 0);
 	else

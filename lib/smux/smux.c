@@ -1,7 +1,6 @@
-/* smux.c - many streams in one reliable byte stream: the session as a whole.
+/* smux.c - many streams in one reliable byte stream: the session as a whole, its clock and events.
  *
- * smux_input.c takes frames apart, smux_output.c makes them, smux_stream.c is
- * what the application sees of a stream.  Here are the frame header, the clock and the events. */
+ * smux_impl.h says what else there is. */
 #include "smux.h"
 
 #include <assert.h>
@@ -9,29 +8,6 @@
 
 #include "err.h"
 #include "smux_impl.h"
-
-/* ---- pure codec ----------------------------------------------------------- */
-
-void smux_header_encode(uint8_t out[static SMUX_HEADER], const struct smux_header *h)
-{
-	out[0] = h->ver;
-	out[1] = h->cmd;
-	store_le16(out + 2, h->length);
-	store_le32(out + 4, h->sid);
-}
-
-int smux_header_decode(struct smux_header *h, int ver, struct view bytes)
-{
-	if (bytes.n < SMUX_HEADER)
-		return KT_EAGAIN;
-	h->ver = bytes.p[0];
-	h->cmd = bytes.p[1];
-	h->length = load_le16(bytes.p + 2);
-	h->sid = load_le32(bytes.p + 4);
-	if (h->ver != ver || h->cmd > (ver == 1 ? SMUX_NOP : SMUX_UPD))
-		return KT_EPROTO;
-	return KT_OK;
-}
 
 /* ---- life ------------------------------------------------------------------ */
 
@@ -72,22 +48,6 @@ void smux_free(struct smux *m)
 	free(m);
 }
 
-void smux_close(struct smux *m, enum smux_close why)
-{
-	struct link *next;
-
-	m->closed = why;
-	for (struct link *l = m->all.next; l != &m->all; l = next) {
-		struct smux_stream *st = container_of(l, struct smux_stream, all);
-
-		next = l->next;
-		if (st->released)
-			smux_stream_free(st);
-		else
-			smux_schedule(st);
-	}
-}
-
 /* ---- clock ------------------------------------------------------------------ */
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -99,11 +59,6 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 static uint64_t later(uint64_t from_us, uint64_t interval_us)
 {
 	return interval_us == 0 || interval_us > KT_NEVER - from_us ? KT_NEVER : from_us + interval_us;
-}
-
-static bool something_starved(const struct smux *m)
-{
-	return m->input_starved || linked(&m->starved);
 }
 
 /* While our own budget keeps us from reading, silence says nothing about the peer.
@@ -124,20 +79,7 @@ uint64_t smux_deadline(const struct smux *m)
 	at = min_u64(timeout_at(m), smux_linger_deadline(m));
 	if (!m->nop_pending)
 		at = min_u64(at, later(m->spoke_us, m->cfg.keepalive_us));
-	if (something_starved(m))
-		at = min_u64(at, m->retry_us);
-	return at;
-}
-
-/* The pool is shared: whoever gives chunks back does not know that we wait for them. */
-static void retry_pool(struct smux *m)
-{
-	if (!something_starved(m) || m->now_us < m->retry_us)
-		return;
-	smux_wake_starved(m, SMUX_WAKE_ALL);
-	if (m->input_starved && (m->rx == NULL || fifo_has_room(&m->rx->in)))
-		m->input_starved = false;
-	m->retry_us = m->now_us + SMUX_RETRY_US;
+	return min_u64(at, smux_retry_deadline(m));
 }
 
 void smux_tick(struct smux *m, uint64_t now_us)
@@ -146,7 +88,7 @@ void smux_tick(struct smux *m, uint64_t now_us)
 		return;
 	smux_settle(m);
 	m->now_us = now_us;
-	retry_pool(m);
+	smux_retry_pool(m);
 	smux_linger_expire(m);
 	if (m->input_blocked && !smux_input_blocked(m)) {
 		m->input_blocked = false;
@@ -182,11 +124,6 @@ bool smux_next(struct smux *m, struct smux_event *ev)
 enum smux_close smux_closed(const struct smux *m)
 {
 	return m->closed;
-}
-
-bool smux_exhausted(const struct smux *m)
-{
-	return m->closed != SMUX_ALIVE || !m->cfg.client || m->next_sid > UINT32_MAX;
 }
 
 unsigned smux_stream_count(const struct smux *m)

@@ -1,4 +1,18 @@
-/* smux_impl.h - what the smux_*.c files share.  Not for others; tests may look.
+/* smux_impl.h - what the files of smux share.  Not for others; tests may look.
+ *
+ * Each file calls only those above it:
+ *
+ *     header.c    the first bytes of a frame
+ *     table.c     streams by id
+ *     schedule.c  the lists that a stream is on
+ *     refuse.c    FINs owed without there being a stream
+ *     room.c      room to write, and who is told of some
+ *     life.c      a stream's beginning and its ends
+ *     input.c     the peer's bytes
+ *     output.c    frames for the peer
+ *     stream.c    what the application does with a stream
+ *     smux.c      the session as a whole, its clock and events
+ *     verify.c    every invariant, for tests
  *
  * A stream is on several lists at once, all intrusive, so that nothing a peer sends
  * makes a queue grow:
@@ -54,7 +68,7 @@ static inline void link_remove(struct link *l)
 
 struct smux_stream {
 	struct smux *m;
-	struct smux_stream *child[2]; /* in the table, see smux_table.c */
+	struct smux_stream *child[2]; /* in the table, see table.c */
 	struct link all, control, data, ready, starved, linger;
 	struct fifo in, out;          /* unread, unsent */
 	void *user;
@@ -112,66 +126,68 @@ struct smux {
 	size_t taken_len;
 };
 
-/* ---- smux_table.c: streams by id ------------------------------------------ */
+/* ---- table.c ------------------------------------------------------------------ */
 
 struct smux_stream *smux_table_find(const struct smux *m, uint32_t sid);
 /* The id must be new. */
 void smux_table_add(struct smux *m, struct smux_stream *st);
 void smux_table_remove(struct smux *m, struct smux_stream *st);
 
-/* ---- smux_stream.c: the life of a stream ----------------------------------- */
+/* ---- schedule.c --------------------------------------------------------------- */
 
-/* NULL when out of memory. */
-struct smux_stream *smux_stream_new(struct smux *m, uint32_t sid);
-void smux_stream_free(struct smux_stream *st);
-void smux_raise(struct smux_stream *st, unsigned what);
-/* SMUX_WRITABLE, if it is owed and there is room. */
-void smux_wake_writer(struct smux_stream *st);
-/* Some chunks went back to the pool. */
-void smux_memory_freed(struct smux *m);
-/* SMUX_WRITABLE to the streams that the pool refused, the first only or all. */
-enum smux_wake { SMUX_WAKE_FIRST, SMUX_WAKE_ALL };
-void smux_wake_starved(struct smux *m, enum smux_wake which);
-/* Ask for a tick, to look at the pool again. */
-void smux_retry_later(struct smux *m);
-/* The stream's peer broke its window. */
-void smux_cut(struct smux_stream *st);
-/* The peer told that it is gone. */
-void smux_peer_resets(struct smux_stream *st);
-/* A released stream that waits for a peer which may be gone: (re)start its time. */
-void smux_linger(struct smux_stream *st);
-bool smux_may_give_up(const struct smux_stream *st);
-/* Give those up whose time is over. */
-void smux_linger_expire(struct smux *m);
-uint64_t smux_linger_deadline(const struct smux *m);
-/* n bytes were read or dropped: is an UPD due? */
-void smux_account_consumed(struct smux_stream *st, size_t n);
-size_t smux_drop_unread(struct smux_stream *st);
-
-/* ---- smux_output.c ---------------------------------------------------------- */
-
-/* The bytes that the last frame borrowed are sent: drop them. */
-void smux_settle(struct smux *m);
-/* Put the stream on the lists where its state belongs. */
-void smux_schedule(struct smux_stream *st);
 /* Bytes that the peer's window allows now. */
 size_t smux_window_room(const struct smux_stream *st);
-/* Answer a SYN with FIN. */
-void smux_refuse(struct smux *m, uint32_t sid);
-
 /* Our FIN is out, and its second is to follow. */
 static inline bool smux_reset_due(const struct smux_stream *st)
 {
 	return st->reset_pending && st->fin_sent;
 }
+/* Put the stream on the lists where its state belongs: control, data. */
+void smux_schedule(struct smux_stream *st);
+/* Tell the application. */
+void smux_raise(struct smux_stream *st, unsigned what);
+/* A released stream that waits for a peer which may be gone: (re)start its time. */
+void smux_linger(struct smux_stream *st);
+bool smux_may_give_up(const struct smux_stream *st);
 
-/* ---- smux_input.c ----------------------------------------------------------- */
+/* ---- refuse.c ----------------------------------------------------------------- */
 
-/* The stream takes what the peer sends. */
-bool smux_takes_data(const struct smux_stream *st);
+/* Answer a SYN with FIN. */
+void smux_refuse(struct smux *m, uint32_t sid);
+/* The oldest answer; there must be one. */
+uint32_t smux_pop_refusal(struct smux *m);
 
-/* ---- smux.c ------------------------------------------------------------------ */
+/* ---- room.c ------------------------------------------------------------------- */
 
+/* The bytes that the last frame borrowed are sent: drop them. */
+void smux_settle(struct smux *m);
+/* SMUX_WRITABLE, if it is owed and the stream's own buffer has room. */
+void smux_wake_writer(struct smux_stream *st);
+/* Some chunks went back to the pool. */
+void smux_memory_freed(struct smux *m);
+/* The pool refused something: look at it again at smux_retry_deadline(), by smux_retry_pool(). */
+void smux_retry_later(struct smux *m);
+uint64_t smux_retry_deadline(const struct smux *m);
+void smux_retry_pool(struct smux *m);
+/* Returns how many bytes there were. */
+size_t smux_drop_unread(struct smux_stream *st);
+/* n bytes were read or dropped: is an UPD due? */
+void smux_account_consumed(struct smux_stream *st, size_t n);
+
+/* ---- life.c ------------------------------------------------------------------- */
+
+/* NULL when out of memory. */
+struct smux_stream *smux_stream_new(struct smux *m, uint32_t sid);
+void smux_stream_free(struct smux_stream *st);
+/* Our direction takes no more. */
+void smux_stop_writing(struct smux_stream *st);
+/* The stream's peer broke its window. */
+void smux_cut(struct smux_stream *st);
+/* The peer told that it is gone. */
+void smux_peer_resets(struct smux_stream *st);
+/* Give those up that lingered too long. */
+void smux_linger_expire(struct smux *m);
+uint64_t smux_linger_deadline(const struct smux *m);
 /* End the session. */
 void smux_close(struct smux *m, enum smux_close why);
 

@@ -1,4 +1,4 @@
-/* smux_table.c - a session's streams by id.
+/* table.c - a session's streams by id.
  *
  * A digital search tree: a node holds a stream, and at depth d the d-th bit of
  * the id says which child to follow.  The depth is at most 32 whatever ids the peer

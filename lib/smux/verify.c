@@ -1,4 +1,4 @@
-/* smux_verify.c - asserts every invariant of a session, for the tests. */
+/* verify.c - asserts every invariant of a session, for the tests. */
 #include <assert.h>
 
 #include "smux_impl.h"
