@@ -48,7 +48,6 @@ enum {
 	LEVELS = 16,               /* timeouts of one segment that are told apart */
 	RESEND_MAX = 32,           /* larger values of `resend` count as this */
 	XMIT_MAX = 127,            /* transmissions are counted up to this */
-	DEAD_LINK_DEFAULT = 20,
 	RING_MIN = 16,             /* slots of a ring when it is first needed */
 	INTERVAL_MAX_MS = 5000,
 	ACKS_MIN = 16,
@@ -313,8 +312,7 @@ static struct seg *seg_new(struct memory *m, uint32_t len)
 	uint32_t cap = i == CLASS_FULL ? m->full_cap : CLASS_CAP(i);
 	struct seg *s;
 
-	while ((s = seg_take(&m->pools[i])) != NULL && s->cap != cap)
-		seg_destroy(m, s); /* from before the mtu changed */
+	s = seg_take(&m->pools[i]);
 	if (s == NULL)
 		s = seg_make(m, i, cap);
 	if (s == NULL)
@@ -1135,7 +1133,6 @@ static void probe_wait(struct prober *p, uint64_t now_us, uint64_t wait)
 struct kcp {
 	struct kcp_config cfg;
 	uint64_t now_us; /* latest time heard of */
-	bool dead;
 
 	struct memory mem;
 	struct pacer pacer;
@@ -1149,7 +1146,6 @@ struct kcp {
 	struct teller teller;
 	struct prober prober;
 	uint8_t *datagram; /* for those without reserve() */
-	size_t datagram_cap;
 	struct kcp_stats stats;
 	union {
 		uint64_t align;
@@ -1670,8 +1666,8 @@ static uint8_t *reserve(struct kcp *k)
 {
 	if (k->cfg.reserve != NULL)
 		return k->cfg.reserve(k->cfg.user, k->cfg.mtu);
-	if (k->datagram == NULL && (k->datagram = mem_alloc(&k->mem, k->cfg.mtu)) != NULL)
-		k->datagram_cap = k->cfg.mtu;
+	if (k->datagram == NULL)
+		k->datagram = mem_alloc(&k->mem, k->cfg.mtu);
 	return k->datagram;
 }
 
@@ -1800,8 +1796,6 @@ static inline void put_push(struct flush *f, uint32_t sn, uint32_t level)
 	s->tx = k->flight.tx_next++;
 	if (s->xmit < XMIT_MAX)
 		s->xmit = (s->xmit + 1u) & XMIT_MAX;
-	if (s->xmit >= k->cfg.dead_link)
-		k->dead = true;
 	order_append(&k->flight, level, sn);
 	k->stats.out_push++;
 	f->sent_segs++;
@@ -1990,9 +1984,6 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 		return NULL;
 	k->mem.bytes = sizeof(*k);
 	k->cfg = *cfg;
-	if (cfg->dead_link == 0)
-		k->cfg.dead_link = DEAD_LINK_DEFAULT;
-	k->cfg.dead_link = min32(k->cfg.dead_link, XMIT_MAX);
 	delivered_resize(&k->delivered, cfg->resend);
 	k->mem.full_cap = cfg->mtu - KCP_OVERHEAD;
 	k->now_us = now_us;
@@ -2020,7 +2011,7 @@ void kcp_free(struct kcp *k)
 	mem_free(&k->mem, k->flight.slots, k->flight.slot_cap * sizeof(*k->flight.slots));
 	mem_free(&k->mem, k->rcv.ring, k->rcv.ring_cap * sizeof(*k->rcv.ring));
 	mem_free(&k->mem, k->acks.ring, k->acks.cap * sizeof(*k->acks.ring));
-	mem_free(&k->mem, k->datagram, k->datagram_cap);
+	mem_free(&k->mem, k->datagram, k->cfg.mtu);
 	assert(k->mem.bytes == sizeof(*k));
 	free(k);
 }
@@ -2054,32 +2045,6 @@ int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint3
 	return KCP_OK;
 }
 
-static bool holds_longer(const struct kcp *k, uint32_t mss)
-{
-	for (const struct seg *s = k->queue.first; s != NULL; s = s->next)
-		if (s->len > mss)
-			return true;
-	for (uint32_t sn = k->flight.una; sn != k->flight.nxt; sn++)
-		if (slot_at(&k->flight, sn)->seg != NULL && slot_at(&k->flight, sn)->len > mss)
-			return true;
-	return false;
-}
-
-int kcp_set_mtu(struct kcp *k, uint32_t mtu)
-{
-	struct kcp_config cfg = k->cfg;
-
-	cfg.mtu = mtu;
-	if (kcp_config_check(&cfg) != KCP_OK || holds_longer(k, mtu - KCP_OVERHEAD))
-		return KCP_EINVAL;
-	mem_free(&k->mem, k->datagram, k->datagram_cap);
-	k->datagram = NULL;
-	k->datagram_cap = 0;
-	k->cfg = cfg;
-	k->mem.full_cap = mtu - KCP_OVERHEAD;
-	return KCP_OK;
-}
-
 void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s)
 {
 	k->cfg.rate_limit = bytes_per_s;
@@ -2098,20 +2063,14 @@ void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, uint64_t now_us)
 	k->pacer.wait_until = 0;
 }
 
-bool kcp_dead(const struct kcp *k)
-{
-	return k->dead;
-}
-
 void kcp_trim(struct kcp *k)
 {
 	pools_trim(&k->mem);
 	slots_trim(&k->flight, &k->mem);
 	ring_trim(&k->rcv, &k->mem);
 	acks_trim(&k->acks, &k->mem);
-	mem_free(&k->mem, k->datagram, k->datagram_cap);
+	mem_free(&k->mem, k->datagram, k->cfg.mtu);
 	k->datagram = NULL;
-	k->datagram_cap = 0;
 }
 
 size_t kcp_memory(const struct kcp *k)
@@ -2288,7 +2247,7 @@ static size_t verify_pools(const struct memory *m)
 
 void kcp_verify(const struct kcp *k)
 {
-	size_t bytes = sizeof(*k) + k->datagram_cap;
+	size_t bytes = sizeof(*k) + (k->datagram != NULL ? k->cfg.mtu : 0);
 
 	bytes += verify_queue(k) + verify_inflight(k) + verify_ring(k) + verify_pools(&k->mem);
 	bytes += k->flight.slot_cap * sizeof(*k->flight.slots);

@@ -102,12 +102,12 @@ struct kcp_config {
 	uint32_t mtu;         /* largest datagram, KCP_MTU_MIN .. KCP_MTU_MAX */
 	uint32_t snd_wnd;     /* segments, 1 .. KCP_WND_MAX */
 	uint32_t rcv_wnd;
-	uint32_t nodelay;     /* 0: RTO >= 100 ms, backs off by rto; 1: >= 30 ms, by rto/2; 2: as 1, by rto/2 of the current rto */
+	uint32_t nodelay;     /* 0: RTO >= 100 ms, a timeout adds one RTO; 1: >= 30 ms, it adds half of
+			       * the wait before; 2: >= 30 ms, it adds half an RTO */
 	uint32_t interval_ms; /* longest wait of an ACK; part of the RTO; 1 .. 5000 */
-	uint32_t resend;      /* later deliveries that make a segment lost; 0: timeouts only; at most 32 count */
+	uint32_t resend;      /* later deliveries that make a segment lost, 32 at most; 0: timeouts only */
 	bool stream;          /* bytes, not messages: sends are merged, frg is 0 */
 	bool ack_nodelay;     /* ACKs leave at the next flush instead of after interval_ms */
-	uint32_t dead_link;   /* transmissions of one segment that mark the link dead; 0: 20; at most 127 count */
 	uint64_t rate_limit;  /* bytes per second on the wire, 0: none */
 	const struct kcp_cc *cc; /* NULL: kcp_cc_none.  Borrowed for the life of the kcp */
 
@@ -129,12 +129,9 @@ void kcp_free(struct kcp *k); /* NULL is fine */
 /* KCP_OK or KCP_EINVAL. */
 int kcp_config_check(const struct kcp_config *cfg);
 
-/* Change of parameters in use.  0 or KCP_EINVAL (nothing changed).  A smaller
- * mtu counts for segments made from now on; older ones leave as they are, so
- * with KCP_EINVAL it is refused while larger ones are held. */
+/* Change of parameters in use.  0 or KCP_EINVAL (nothing changed). */
 int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd);
 int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend);
-int kcp_set_mtu(struct kcp *k, uint32_t mtu);
 void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s);
 void kcp_set_ack_nodelay(struct kcp *k, bool on);
 void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, uint64_t now_us);
@@ -176,8 +173,6 @@ uint64_t kcp_deadline(const struct kcp *k);
 uint32_t kcp_send_room(const struct kcp *k);
 /* Segments queued or in flight. */
 uint32_t kcp_waiting(const struct kcp *k);
-/* A segment was sent dead_link times without an acknowledgement. */
-bool kcp_dead(const struct kcp *k);
 /* Free what has been kept for reuse and shrink the rings to their content;
  * call it every few seconds on idle conversations. */
 void kcp_trim(struct kcp *k);

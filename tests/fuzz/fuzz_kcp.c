@@ -127,12 +127,11 @@ static void send_some(struct tape *t, struct world *w)
 
 static void change(struct tape *t, struct world *w)
 {
-	switch (take(t) % 6) {
+	switch (take(t) % 5) {
 	case 0: kcp_set_window(w->kcp, take(t), take(t)); break;
 	case 1: kcp_set_nodelay(w->kcp, take(t) & 3, take(t), take(t)); break;
-	case 2: kcp_set_mtu(w->kcp, take(t) * 5u + 1); break;
-	case 3: kcp_set_rate_limit(w->kcp, take(t) * UINT64_C(100)); break;
-	case 4: kcp_set_cc(w->kcp, take(t) & 1 ? &kcp_cc_reno : &kcp_cc_none, w->now_us); break;
+	case 2: kcp_set_rate_limit(w->kcp, take(t) * UINT64_C(100)); break;
+	case 3: kcp_set_cc(w->kcp, take(t) & 1 ? &kcp_cc_reno : &kcp_cc_none, w->now_us); break;
 	default: kcp_trim(w->kcp); break;
 	}
 }

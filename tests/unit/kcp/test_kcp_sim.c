@@ -250,20 +250,6 @@ static void a_dead_period_is_survived_quietly_and_left_quickly(void **state)
 	}
 }
 
-static void a_dead_link_is_told_of(void **state)
-{
-	struct kcp_config cfg = net_config(32);
-	struct net *n = link_new(13, &cfg, 1000, 0, 1000);
-
-	(void)state;
-	n->end[0].path.dead_to = UINT64_MAX;
-	assert_false(kcp_dead(n->end[0].kcp));
-	net_run(n);
-	assert_true(kcp_dead(n->end[0].kcp));
-	assert_false(kcp_dead(n->end[1].kcp));
-	net_free(n);
-}
-
 static void a_reader_that_stops_stops_the_sender_and_a_reader_that_goes_on_wakes_it(void **state)
 {
 	static const uint32_t loss[] = { 0, 300 };
@@ -464,7 +450,6 @@ int main(void)
 		cmocka_unit_test(tolerance_of_reordering_fades_when_the_path_is_in_order_again),
 		cmocka_unit_test(duplicates_cost_nothing_but_their_acknowledgement),
 		cmocka_unit_test(a_dead_period_is_survived_quietly_and_left_quickly),
-		cmocka_unit_test(a_dead_link_is_told_of),
 		cmocka_unit_test(a_reader_that_stops_stops_the_sender_and_a_reader_that_goes_on_wakes_it),
 		cmocka_unit_test(a_window_never_leaves_as_one_burst),
 		cmocka_unit_test(the_rate_limit_is_kept_within_a_few_percent),
