@@ -27,7 +27,7 @@ void conf_tunnel_free(struct conf_tunnel *t)
 	free(t);
 }
 
-static struct conf_tunnel *tunnel_new(const char *name)
+static struct conf_tunnel *make_tunnel(const char *name)
 {
 	struct conf_tunnel *t = calloc(1, sizeof(*t));
 
@@ -127,7 +127,7 @@ static void fill_all(const struct layers *l)
 /* A fault in [defaults] is told even when no tunnel inherits it. */
 static void check_defaults(const struct conf_section *defaults, struct conf_reporter *r)
 {
-	struct conf_tunnel *scratch = tunnel_new("");
+	struct conf_tunnel *scratch = make_tunnel("");
 	struct layers l = { .own = defaults, .r = r, .base = scratch };
 
 	if (!scratch) {
@@ -142,7 +142,7 @@ static void check_defaults(const struct conf_section *defaults, struct conf_repo
 static void add_tunnel(struct config *c, const struct conf_section *own,
 		       const struct conf_section *defaults, struct conf_reporter *r)
 {
-	struct conf_tunnel *t = tunnel_new(own->name);
+	struct conf_tunnel *t = make_tunnel(own->name);
 	struct layers l = { .own = own, .defaults = defaults, .base = t, .r = r };
 
 	if (!t) {
