@@ -5,13 +5,14 @@
 
 struct smux_stream *smux_stream_new(struct smux *m, uint32_t sid)
 {
-	struct smux_stream *st = calloc(1, sizeof(*st));
+	struct smux_stream *st = calloc(1, sizeof(*st) + smux_transform_bytes(m));
 
 	if (st == NULL)
 		return NULL;
 	st->m = m;
 	st->sid = sid;
 	st->edge = st->peer_window = SMUX_PEER_WINDOW_INITIAL;
+	smux_transform_start(st);
 	fifo_init(&st->in, m->cfg.pool);
 	fifo_init(&st->out, m->cfg.pool);
 	link_init(&st->control);

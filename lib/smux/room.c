@@ -128,6 +128,7 @@ struct span smux_reserve(struct smux_stream *st)
 	link_remove(&st->starved);
 	if (room.n > limit)
 		room.n = limit;
+	st->reserved = room.p;
 	return room;
 }
 
@@ -138,6 +139,7 @@ size_t smux_drop_unread(struct smux_stream *st)
 	size_t n = st->in.len;
 
 	st->m->unread -= n;
+	st->plain = 0;
 	fifo_dispose(&st->in);
 	return n;
 }

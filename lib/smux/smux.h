@@ -47,6 +47,16 @@ int smux_header_decode(struct smux_header *h, int ver, struct view bytes);
 
 /* ---- session ------------------------------------------------------------- */
 
+/* What the bytes of a stream go through, in place: those that are written as they are committed,
+ * those that come as they are peeked at for the first time.  Each direction of each stream has a
+ * state that goes on from call to call. */
+struct smux_transform {
+	size_t state_bytes; /* of one state; aligned for a uint64_t if it is a multiple of one */
+	void (*start)(const void *key, void *state);
+	void (*out)(const void *key, void *state, struct span bytes);
+	void (*in)(const void *key, void *state, struct span bytes);
+};
+
 struct smux_config {
 	int version;            /* 1 or 2 */
 	bool client;            /* ids 3, 5, 7, ...; only a client opens streams */
@@ -58,6 +68,8 @@ struct smux_config {
 	uint64_t keepalive_us;  /* a NOP when nothing else was sent for so long */
 	uint64_t timeout_us;    /* SMUX_TIMEOUT_US but in tests */
 	struct fifo_pool *pool; /* borrowed: holds what is unread and unsent */
+	const struct smux_transform *transform; /* borrowed; NULL: bytes stay as they are */
+	const void *transform_key;              /* borrowed */
 };
 
 enum smux_close {          /* why a session ended */
@@ -151,7 +163,8 @@ void *smux_user(const struct smux_stream *st);
 /* Room to write, contiguous; n = 0 when there is none (SMUX_WRITABLE will tell) or after
  * smux_shutdown().  Bounded by send_bytes_max.  Valid until the next call on the stream. */
 struct span smux_reserve(struct smux_stream *st);
-void smux_commit(struct smux_stream *st, size_t n); /* n may be 0 */
+/* The first n bytes of that room were written; n may be 0. */
+void smux_commit(struct smux_stream *st, size_t n);
 /* Our direction ends: a FIN after what is queued. */
 void smux_shutdown(struct smux_stream *st);
 /* As smux_shutdown(), but the peer is told that this is no regular end, and that nobody
@@ -164,7 +177,7 @@ size_t smux_unsent(const struct smux_stream *st);
 /* Bytes to read, in pieces that may be changed in place; returns their number. */
 size_t smux_peek(struct smux_stream *st, struct span *pieces, size_t max);
 size_t smux_unread(const struct smux_stream *st);
-/* n bytes were read.  May queue an UPD and unblock the session's input. */
+/* The first n bytes were read; with a transform, only what was peeked at.  May queue an UPD and unblock the session's input. */
 void smux_consume(struct smux_stream *st, size_t n);
 /* The peer has sent FIN, not a reset, and everything before it was consumed. */
 bool smux_eof(const struct smux_stream *st);

@@ -6,6 +6,7 @@
  *     table.c     streams by id
  *     schedule.c  the lists that a stream is on
  *     refuse.c    FINs owed without there being a stream
+ *     transform.c what the bytes of a stream go through
  *     room.c      room to write, and who is told of some
  *     life.c      a stream's beginning and its ends
  *     input.c     the peer's bytes
@@ -26,6 +27,8 @@
  * Byte counts of our own are 64 bits wide and never wrap; they narrow to 32 bits on the wire. */
 #ifndef KT_SMUX_IMPL_H
 #define KT_SMUX_IMPL_H
+
+#include <stdalign.h>
 
 #include "smux.h"
 
@@ -89,6 +92,9 @@ struct smux_stream {
 	bool cut;                     /* window overrun; waits for its release */
 	bool released;                /* lingers until its FIN is out */
 	bool want_write;              /* owes the application a SMUX_WRITABLE */
+	uint8_t *reserved;            /* by the last smux_reserve() */
+	size_t plain;                 /* unread bytes, from the front, that the transform was done on */
+	alignas(uint64_t) uint8_t transform_state[]; /* out, in */
 };
 
 /* Ids owed a FIN without there being a stream. */
@@ -156,6 +162,15 @@ bool smux_may_give_up(const struct smux_stream *st);
 void smux_refuse(struct smux *m, uint32_t sid);
 /* The oldest answer; there must be one. */
 uint32_t smux_pop_refusal(struct smux *m);
+
+/* ---- transform.c -------------------------------------------------------------- */
+
+/* Without a transform these do nothing. */
+size_t smux_transform_bytes(const struct smux *m); /* of a stream's states */
+void smux_transform_start(struct smux_stream *st);
+void smux_transform_written(struct smux_stream *st, struct span bytes);
+void smux_transform_peeked(struct smux_stream *st, const struct span *pieces, size_t count);
+void smux_transform_consumed(struct smux_stream *st, size_t n);
 
 /* ---- room.c ------------------------------------------------------------------- */
 

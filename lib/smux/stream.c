@@ -86,6 +86,8 @@ void *smux_user(const struct smux_stream *st)
 
 void smux_commit(struct smux_stream *st, size_t n)
 {
+	if (n > 0)
+		smux_transform_written(st, (struct span){ st->reserved, n });
 	fifo_commit(&st->out, n);
 	smux_schedule(st);
 }
@@ -103,7 +105,10 @@ void smux_shutdown(struct smux_stream *st)
 
 size_t smux_peek(struct smux_stream *st, struct span *pieces, size_t max)
 {
-	return fifo_peek(&st->in, pieces, max, SIZE_MAX);
+	size_t count = fifo_peek(&st->in, pieces, max, SIZE_MAX);
+
+	smux_transform_peeked(st, pieces, count);
+	return count;
 }
 
 size_t smux_unread(const struct smux_stream *st)
@@ -115,6 +120,7 @@ void smux_consume(struct smux_stream *st, size_t n)
 {
 	assert(n <= st->in.len);
 	smux_settle(st->m);
+	smux_transform_consumed(st, n);
 	fifo_consume(&st->in, n);
 	st->m->unread -= n;
 	smux_account_consumed(st, n);

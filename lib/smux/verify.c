@@ -75,6 +75,7 @@ static void verify_ends(const struct smux_stream *st)
 static void verify_stream(const struct smux_stream *st)
 {
 	assert(smux_table_find(st->m, st->sid) == st);
+	assert(st->plain <= st->in.len);
 	fifo_verify(&st->in);
 	fifo_verify(&st->out);
 	verify_lists(st);

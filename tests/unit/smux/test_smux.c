@@ -1795,6 +1795,62 @@ static void users_are_kept_per_stream(void **state)
 	end(&x);
 }
 
+/* A transform that adds the key, and how many bytes went before. */
+static void count_start(const void *key, void *state)
+{
+	*(uint8_t *)state = *(const uint8_t *)key;
+}
+
+static void count_out(const void *key, void *state, struct span bytes)
+{
+	uint8_t *at = state;
+
+	for (size_t i = 0; i < bytes.n; i++)
+		bytes.p[i] = (uint8_t)(bytes.p[i] + (*at)++);
+}
+
+static void count_in(const void *key, void *state, struct span bytes)
+{
+	uint8_t *at = state;
+
+	for (size_t i = 0; i < bytes.n; i++)
+		bytes.p[i] = (uint8_t)(bytes.p[i] - (*at)++);
+}
+
+static const struct smux_transform counting = { 1, count_start, count_out, count_in };
+
+static void a_transform_is_done_once_on_each_byte_however_it_is_looked_at(void **state)
+{
+	static const uint8_t key = 1;
+	struct smux_config cfg = config(1, false);
+	struct smux_stream *a, *b;
+	struct span piece;
+	struct fixture x;
+
+	cfg.transform = &counting;
+	cfg.transform_key = &key;
+	begin_cfg(&x, cfg, SIZE_MAX);
+	a = accept_sid(&x, 3);
+	b = accept_sid(&x, 5);
+	drain(&x);
+	assert_int_equal(write_some(a, "aa", 2), 2);
+	assert_int_equal(write_some(b, "aaa", 3), 3);
+	assert_int_equal(write_some(a, "a", 1), 1);
+	expect_frames(&x, "0102030003000000" "626364" "0102030005000000" "626364");
+
+	assert_int_equal(feed(&x, "0102030003000000" "626364"), KT_OK);
+	for (int look = 0; look < 2; look++) {
+		assert_int_equal(smux_peek(a, &piece, 1), 1);
+		assert_int_equal(piece.n, 3);
+		assert_memory_equal(piece.p, "aaa", 3);
+	}
+	smux_consume(a, 1);
+	assert_int_equal(feed(&x, "0102020003000000" "6566" "0102010005000000" "62"), KT_OK);
+	expect_read(a, (const uint8_t *)"aaaa", 4);
+	expect_read(b, (const uint8_t *)"a", 1);
+	end(&x);
+}
+
 /* ---- two sessions joined by pipes ------------------------------------------------------------------------------ */
 
 /* One random conversation: client and server, each direction a pipe that carries the
@@ -2186,6 +2242,7 @@ int main(void)
 		cmocka_unit_test(intervals_without_end_do_not_wrap),
 		cmocka_unit_test(what_came_before_the_end_of_a_session_can_still_be_read),
 		cmocka_unit_test(users_are_kept_per_stream),
+		cmocka_unit_test(a_transform_is_done_once_on_each_byte_however_it_is_looked_at),
 		cmocka_unit_test(random_conversations_carry_every_byte_and_every_end),
 		cmocka_unit_test(a_hostile_peer_breaks_nothing_but_its_own_streams),
 	};
