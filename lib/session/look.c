@@ -1,4 +1,4 @@
-/* session_look.c - counters, figures and invariants of a session. */
+/* look.c - counters, figures and invariants of a session. */
 #include "session_impl.h"
 
 #include <assert.h>
@@ -95,7 +95,7 @@ void session_get_info(const struct session *s, struct session_info *info)
 		fec_dec_params(s->fec.dec, &info->ds_in, &info->ps_in);
 	info->fec_bytes = fec_pair_memory(&s->fec);
 	info->memory_bytes = sizeof(*s) + info->kcp_bytes + info->fec_bytes + info->codec_bytes +
-			     s->held_len;
+			     s->kept.len;
 }
 
 void session_verify(const struct session *s)
@@ -105,7 +105,7 @@ void session_verify(const struct session *s)
 		smux_verify(s->smux);
 	if (s->fec.dec != NULL)
 		fec_dec_verify(s->fec.dec);
-	assert(s->held == NULL || s->held_off < s->held_len);
+	assert(s->kept.mem == NULL ? s->kept.len == 0 : s->kept.off < s->kept.len);
 	for (const struct session_stream *st = s->streams; st != NULL; st = st->next) {
 		assert(st->session == s);
 		assert(st->next == NULL || st->next->prev == st);

@@ -1,4 +1,14 @@
-/* session_impl.h - what a session is made of (private to session*.c). */
+/* session_impl.h - what a session is made of, for its own files.
+ *
+ * Each calls only those above it:
+ *
+ *     start.c    layers that begin once the peer is known
+ *     input.c    datagrams and stream bytes in
+ *     output.c   frames and packets out
+ *     session.c  life, time, questions
+ *     stream.c   streams
+ *     look.c     counters, figures, invariants
+ */
 #ifndef KT_SESSION_IMPL_H
 #define KT_SESSION_IMPL_H
 
@@ -13,6 +23,13 @@ struct session_stream {
 	struct span reserved;
 	size_t plain; /* unread bytes, from the front, that QPP has decrypted */
 	struct qpp_stream tx, rx;
+};
+
+/* Bytes of the peer's stream that wait: until CODEC_DETECT_BYTES of them or less tell the codec,
+ * the first ones as they came; after that, plain ones that smux had no room for. */
+struct session_kept {
+	uint8_t *mem; /* NULL when there are none */
+	size_t off, len;
 };
 
 struct session {
@@ -31,11 +48,7 @@ struct session {
 	uint64_t trim_pkts;   /* packets in and out at the last session_trim() */
 	unsigned trims;       /* done since it became idle */
 
-	uint8_t *held; /* plain bytes that smux could not take, or NULL */
-	size_t held_off, held_len;
-
-	uint8_t first[CODEC_DETECT_BYTES]; /* the stream's first bytes, until they tell the codec */
-	size_t first_len;
+	struct session_kept kept;
 
 	/* of session_flush(), valid while it runs */
 	struct batch *out;
@@ -48,5 +61,31 @@ struct session {
 	uint64_t in_pkts, in_bytes, out_pkts, out_bytes;
 	uint64_t kcp_in_errors, fec_errors, oob_packets;
 };
+
+/* The first end is the one that counts. */
+static inline void session_fail(struct session *s, enum session_end end)
+{
+	if (s->end == SESSION_ALIVE)
+		s->end = end;
+}
+
+/* smux has ended. */
+static inline void session_fail_smux(struct session *s)
+{
+	session_fail(s, smux_closed(s->smux) == SMUX_CLOSED_TIMEOUT ? SESSION_TIMEOUT
+								    : SESSION_BROKEN_SMUX);
+}
+
+/* ---- start.c: false when out of memory ------------------------------------------ */
+
+bool session_start_smux(struct session *s, int version, uint64_t now_us);
+bool session_start_encoder(struct session *s, enum codec_kind kind);
+bool session_start_decoder(struct session *s, enum codec_kind kind);
+
+/* ---- output.c: kcp.h's reserve and output ---------------------------------------- */
+
+/* Room for this packet and for the parity it may complete. */
+uint8_t *session_reserve_packet(void *user, size_t cap);
+void session_output_packet(void *user, uint8_t *buf, size_t len);
 
 #endif

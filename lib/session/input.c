@@ -1,0 +1,242 @@
+/* input.c - what comes: datagrams to KCP, and its bytes in order through codec and smux. */
+#include "session_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+/* ---- datagrams -------------------------------------------------------------------- */
+
+bool session_sniff(struct view payload, struct session_sniff *out)
+{
+	struct kcp_seg_header h;
+	struct view inner;
+
+	memset(out, 0, sizeof(*out));
+	switch (fec_classify(payload, &inner)) {
+	case FEC_PARITY:
+	case FEC_OOB:
+		return true;
+	case FEC_PLAIN:
+	case FEC_DATA:
+		break;
+	case FEC_BAD:
+		return false;
+	}
+	if (!kcp_header_decode(&h, inner.p, inner.n))
+		return false;
+	out->has_conv = true;
+	out->conv = h.conv;
+	out->cmd = h.cmd;
+	out->sn = h.sn;
+	return true;
+}
+
+static void input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags)
+{
+	if (kcp_input(s->kcp, now_us, pkt.p, pkt.n, flags) != KCP_OK)
+		s->kcp_in_errors++;
+}
+
+static void input_shard(struct session *s, uint64_t now_us, struct view pkt)
+{
+	struct view rebuilt;
+
+	if (fec_pair_input(&s->fec, pkt) <= 0)
+		return;
+	while (fec_pair_next(&s->fec, &rebuilt))
+		input_kcp(s, now_us, rebuilt, KCP_INPUT_RECOVERED);
+}
+
+/* What stands behind the last segment. */
+static struct view rest_of(struct view pkt)
+{
+	struct kcp_seg_header h;
+
+	while (kcp_header_decode(&h, pkt.p, pkt.n)) {
+		pkt.p += KCP_OVERHEAD + h.len;
+		pkt.n -= KCP_OVERHEAD + h.len;
+	}
+	return pkt;
+}
+
+void session_input(struct session *s, uint64_t now_us, struct view payload)
+{
+	struct view inner;
+
+	s->in_pkts++;
+	s->in_bytes += payload.n + s->cfg.seal_overhead;
+	switch (fec_classify(payload, &inner)) {
+	case FEC_PLAIN:
+		input_kcp(s, now_us, inner, 0);
+		if (s->fec.state == FEC_PAIR_HELD)
+			fec_pair_input_rest(&s->fec, rest_of(inner));
+		break;
+	case FEC_DATA:
+		input_kcp(s, now_us, inner, 0);
+		input_shard(s, now_us, payload);
+		break;
+	case FEC_PARITY:
+		input_shard(s, now_us, payload);
+		break;
+	case FEC_OOB:
+		s->oob_packets++;
+		break;
+	case FEC_BAD:
+		s->fec_errors++;
+		break;
+	}
+}
+
+/* ---- what waits ------------------------------------------------------------------- */
+
+static struct view kept_bytes(const struct session_kept *k)
+{
+	return k->mem != NULL ? (struct view){ k->mem + k->off, k->len - k->off } : (struct view){ NULL, 0 };
+}
+
+/* Copy bytes aside, behind those that are there: they lie in memory that will not stay. */
+static bool keep(struct session *s, struct view bytes)
+{
+	struct session_kept *k = &s->kept;
+	uint8_t *mem = realloc(k->mem, k->len + bytes.n);
+
+	if (mem == NULL) {
+		session_fail(s, SESSION_NO_MEMORY);
+		return false;
+	}
+	memcpy(mem + k->len, bytes.p, bytes.n);
+	k->mem = mem;
+	k->len += bytes.n;
+	return true;
+}
+
+/* ---- the stream ------------------------------------------------------------------- */
+
+/* The first plain byte is a smux version.  A server takes the client's; a
+ * client was told one, and a server that differs will never understand it. */
+static bool agree_on_version(struct session *s, uint64_t now_us, uint8_t version)
+{
+	s->peer_version = version;
+	if (version != 1 && version != 2) {
+		session_fail(s, SESSION_FOREIGN);
+		return false;
+	}
+	if (s->smux != NULL) {
+		if (s->cfg.smux_version != version)
+			session_fail(s, SESSION_OTHER_VERSION);
+		return s->end == SESSION_ALIVE;
+	}
+	if (!session_start_smux(s, version, now_us)) {
+		session_fail(s, SESSION_NO_MEMORY);
+		return false;
+	}
+	return true;
+}
+
+/* Give plain bytes to smux, and keep what it cannot take now. */
+static void input_smux(struct session *s, uint64_t now_us, struct view plain)
+{
+	if (plain.n == 0)
+		return;
+	if (s->peer_version == 0 && !agree_on_version(s, now_us, plain.p[0]))
+		return;
+	if (smux_input(s->smux, now_us, &plain) == KT_EPROTO)
+		session_fail_smux(s);
+	else if (plain.n > 0)
+		keep(s, plain);
+}
+
+/* Offer smux again what was kept; true when nothing is left of it. */
+static bool input_kept(struct session *s, uint64_t now_us)
+{
+	struct view rest = kept_bytes(&s->kept);
+
+	if (rest.n == 0)
+		return true;
+	if (smux_input(s->smux, now_us, &rest) == KT_EPROTO)
+		session_fail_smux(s);
+	s->kept.off = s->kept.len - rest.n;
+	if (rest.n > 0)
+		return false;
+	free(s->kept.mem);
+	s->kept = (struct session_kept){ .mem = NULL };
+	return true;
+}
+
+/* One step of the decoder; what is not compressed goes through as it is. */
+static void decode_some(struct session *s, uint64_t now_us, struct view *in)
+{
+	struct view plain = *in;
+	int err = KT_OK;
+
+	if (s->dec != NULL)
+		err = codec_decode(s->dec, in, &plain);
+	else
+		*in = (struct view){ in->p + in->n, 0 };
+	if (err != KT_OK) {
+		session_fail(s, err == KT_ENOMEM ? SESSION_NO_MEMORY : SESSION_BROKEN_CODEC);
+		return;
+	}
+	input_smux(s, now_us, plain);
+}
+
+/* Both ends compress alike: a server does as its client, whose choice a client sticks to. */
+static bool agree_on_codec(struct session *s, enum codec_kind kind)
+{
+	s->codec_in = kind;
+	if (kind == CODEC_FOREIGN)
+		session_fail(s, SESSION_FOREIGN);
+	else if (s->cfg.client && kind != s->codec_out)
+		session_fail(s, SESSION_OTHER_CODEC);
+	else if (!session_start_decoder(s, kind) || (!s->cfg.client && !session_start_encoder(s, kind)))
+		session_fail(s, SESSION_NO_MEMORY);
+	return s->end == SESSION_ALIVE;
+}
+
+/* Find out from the stream's first bytes how it is compressed.  They may come in segments of
+ * their own, so they are kept until they are enough, and decoded from there. */
+static bool detect(struct session *s, uint64_t now_us)
+{
+	struct session_kept first;
+	enum codec_kind kind;
+	const uint8_t *p;
+	struct view in;
+
+	while ((kind = codec_detect(kept_bytes(&s->kept))) == CODEC_UNKNOWN) {
+		if (kcp_peek(s->kcp, &p) == 0 || !keep(s, (struct view){ p, 1 }))
+			return false;
+		kcp_consume(s->kcp, 1);
+		s->bytes_received++;
+	}
+	if (!agree_on_codec(s, kind))
+		return false;
+	first = s->kept;
+	s->kept = (struct session_kept){ .mem = NULL };
+	in = kept_bytes(&first);
+	while (in.n > 0 && s->end == SESSION_ALIVE)
+		decode_some(s, now_us, &in);
+	free(first.mem);
+	return s->end == SESSION_ALIVE;
+}
+
+void session_process(struct session *s, uint64_t now_us)
+{
+	const uint8_t *p;
+	struct view in;
+	size_t n;
+
+	if (s->codec_in == CODEC_UNKNOWN && s->end == SESSION_ALIVE && !detect(s, now_us))
+		return;
+	while (s->end == SESSION_ALIVE && input_kept(s, now_us) &&
+	       !(s->smux != NULL && smux_input_blocked(s->smux))) {
+		n = kcp_peek(s->kcp, &p);
+		if (n == 0)
+			break;
+		in = (struct view){ p, n };
+		decode_some(s, now_us, &in);
+		kcp_consume(s->kcp, n - in.n);
+		s->bytes_received += n - in.n;
+	}
+}

@@ -1,0 +1,150 @@
+/* output.c - what leaves: frames of smux through the codec to KCP, and its packets through FEC. */
+#include "session_impl.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+/* Segments handed to KCP between two looks at whether it could send them.  What
+ * waits in KCP is past the fair order of the streams, so this is kept short. */
+enum { PULL_SEGMENTS = 64 };
+
+/* ---- work memory ------------------------------------------------------------------ */
+
+void session_scratch_init(struct session_scratch *w)
+{
+	w->buf = NULL;
+	w->cap = 0;
+}
+
+void session_scratch_dispose(struct session_scratch *w)
+{
+	free(w->buf);
+	session_scratch_init(w);
+}
+
+static bool scratch_grow(struct session_scratch *w, size_t cap)
+{
+	uint8_t *buf;
+
+	if (cap <= w->cap)
+		return true;
+	buf = realloc(w->buf, cap);
+	if (buf == NULL)
+		return false;
+	w->buf = buf;
+	w->cap = cap;
+	return true;
+}
+
+/* ---- frames ----------------------------------------------------------------------- */
+
+static bool send_compressed(struct session *s, const struct smux_frame *f)
+{
+	struct view pieces[SMUX_PIECES_MAX + 1];
+	int n;
+
+	if (!scratch_grow(s->cfg.scratch, codec_bound(s->codec_out, f->len)))
+		return false;
+	pieces[0] = (struct view){ f->header, f->header_len };
+	memcpy(pieces + 1, f->pieces, f->piece_count * sizeof(*pieces));
+	n = codec_encode(s->enc, pieces, f->piece_count + 1, s->cfg.scratch->buf,
+			 s->cfg.scratch->cap);
+	if (n < 0)
+		return false;
+	s->bytes_sent += (size_t)n;
+	return kcp_send(s->kcp, s->cfg.scratch->buf, (size_t)n) == KCP_OK;
+}
+
+static bool send_plain(struct session *s, const struct smux_frame *f)
+{
+	if (kcp_send(s->kcp, f->header, f->header_len) != KCP_OK)
+		return false;
+	for (size_t i = 0; i < f->piece_count; i++)
+		if (kcp_send(s->kcp, f->pieces[i].p, f->pieces[i].n) != KCP_OK)
+			return false;
+	s->bytes_sent += f->len;
+	return true;
+}
+
+/* Move frames from smux to KCP, about as much as KCP can send at once.  Control
+ * frames go even when the window is shut: they are few and bounded.  A frame
+ * that was taken but could not be queued leaves a hole, which ends the session. */
+static bool pull_frames(struct session *s, uint64_t now_us)
+{
+	uint32_t room = kcp_send_room(s->kcp);
+	uint32_t target = kcp_waiting(s->kcp) + (room < PULL_SEGMENTS ? room : PULL_SEGMENTS);
+	struct smux_frame f;
+	bool any = false;
+
+	if (s->smux == NULL || s->codec_out == CODEC_UNKNOWN)
+		return false;
+	while (s->end == SESSION_ALIVE &&
+	       smux_next_frame(s->smux, now_us,
+			       kcp_waiting(s->kcp) < target ? SMUX_FRAME_MAX : 0, &f)) {
+		if (!(s->enc != NULL ? send_compressed(s, &f) : send_plain(s, &f)))
+			session_fail(s, SESSION_NO_MEMORY);
+		any = true;
+	}
+	return any;
+}
+
+/* ---- packets ---------------------------------------------------------------------- */
+
+uint8_t *session_reserve_packet(void *user, size_t cap)
+{
+	struct session *s = user;
+	struct packet *pkt;
+
+	(void)cap; /* a batch's packets hold any datagram */
+	if (s->out->count - s->out_start >= SESSION_FLUSH_PACKETS ||
+	    batch_room(s->out) < 1 + fec_pair_parity_max(&s->fec))
+		return NULL;
+	pkt = batch_add(s->out);
+	if (pkt == NULL)
+		return NULL;
+	pkt->path = s->out_path;
+	return pkt->data;
+}
+
+void session_output_packet(void *user, uint8_t *buf, size_t len)
+{
+	struct session *s = user;
+	size_t index = s->out->count - 1;
+
+	assert(buf == s->out->v[index].data);
+	s->out->v[index].len = len;
+	fec_pair_add(&s->fec, s->flush_us, s->out, index);
+}
+
+static void count_output(struct session *s)
+{
+	for (size_t i = s->out_start; i < s->out->count; i++)
+		s->out_bytes += s->out->v[i].len + s->cfg.seal_overhead;
+	s->out_pkts += s->out->count - s->out_start;
+}
+
+bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const void *path)
+{
+	struct kcp_info info;
+	bool stopped;
+
+	s->out = out;
+	s->out_start = out->count;
+	s->out_path = path;
+	s->flush_us = now_us;
+	do {
+		bool pulled = pull_frames(s, now_us);
+
+		stopped = kcp_flush(s->kcp, now_us);
+		if (!pulled)
+			break;
+		kcp_get_info(s->kcp, &info);
+	} while (!stopped && info.snd_queue_segs == 0 && kcp_send_room(s->kcp) > 0);
+	fec_pair_settle(&s->fec);
+	count_output(s);
+	s->out = NULL;
+	return stopped;
+}

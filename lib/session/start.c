@@ -1,0 +1,39 @@
+/* start.c - the layers of a session that begin once it is known how the peer speaks. */
+#include "session_impl.h"
+
+bool session_start_smux(struct session *s, int version, uint64_t now_us)
+{
+	struct smux_config cfg = {
+		.version = version,
+		.client = s->cfg.client,
+		.framesize = s->cfg.framesize,
+		.recv_bytes_max = s->cfg.smuxbuf,
+		.streambuf = s->cfg.streambuf,
+		.send_bytes_max = s->cfg.stream_send_bytes_max,
+		.streams_max = s->cfg.streams_max,
+		.keepalive_us = s->cfg.keepalive_us,
+		.timeout_us = SMUX_TIMEOUT_US,
+		.pool = s->cfg.pool,
+	};
+
+	s->smux = smux_new(&cfg, now_us);
+	return s->smux != NULL;
+}
+
+bool session_start_encoder(struct session *s, enum codec_kind kind)
+{
+	s->codec_out = kind;
+	if (kind == CODEC_NONE)
+		return true;
+	s->enc = codec_enc_new(kind);
+	return s->enc != NULL;
+}
+
+bool session_start_decoder(struct session *s, enum codec_kind kind)
+{
+	s->codec_in = kind;
+	if (kind == CODEC_NONE)
+		return true;
+	s->dec = codec_dec_new(kind);
+	return s->dec != NULL;
+}
