@@ -121,9 +121,9 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 }
 
 /* A kcptun server never opens streams: there is nothing here to connect one to. */
-static void stream_opened(struct tunnel *t, struct link *l, struct session_stream *st)
+static void stream_opened(struct tunnel *t, struct link *l, struct smux_stream *st)
 {
-	session_release(st, true);
+	smux_release(st, true);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */

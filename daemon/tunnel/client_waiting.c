@@ -8,7 +8,7 @@ void client_waiting_init(struct slot *slot)
 
 bool client_give_stream(struct link *l, struct relay *relay)
 {
-	struct session_stream *st;
+	struct smux_stream *st;
 
 	if (!link_usable(l) || session_open(l->session, &st) != 0)
 		return false;

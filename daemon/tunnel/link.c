@@ -14,10 +14,10 @@ enum { NO_MEMORY_RETRY_US = 20 * 1000 };
 
 static void drain_events(struct link *l)
 {
-	struct session_event ev;
+	struct smux_event ev;
 
 	while (session_next(l->session, &ev)) {
-		struct relay *relay = session_stream_user(ev.stream);
+		struct relay *relay = smux_user(ev.stream);
 
 		if (relay != NULL)
 			relay_event(relay, ev.what);

@@ -105,17 +105,17 @@ static void join_link(struct relay *relay, struct link *l)
 	l->relay_count++;
 }
 
-void relay_attach(struct relay *relay, struct link *l, struct session_stream *st)
+void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st)
 {
 	assert(relay->life == RELAY_WAITING);
 	join_link(relay, l);
 	relay->stream = st;
 	relay->life = relay->fd >= 0 ? RELAY_FLOWING : RELAY_DIALLING;
-	session_stream_set_user(st, relay);
+	smux_set_user(st, relay);
 	relay_resume(relay);
 	link_touch(l);
 	if (tunnel_may_log(relay->tunnel))
-		log_info(relay->tunnel->name, "stream %u opened", session_stream_sid(st));
+		log_info(relay->tunnel->name, "stream %u opened", smux_sid(st));
 }
 
 static void on_dialled(void *user, int fd, const char *error)
@@ -133,22 +133,22 @@ static void on_dialled(void *user, int fd, const char *error)
 		relay_resume(relay);
 }
 
-void relay_serve(struct tunnel *t, struct link *l, struct session_stream *st)
+void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st)
 {
 	struct relay *relay = new_relay(t);
 
 	if (relay == NULL) {
-		session_release(st, true);
+		smux_release(st, true);
 		return;
 	}
 	relay->dial = dial_start(t->reactor, &t->conf->target, on_dialled, relay);
 	if (relay->dial == NULL) {
 		relay_free(relay);
-		session_release(st, true);
+		smux_release(st, true);
 		return;
 	}
 	relay_attach(relay, l, st);
-	if (session_was_reset(st))
+	if (smux_was_reset(st))
 		relay_step(relay, RELAY_FAR_GONE); /* opened and broken off since we last looked */
 }
 
@@ -172,7 +172,7 @@ void relay_event(struct relay *relay, unsigned what)
  * what the local peer said, it can see to have had no taker when it goes on. */
 static bool far_peer_was_done(const struct relay *relay)
 {
-	return session_peer_finished(relay->stream) && !session_was_reset(relay->stream) &&
+	return smux_peer_finished(relay->stream) && !smux_was_reset(relay->stream) &&
 	       relay->down == WAY_OPEN;
 }
 
@@ -193,7 +193,7 @@ void relay_drain(struct relay *relay)
 {
 	if (relay->up == WAY_ENDED)
 		return;
-	session_reset(relay->stream); /* the local peer might have said more */
+	smux_reset(relay->stream); /* the local peer might have said more */
 	link_touch(relay->link);
 	relay_step(relay, RELAY_LOCAL_END);
 }

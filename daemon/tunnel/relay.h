@@ -23,9 +23,9 @@ struct relay;
  * when out of memory (then fd is closed). */
 struct relay *relay_accept(struct tunnel *t, int fd);
 /* Give it a stream.  It starts to read once the link was heard. */
-void relay_attach(struct relay *relay, struct link *l, struct session_stream *st);
+void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st);
 /* Server: for a stream that the peer opened: connects to the tunnel's target. */
-void relay_serve(struct tunnel *t, struct link *l, struct session_stream *st);
+void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st);
 
 /* The session has news of the stream. */
 void relay_event(struct relay *relay, unsigned what);

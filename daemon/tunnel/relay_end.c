@@ -71,9 +71,9 @@ static void leave_stream(struct relay *relay, bool discard)
 		diagnosis_stream(relay->link, relay->sent, relay->received, relay->far_first);
 	if (tunnel_may_log(t))
 		log_info(t->name, "stream %u closed, %llu bytes out, %llu in",
-			 session_stream_sid(relay->stream), (unsigned long long)relay->sent,
+			 smux_sid(relay->stream), (unsigned long long)relay->sent,
 			 (unsigned long long)relay->received);
-	session_release(relay->stream, discard);
+	smux_release(relay->stream, discard);
 	relay->stream = NULL;
 }
 
@@ -89,7 +89,7 @@ void relay_abort(struct relay *relay)
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
 	if (relay->stream != NULL)
-		session_reset(relay->stream);
+		smux_reset(relay->stream);
 	leave_stream(relay, true);
 	if (relay->fd >= 0)
 		setsockopt(relay->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -98,7 +98,7 @@ void relay_abort(struct relay *relay)
 
 void relay_leave(struct relay *relay)
 {
-	session_release(relay->stream, true);
+	smux_release(relay->stream, true);
 	relay->stream = NULL;
 	leave_link(relay);
 	relay->life = RELAY_WAITING;
@@ -119,7 +119,7 @@ static void watch_idle(struct relay *relay, double seconds)
 static bool upload_moves(struct relay *relay)
 {
 	struct session *s = relay->link->session;
-	size_t unsent = session_unsent(relay->stream);
+	size_t unsent = smux_unsent(relay->stream);
 
 	if (unsent > 0) {
 		bool moved = unsent != relay->unsent_seen;
@@ -149,8 +149,8 @@ static bool end_up(struct relay *relay)
 	ev_io_stop(relay_loop(relay), &relay->readable);
 	relay->up = WAY_ENDED;
 	if (relay->down == WAY_OPEN)
-		relay->far_first = session_peer_finished(relay->stream);
-	session_shutdown(relay->stream);
+		relay->far_first = smux_peer_finished(relay->stream);
+	smux_shutdown(relay->stream);
 	return ended_one(relay);
 }
 
@@ -166,8 +166,8 @@ static bool end_down(struct relay *relay)
 static bool fail(struct relay *relay)
 {
 	if (relay->down == WAY_OPEN)
-		relay->far_first = session_peer_finished(relay->stream);
-	session_reset(relay->stream);
+		relay->far_first = smux_peer_finished(relay->stream);
+	smux_reset(relay->stream);
 	finish(relay);
 	return false;
 }
@@ -185,7 +185,7 @@ static bool linger(struct relay *relay, enum relay_life life)
 
 static bool break_off(struct relay *relay)
 {
-	if (relay->fd >= 0 || session_unread(relay->stream) > 0)
+	if (relay->fd >= 0 || smux_unread(relay->stream) > 0)
 		return linger(relay, RELAY_BREAKING);
 	relay_abort(relay); /* there is nothing to wait for a socket with */
 	return false;
@@ -219,7 +219,7 @@ static bool delivered(struct relay *relay)
 	case RELAY_RESETTING:
 		return reset_when_taken(relay);
 	default:
-		if (relay->down == WAY_ENDED || !session_eof(relay->stream))
+		if (relay->down == WAY_ENDED || !smux_eof(relay->stream))
 			return true;
 		return end_down(relay);
 	}

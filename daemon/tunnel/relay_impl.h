@@ -52,7 +52,7 @@ enum relay_way { WAY_OPEN, WAY_ENDED };
 struct relay {
 	struct tunnel *tunnel;
 	struct link *link;             /* NULL while waiting */
-	struct session_stream *stream; /* NULL likewise */
+	struct smux_stream *stream; /* NULL likewise */
 	struct dial *dial;             /* server: connecting */
 	struct relay *prev, *next;     /* of the link */
 	struct relay *wait_next;

@@ -17,7 +17,7 @@ struct relay **relay_wait_link(struct relay *relay)
 
 bool relay_idle(const struct relay *relay)
 {
-	return relay->stream == NULL || session_unread(relay->stream) == 0;
+	return relay->stream == NULL || smux_unread(relay->stream) == 0;
 }
 
 /* "192.0.2.1:80", or the path of a Unix socket that has one. */
@@ -62,7 +62,7 @@ void relay_get_info(const struct relay *relay, struct relay_info *info)
 	peer_text(relay->fd, info->peer);
 	if (relay->stream == NULL)
 		return;
-	info->sid = session_stream_sid(relay->stream);
-	info->unsent_bytes = session_unsent(relay->stream);
-	info->unread_bytes = session_unread(relay->stream);
+	info->sid = smux_sid(relay->stream);
+	info->unsent_bytes = smux_unsent(relay->stream);
+	info->unread_bytes = smux_unread(relay->stream);
 }

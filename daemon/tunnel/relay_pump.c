@@ -39,7 +39,7 @@ static enum relay_happening failure(const struct relay *relay, const char *doing
 static enum relay_happening read_turn(struct relay *relay, size_t *total)
 {
 	while (*total < READ_BYTES_PER_TURN) {
-		struct span room = session_reserve(relay->stream);
+		struct span room = smux_reserve(relay->stream);
 		ssize_t got;
 
 		if (room.n == 0) {
@@ -48,7 +48,7 @@ static enum relay_happening read_turn(struct relay *relay, size_t *total)
 			break;
 		}
 		got = read(relay->fd, room.p, room.n);
-		session_commit(relay->stream, got > 0 ? (size_t)got : 0);
+		smux_commit(relay->stream, got > 0 ? (size_t)got : 0);
 		if (got == 0)
 			return RELAY_LOCAL_END;
 		if (got < 0)
@@ -77,7 +77,7 @@ static ssize_t write_some(struct relay *relay, size_t *offered)
 {
 	struct span pieces[WRITE_PIECES];
 	struct iovec iov[WRITE_PIECES];
-	size_t count = session_peek(relay->stream, pieces, WRITE_PIECES);
+	size_t count = smux_peek(relay->stream, pieces, WRITE_PIECES);
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
 
 	*offered = 0;
@@ -95,7 +95,7 @@ enum relay_happening relay_pump_down(struct relay *relay)
 	ssize_t put;
 
 	while ((put = write_some(relay, &offered)) > 0) {
-		session_consume(relay->stream, (size_t)put);
+		smux_consume(relay->stream, (size_t)put);
 		relay->received += (uint64_t)put;
 		relay->tunnel->past.payload_in_bytes += (uint64_t)put;
 		note_activity(relay);
@@ -105,7 +105,7 @@ enum relay_happening relay_pump_down(struct relay *relay)
 	}
 	if (put < 0 && failure(relay, "write") != RELAY_NOTHING)
 		return RELAY_LOCAL_FAILED;
-	if (session_unread(relay->stream) > 0) {
+	if (smux_unread(relay->stream) > 0) {
 		ev_io_start(relay_loop(relay), &relay->writable);
 		return RELAY_NOTHING;
 	}

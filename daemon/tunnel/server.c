@@ -308,10 +308,10 @@ static void stop(struct tunnel *t)
 	t->state = NULL;
 }
 
-static void stream_opened(struct tunnel *t, struct link *l, struct session_stream *st)
+static void stream_opened(struct tunnel *t, struct link *l, struct smux_stream *st)
 {
 	if (t->draining)
-		session_release(st, true);
+		smux_release(st, true);
 	else
 		relay_serve(t, l, st);
 }

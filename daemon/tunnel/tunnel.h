@@ -35,7 +35,7 @@ struct tunnel_role {
 	/* One opened datagram, `bad` ones included. */
 	void (*datagram)(struct tunnel *t, struct port *p, struct packet *pkt);
 	/* The peer opened a stream. */
-	void (*stream_opened)(struct tunnel *t, struct link *l, struct session_stream *st);
+	void (*stream_opened)(struct tunnel *t, struct link *l, struct smux_stream *st);
 	/* The link is no longer to be used; it is freed later. */
 	void (*link_ended)(struct tunnel *t, struct link *l);
 	/* The link's memory goes now; so does its port, if it is its own. */

@@ -105,14 +105,8 @@ fail:
 
 void session_free(struct session *s)
 {
-	struct session_stream *next;
-
 	if (s == NULL)
 		return;
-	for (struct session_stream *st = s->streams; st != NULL; st = next) {
-		next = st->next;
-		free(st);
-	}
 	smux_free(s->smux);
 	codec_enc_free(s->enc);
 	codec_dec_free(s->dec);
@@ -216,4 +210,16 @@ uint64_t session_acked_bytes(const struct session *s)
 bool session_exhausted(const struct session *s)
 {
 	return s->end != SESSION_ALIVE || s->smux == NULL || smux_exhausted(s->smux);
+}
+
+/* ---- streams --------------------------------------------------------------------------- */
+
+bool session_next(struct session *s, struct smux_event *ev)
+{
+	return s->smux != NULL && smux_next(s->smux, ev);
+}
+
+int session_open(struct session *s, struct smux_stream **st)
+{
+	return s->end == SESSION_ALIVE && s->smux != NULL ? smux_open(s->smux, st) : KT_ECLOSED;
 }

@@ -87,7 +87,6 @@ enum session_end {
 const char *session_end_text(enum session_end end);
 
 struct session;
-struct session_stream;
 
 /* NULL when out of memory or the config is out of range. */
 struct session *session_new(const struct session_config *cfg, uint64_t now_us);
@@ -139,33 +138,12 @@ void session_set_kcp(struct session *s, const struct session_config *cfg, uint64
 
 /* ---- streams ----------------------------------------------------------------
  *
- * As in smux.h, with QPP undone on the way.  Event bits are smux.h's. */
+ * They are smux's, see smux.h, and so are the events; QPP is done and undone in them. */
 
-struct session_event {
-	struct session_stream *stream;
-	unsigned what; /* SMUX_OPENED | SMUX_READABLE | SMUX_WRITABLE | SMUX_RESET */
-};
-bool session_next(struct session *s, struct session_event *ev);
-
+/* Next stream with news, false when there is none. */
+bool session_next(struct session *s, struct smux_event *ev);
 /* KT_OK, KT_ELIMIT, KT_ECLOSED, KT_ENOMEM. */
-int session_open(struct session *s, struct session_stream **st);
-void session_stream_set_user(struct session_stream *st, void *user);
-void *session_stream_user(const struct session_stream *st);
-uint32_t session_stream_sid(const struct session_stream *st);
-
-struct span session_reserve(struct session_stream *st);
-void session_commit(struct session_stream *st, size_t n);
-void session_shutdown(struct session_stream *st);
-void session_reset(struct session_stream *st);
-size_t session_unsent(const struct session_stream *st);
-
-size_t session_peek(struct session_stream *st, struct span *pieces, size_t max);
-void session_consume(struct session_stream *st, size_t n);
-size_t session_unread(const struct session_stream *st);
-bool session_eof(const struct session_stream *st);
-bool session_peer_finished(const struct session_stream *st);
-bool session_was_reset(const struct session_stream *st);
-void session_release(struct session_stream *st, bool discard);
+int session_open(struct session *s, struct smux_stream **st);
 
 /* ---- looking ----------------------------------------------------------------- */
 

@@ -5,8 +5,7 @@
  *     start.c    layers that begin once the peer is known
  *     input.c    datagrams and stream bytes in
  *     output.c   frames and packets out
- *     session.c  life, time, questions
- *     stream.c   streams
+ *     session.c  life, time, streams, questions
  *     look.c     counters, figures, invariants
  */
 #ifndef KT_SESSION_IMPL_H
@@ -14,16 +13,6 @@
 
 #include "fec_pair.h"
 #include "session.h"
-
-struct session_stream {
-	struct session *session;
-	struct session_stream *prev, *next; /* all of the session's */
-	struct smux_stream *smux;
-	void *user;
-	struct span reserved;
-	size_t plain; /* unread bytes, from the front, that QPP has decrypted */
-	struct qpp_stream tx, rx;
-};
 
 /* Bytes of the peer's stream that wait: until CODEC_DETECT_BYTES of them or less tell the codec,
  * the first ones as they came; after that, plain ones that smux had no room for. */
@@ -39,7 +28,6 @@ struct session {
 	struct codec_enc *enc;   /* NULL: not known yet (server), or CODEC_NONE */
 	struct codec_dec *dec;   /* NULL: not known yet, or CODEC_NONE */
 	struct smux *smux;       /* NULL on a server until the client was heard */
-	struct session_stream *streams;
 
 	enum codec_kind codec_in, codec_out;
 	int peer_version;

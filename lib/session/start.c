@@ -1,6 +1,28 @@
 /* start.c - the layers of a session that begin once it is known how the peer speaks. */
 #include "session_impl.h"
 
+static void start_qpp(const void *key, void *state)
+{
+	qpp_stream_init(key, state);
+}
+
+static void encrypt_qpp(const void *key, void *state, struct span bytes)
+{
+	qpp_encrypt(key, state, bytes);
+}
+
+static void decrypt_qpp(const void *key, void *state, struct span bytes)
+{
+	qpp_decrypt(key, state, bytes);
+}
+
+static const struct smux_transform transform_qpp = {
+	.state_bytes = sizeof(struct qpp_stream),
+	.start = start_qpp,
+	.out = encrypt_qpp,
+	.in = decrypt_qpp,
+};
+
 bool session_start_smux(struct session *s, int version, uint64_t now_us)
 {
 	struct smux_config cfg = {
@@ -14,6 +36,8 @@ bool session_start_smux(struct session *s, int version, uint64_t now_us)
 		.keepalive_us = s->cfg.keepalive_us,
 		.timeout_us = SMUX_TIMEOUT_US,
 		.pool = s->cfg.pool,
+		.transform = s->cfg.qpp != NULL ? &transform_qpp : NULL,
+		.transform_key = s->cfg.qpp,
 	};
 
 	s->smux = smux_new(&cfg, now_us);

@@ -62,21 +62,21 @@ static void start(struct world *w, uint8_t choice)
 /* An application that echoes what it reads and leaves when it is told to. */
 static void serve(struct world *w)
 {
-	struct session_event ev;
+	struct smux_event ev;
 	struct span piece, room;
 
 	while (session_next(w->session, &ev)) {
-		while (session_peek(ev.stream, &piece, 1) == 1) {
-			room = session_reserve(ev.stream);
+		while (smux_peek(ev.stream, &piece, 1) == 1) {
+			room = smux_reserve(ev.stream);
 			if (room.n > piece.n)
 				room.n = piece.n;
 			if (room.n > 0)
 				memcpy(room.p, piece.p, room.n);
-			session_commit(ev.stream, room.n);
-			session_consume(ev.stream, piece.n);
+			smux_commit(ev.stream, room.n);
+			smux_consume(ev.stream, piece.n);
 		}
-		if (session_eof(ev.stream) || (ev.what & SMUX_RESET))
-			session_release(ev.stream, false);
+		if (smux_eof(ev.stream) || (ev.what & SMUX_RESET))
+			smux_release(ev.stream, false);
 	}
 }
 

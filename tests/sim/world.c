@@ -17,7 +17,7 @@ static struct qpp *shared_qpp;
 
 /* One end of a stream. */
 struct end {
-	struct session_stream *stream;
+	struct smux_stream *stream;
 	uint32_t sent, received;
 	bool shut, eof, released, writable;
 	uint64_t read_at_us;  /* next read allowed */
@@ -132,7 +132,7 @@ static void app_write(struct world *w, unsigned f, unsigned side)
 	uint32_t total = w->p->flows[f].bytes[side];
 
 	for (int turn = 0; turn < APP_WRITES_PER_TURN && e->sent < total && e->writable; turn++) {
-		struct span room = session_reserve(e->stream);
+		struct span room = smux_reserve(e->stream);
 		size_t n = total - e->sent < room.n ? total - e->sent : room.n;
 
 		if (room.n == 0) {
@@ -141,12 +141,12 @@ static void app_write(struct world *w, unsigned f, unsigned side)
 		}
 		for (size_t i = 0; i < n; i++)
 			room.p[i] = content(w, f, side, e->sent + (uint32_t)i);
-		session_commit(e->stream, n);
+		smux_commit(e->stream, n);
 		e->sent += (uint32_t)n;
 	}
 	if (!e->shut && may_shut(w, f, side)) {
 		e->shut = true;
-		session_shutdown(e->stream);
+		smux_shutdown(e->stream);
 	}
 }
 
@@ -182,18 +182,18 @@ static void app_read(struct world *w, unsigned f, unsigned side)
 
 	if (w->now_us < e->read_at_us || e->eof)
 		return;
-	while (left > 0 && session_peek(e->stream, &piece, 1) == 1) {
+	while (left > 0 && smux_peek(e->stream, &piece, 1) == 1) {
 		if (piece.n > left)
 			piece.n = left;
 		check_bytes(w, f, side, piece);
-		session_consume(e->stream, piece.n);
+		smux_consume(e->stream, piece.n);
 		e->received += (uint32_t)piece.n;
 		left -= (uint32_t)piece.n;
 		note_stall(w, e);
 	}
 	if (left == 0 && plan->read_pause_us[side] > 0)
 		e->read_at_us = w->now_us + plan->read_pause_us[side];
-	if (!session_eof(e->stream))
+	if (!smux_eof(e->stream))
 		return;
 	e->eof = true;
 	if (e->received != plan->bytes[!side])
@@ -210,7 +210,7 @@ static void app_turn(struct world *w, unsigned f, unsigned side)
 	app_read(w, f, side);
 	app_write(w, f, side);
 	if (e->shut && e->eof) {
-		session_release(e->stream, false);
+		smux_release(e->stream, false);
 		e->released = true;
 		w->done++;
 	}
@@ -228,43 +228,43 @@ static void open_flows(struct world *w)
 			return;
 		}
 		w->opened[f] = true;
-		w->sid[f] = session_stream_sid(e->stream);
+		w->sid[f] = smux_sid(e->stream);
 		e->writable = true;
 		e->progress_us = w->now_us;
-		session_stream_set_user(e->stream, e);
+		smux_set_user(e->stream, e);
 	}
 }
 
 /* Which flow a stream is that the server sees for the first time. */
-static unsigned flow_of(const struct world *w, struct session_stream *st)
+static unsigned flow_of(const struct world *w, struct smux_stream *st)
 {
 	for (unsigned f = 0; f < w->p->flow_count; f++)
-		if (w->opened[f] && w->end[f][1].stream == NULL && w->sid[f] == session_stream_sid(st))
+		if (w->opened[f] && w->end[f][1].stream == NULL && w->sid[f] == smux_sid(st))
 			return f;
 	return WORLD_FLOWS_MAX;
 }
 
 static void handle_events(struct world *w, unsigned side)
 {
-	struct session_event ev;
+	struct smux_event ev;
 
 	while (session_next(w->node[side].session, &ev)) {
-		struct end *e = session_stream_user(ev.stream);
+		struct end *e = smux_user(ev.stream);
 
 		if (ev.what & SMUX_RESET)
-			fail(w, "end %u: stream %u was cut", side, session_stream_sid(ev.stream));
+			fail(w, "end %u: stream %u was cut", side, smux_sid(ev.stream));
 		if (e == NULL) {
 			unsigned f = flow_of(w, ev.stream);
 
 			if (f == WORLD_FLOWS_MAX) {
-				fail(w, "stream %u was never opened", session_stream_sid(ev.stream));
+				fail(w, "stream %u was never opened", smux_sid(ev.stream));
 				return;
 			}
 			e = &w->end[f][side];
 			e->stream = ev.stream;
 			e->writable = true;
 			e->progress_us = w->now_us;
-			session_stream_set_user(ev.stream, e);
+			smux_set_user(ev.stream, e);
 		}
 		if (ev.what & SMUX_WRITABLE)
 			e->writable = true;

@@ -72,7 +72,7 @@ static struct session_config config(struct bed *b, bool client)
 /* ---- captures ------------------------------------------------------------------------ */
 
 struct capture_stream {
-	struct session_stream *st;
+	struct smux_stream *st;
 	uint32_t sid;
 	uint8_t *got;
 	size_t len;
@@ -140,8 +140,8 @@ static void start_session(struct capture *c, bool client, uint32_t conv, uint64_
 		struct capture_stream *s = &c->streams[c->stream_count];
 
 		assert_int_equal(session_open(c->session, &s->st), KT_OK);
-		s->sid = session_stream_sid(s->st);
-		session_stream_set_user(s->st, s);
+		s->sid = smux_sid(s->st);
+		smux_set_user(s->st, s);
 	}
 }
 
@@ -149,30 +149,30 @@ static void collect(struct capture_stream *s)
 {
 	struct span piece;
 
-	while (session_peek(s->st, &piece, 1) == 1) {
+	while (smux_peek(s->st, &piece, 1) == 1) {
 		s->got = realloc(s->got, s->len + piece.n);
 		assert_non_null(s->got);
 		memcpy(s->got + s->len, piece.p, piece.n);
 		s->len += piece.n;
-		session_consume(s->st, piece.n);
+		smux_consume(s->st, piece.n);
 	}
-	s->eof = session_eof(s->st);
+	s->eof = smux_eof(s->st);
 }
 
 static void handle_events(struct capture *c)
 {
-	struct session_event ev;
+	struct smux_event ev;
 
 	while (session_next(c->session, &ev)) {
-		struct capture_stream *s = session_stream_user(ev.stream);
+		struct capture_stream *s = smux_user(ev.stream);
 
 		if (s == NULL) {
 			assert_true(ev.what & SMUX_OPENED);
 			assert_true(c->stream_count < STREAMS);
 			s = &c->streams[c->stream_count++];
 			s->st = ev.stream;
-			s->sid = session_stream_sid(ev.stream);
-			session_stream_set_user(ev.stream, s);
+			s->sid = smux_sid(ev.stream);
+			smux_set_user(ev.stream, s);
 		}
 		if (ev.what & SMUX_READABLE)
 			collect(s);
@@ -315,28 +315,28 @@ static void settle(struct pair *p)
 	}
 }
 
-static void write_text(struct session_stream *st, const char *text)
+static void write_text(struct smux_stream *st, const char *text)
 {
-	struct span room = session_reserve(st);
+	struct span room = smux_reserve(st);
 
 	assert_true(room.n >= strlen(text));
 	memcpy(room.p, text, strlen(text));
-	session_commit(st, strlen(text));
+	smux_commit(st, strlen(text));
 }
 
-static void assert_reads(struct session_stream *st, const char *text)
+static void assert_reads(struct smux_stream *st, const char *text)
 {
 	struct span piece;
 
-	assert_int_equal(session_peek(st, &piece, 1), 1);
+	assert_int_equal(smux_peek(st, &piece, 1), 1);
 	assert_int_equal(piece.n, strlen(text));
 	assert_memory_equal(piece.p, text, piece.n);
-	session_consume(st, piece.n);
+	smux_consume(st, piece.n);
 }
 
-static struct session_stream *accept_stream(struct session *s)
+static struct smux_stream *accept_stream(struct session *s)
 {
-	struct session_event ev;
+	struct smux_event ev;
 
 	assert_true(session_next(s, &ev));
 	assert_true(ev.what & SMUX_OPENED);
@@ -347,7 +347,7 @@ static void carries_a_request_and_its_answer(enum codec_kind codec, int version,
 {
 	struct pair p = { 0 };
 	struct session_config client, server;
-	struct session_stream *near, *far;
+	struct smux_stream *near, *far;
 	struct qpp *qpp = with_qpp ? qpp_new("a key of the test", 17, 7, NULL) : NULL;
 	struct session_info info;
 
@@ -360,23 +360,23 @@ static void carries_a_request_and_its_answer(enum codec_kind codec, int version,
 	pair_open(&p, &client, &server);
 	assert_int_equal(session_open(p.end[0], &near), KT_OK);
 	write_text(near, "a request");
-	session_shutdown(near);
+	smux_shutdown(near);
 	settle(&p);
 	far = accept_stream(p.end[1]);
 	assert_reads(far, "a request");
-	assert_true(session_eof(far));
+	assert_true(smux_eof(far));
 	write_text(far, "the answer comes after the end of the request");
-	session_shutdown(far);
+	smux_shutdown(far);
 	settle(&p);
 	assert_reads(near, "the answer comes after the end of the request");
-	assert_true(session_eof(near));
+	assert_true(smux_eof(near));
 	session_get_info(p.end[1], &info);
 	assert_int_equal(info.codec_in, codec);
 	assert_int_equal(info.codec_out, codec);
 	assert_int_equal(info.smux_version, version);
 	assert_int_equal(session_peer_version(p.end[1]), version);
-	session_release(near, false);
-	session_release(far, false);
+	smux_release(near, false);
+	smux_release(far, false);
 	settle(&p);
 	assert_true(session_drained(p.end[0]));
 	assert_true(session_drained(p.end[1]));
@@ -398,7 +398,7 @@ static enum session_end end_of_client_that_hears(enum codec_kind ours, int our_v
 {
 	struct pair p = { 0 };
 	struct session_config a, b;
-	struct session_stream *st;
+	struct smux_stream *st;
 	enum session_end end;
 
 	bed_init(&p.bed);
@@ -567,7 +567,7 @@ static void no_more_streams_than_allowed(void **state)
 {
 	struct pair p = { 0 };
 	struct session_config client, server;
-	struct session_stream *st;
+	struct smux_stream *st;
 
 	bed_init(&p.bed);
 	client = config(&p.bed, true);
