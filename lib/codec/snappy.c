@@ -1,4 +1,4 @@
-/* codec_snappy.c - the snappy framing format, as golang/snappy writes and reads it.
+/* snappy.c - the snappy framing format, as golang/snappy writes and reads it.
  *
  *   0      1         4            8
  *   | type | length  | crc-32c    | block or raw bytes ...    types 00, 01

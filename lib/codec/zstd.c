@@ -1,4 +1,4 @@
-/* codec_zstd.c - a zstd frame stream, flushed after every block.
+/* zstd.c - a zstd frame stream, flushed after every block.
  *
  * Only two kcptunds speak it.  The stream is a row of frames: a trimmed encoder ends its
  * frame and begins another, so that an idle session holds none of zstd's tables. */

@@ -1,4 +1,4 @@
-/* fec_dec.c - takes shards in, and rebuilds those that were lost.
+/* dec.c - takes shards in, and rebuilds those that were lost.
  *
  * A set is closed, and its memory free, as soon as `ds` of its shards were there:
  * either all the data came by itself, or what is missing is rebuilt on the spot. */

@@ -1,4 +1,4 @@
-/* fec_enc.c - makes data shards of packets, and parity of full sets.
+/* enc.c - makes data shards of packets, and parity of full sets.
  *
  * Shards stay where they are, in the batch, for as long as it lives: a set that
  * begins and ends within one flush is never copied.  What is left over when the

@@ -1,4 +1,4 @@
-/* seal_aead.c - the AEAD methods: nonce | ciphertext | tag, no associated data. */
+/* aead.c - the AEAD methods: nonce | ciphertext | tag, no associated data. */
 #include "err.h"
 #include "seal_impl.h"
 

@@ -1,4 +1,4 @@
-/* seal_block.c - the block ciphers: those of libcrypto, nettle's twofish, TEA and XTEA. */
+/* block.c - the block ciphers: those of libcrypto, nettle's twofish, TEA and XTEA. */
 #include "err.h"
 #include "seal_impl.h"
 

@@ -1,4 +1,4 @@
-/* seal_cfb.c - full-block CFB over many packets at a time.
+/* cfb.c - full-block CFB over many packets at a time.
  *
  * Each block of a packet needs the encryption of the ciphertext block before it, so
  * sealing one packet keeps the AES unit waiting for itself.  Different packets

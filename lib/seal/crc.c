@@ -1,4 +1,4 @@
-/* seal_crc.c - the frame of nonce and CRC-32 around a payload. */
+/* crc.c - the frame of nonce and CRC-32 around a payload. */
 #include "seal_impl.h"
 #include "simd.h"
 

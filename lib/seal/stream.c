@@ -1,4 +1,4 @@
-/* seal_stream.c - the methods without a block cipher: salsa20, xor, none, null. */
+/* stream.c - the methods without a block cipher: salsa20, xor, none, null. */
 #include "err.h"
 #include "seal_impl.h"
 
