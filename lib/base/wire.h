@@ -1,4 +1,4 @@
-/* wire.h - little-endian loads and stores, views of bytes, modular order.
+/* wire.h - loads and stores of the wire, views of bytes.
  *
  * The wire is little-endian and unaligned: all access to it goes through these
  * functions, never through a struct laid over the bytes. */
@@ -67,13 +67,6 @@ static inline void store_be32(uint8_t p[static 4], uint32_t v)
 	p[2] = (uint8_t)(v >> 8);
 	p[1] = (uint8_t)(v >> 16);
 	p[0] = (uint8_t)(v >> 24);
-}
-
-/* Signed distance a - b of two sequence numbers or 32-bit clocks, modulo 2^32:
- * negative when a comes before b. */
-static inline int32_t seq_diff(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b);
 }
 
 #endif

@@ -24,14 +24,6 @@ const char *codec_name(enum codec_kind kind)
 	return names[kind];
 }
 
-enum codec_kind codec_find(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(names[i], name) == 0)
-			return (enum codec_kind)i;
-	return CODEC_UNKNOWN;
-}
-
 enum codec_kind codec_detect(struct view first)
 {
 	static const struct {

@@ -22,9 +22,8 @@ enum {
 	CODEC_BLOCK_MAX = 65536 + 8, /* largest block for codec_encode(): a smux frame */
 };
 
+/* As in the `compression` key; "unknown", "foreign". */
 const char *codec_name(enum codec_kind kind);
-/* By the name of the `compression` key; CODEC_UNKNOWN when there is none such. */
-enum codec_kind codec_find(const char *name);
 /* What a session's first bytes say: ff 06 00 00 snappy, 28 b5 2f fd zstd,
  * 01 or 02 bare smux, else CODEC_FOREIGN.  A prefix that could still become one of them
  * is CODEC_UNKNOWN. */
