@@ -1,0 +1,360 @@
+/* experiment.c - one world with a link, a tunnel and its load. */
+#include "experiment.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "load.h"
+#include "world.h"
+
+#define S_TO_US(s) ((uint64_t)((s) * 1e6))
+
+enum {
+	WARM_US = 2 * 1000 * 1000,  /* long enough for a warm tunnel to be quiet again */
+	WARM_TRIES = 15,
+	GRACE_US = 10 * 1000 * 1000, /* what is under way at the end may take so long */
+	GRACE_STEP_US = 100 * 1000,
+	LOADS_MAX = 4,
+};
+
+const char *const experiment_kinds[EXPERIMENT_KINDS] = {
+	[EXPERIMENT_BULK] = "bulk",
+	[EXPERIMENT_THIN] = "thin",
+	[EXPERIMENT_CONNS] = "conns",
+	[EXPERIMENT_FCT] = "fct",
+	[EXPERIMENT_MIX] = "mix",
+	[EXPERIMENT_SHARE] = "share",
+	[EXPERIMENT_RESUME] = "resume",
+};
+
+/* What is usual of each kind. */
+static const struct usual {
+	double seconds;
+	unsigned streams;
+	uint64_t size;
+	double hz, pause_s;
+} usual[EXPERIMENT_KINDS] = {
+	[EXPERIMENT_BULK] = { 20, 1, 0, 0, 0 },
+	[EXPERIMENT_THIN] = { 20, 1, 64, 50, 0 },
+	[EXPERIMENT_CONNS] = { 20, 8, 1024, 0, 0 },
+	[EXPERIMENT_FCT] = { 60, 1, 100000, 0, 1 },
+	[EXPERIMENT_MIX] = { 20, 4, 64, 20, 0 },
+	[EXPERIMENT_SHARE] = { 35, 1, 0, 0, 0 },
+	[EXPERIMENT_RESUME] = { 42, 1, 0, 0, 0 },
+};
+
+/* A mix's bulk streams, or its thin ones, are so much ahead of the others. */
+static const double mix_lead_s = 2;
+
+struct lab {
+	struct spec s; /* with what is usual filled in */
+	struct world world;
+	struct tunnel *tunnel;
+	struct load *bulk, *timed; /* what figures are of; NULL: none */
+	struct load *loads[LOADS_MAX];
+	unsigned load_count;
+	struct trace *trace;
+	unsigned way; /* the data's direction */
+	uint64_t from_us, to_us;
+	struct tunnel_look before[2];
+	struct figures *f;
+};
+
+double experiment_payload_share(void)
+{
+	/* 1350 bytes: seal 20, KCP 24; smux has 8 bytes before each 8192. */
+	return (1350.0 - 20 - 24) / (1350 + LINK_HEADERS) * 8192 / (8192 + 8);
+}
+
+/* ---- making ---------------------------------------------------------------------------- */
+
+static void fill_in(struct lab *lab)
+{
+	struct spec *s = &lab->s;
+	const struct usual *u = &usual[s->kind];
+
+	s->crypt = s->crypt != NULL ? s->crypt : "aes";
+	s->seconds = s->seconds > 0 ? s->seconds : u->seconds;
+	s->streams = s->streams > 0 ? s->streams : u->streams;
+	s->bulk_streams = s->bulk_streams > 0 ? s->bulk_streams : 1;
+	s->size = s->size > 0 ? s->size : u->size;
+	s->hz = s->hz > 0 ? s->hz : u->hz;
+	if (s->kind != EXPERIMENT_RESUME)
+		return;
+	for (unsigned way = 0; way < 2; way++) {
+		if (s->link[way].outage[0].length_s > 0)
+			continue;
+		s->link[way].outage[0].start_s = 10;
+		s->link[way].outage[0].length_s = 2;
+	}
+}
+
+static struct load *add_load(struct lab *lab, const struct load_params *p)
+{
+	struct load_params params = *p;
+	struct load *l;
+
+	assert(lab->load_count < LOADS_MAX);
+	params.seed = lab->s.seed * 16 + lab->load_count;
+	l = load_new(&lab->world, lab->tunnel, &params);
+	lab->loads[lab->load_count++] = l;
+	return l;
+}
+
+static void warm_up(struct lab *lab)
+{
+	struct load *l = add_load(lab, &(struct load_params){
+		.kind = LOAD_TRANSFERS,
+		.streams = tunnel_conns(lab->tunnel),
+		.from_us = lab->world.now_us,
+		.to_us = lab->world.now_us + 1,
+		.size = 64,
+	});
+
+	for (int tries = 0; tries < WARM_TRIES; tries++) {
+		world_run(&lab->world, lab->world.now_us + WARM_US);
+		if (load_missing(l) == 0)
+			return;
+	}
+	tunnel_fail(lab->tunnel, "the tunnel did not come up");
+}
+
+static struct load *add_bulk(struct lab *lab, bool up, unsigned streams, double after_s)
+{
+	return add_load(lab, &(struct load_params){
+		.kind = LOAD_BULK,
+		.streams = streams,
+		.up = up,
+		.from_us = lab->from_us + S_TO_US(after_s),
+		.to_us = lab->to_us,
+	});
+}
+
+static struct load *add_timed(struct lab *lab, enum load_kind kind, double after_s)
+{
+	return add_load(lab, &(struct load_params){
+		.kind = kind,
+		.streams = lab->s.streams,
+		.conn = lab->s.bulk_streams,
+		.from_us = lab->from_us + S_TO_US(after_s),
+		.to_us = lab->to_us,
+		.size = lab->s.size,
+		.hz = lab->s.hz,
+		.warmup_s = lab->s.thin_first ? mix_lead_s + 1 : 1,
+		.pause_s = usual[lab->s.kind].pause_s,
+	});
+}
+
+static void add_mix(struct lab *lab)
+{
+	double thin_s = lab->s.thin_first ? 0 : mix_lead_s;
+	double bulk_s = lab->s.thin_first ? mix_lead_s : 0;
+
+	lab->to_us += S_TO_US(mix_lead_s);
+	lab->timed = add_timed(lab, LOAD_THIN, thin_s);
+	lab->bulk = add_bulk(lab, lab->s.up, lab->s.bulk_streams, bulk_s);
+	if (lab->s.both)
+		add_bulk(lab, !lab->s.up, lab->s.bulk_streams, bulk_s);
+}
+
+static void add_loads(struct lab *lab)
+{
+	switch (lab->s.kind) {
+	case EXPERIMENT_THIN:
+		lab->timed = add_timed(lab, LOAD_THIN, 0);
+		break;
+	case EXPERIMENT_CONNS:
+	case EXPERIMENT_FCT:
+		lab->timed = add_timed(lab, LOAD_TRANSFERS, 0);
+		break;
+	case EXPERIMENT_MIX:
+		add_mix(lab);
+		break;
+	default:
+		lab->bulk = add_bulk(lab, lab->s.up, lab->s.streams, 0);
+		break;
+	}
+}
+
+static void add_trace(struct lab *lab)
+{
+	if (lab->s.trace_s <= 0)
+		return;
+	lab->trace = trace_new(&(struct trace_subject){
+		.world = &lab->world,
+		.tunnel = lab->tunnel,
+		.way = lab->way,
+		.load = lab->bulk != NULL ? lab->bulk : lab->timed,
+		.period_us = S_TO_US(lab->s.trace_s),
+	});
+}
+
+static void set_up(struct lab *lab)
+{
+	world_init(&lab->world, lab->s.link, lab->s.seed);
+	lab->tunnel = tunnel_new(&lab->world, &(struct tunnel_params){
+		.config = lab->s.config,
+		.crypt = lab->s.crypt,
+		.conn = lab->s.conn,
+		.timer_us = lab->s.timer_us,
+		.seed = lab->s.seed,
+	});
+	warm_up(lab);
+	lab->way = lab->s.up ? WORLD_UP : WORLD_DOWN;
+	lab->from_us = lab->world.now_us;
+	lab->to_us = lab->from_us + S_TO_US(lab->s.seconds);
+	for (unsigned way = 0; way < 2; way++) {
+		link_start(lab->world.link[way], lab->from_us);
+		tunnel_look(lab->tunnel, way, &lab->before[way]);
+	}
+	add_loads(lab);
+	add_trace(lab);
+}
+
+static void tear_down(struct lab *lab)
+{
+	trace_free(lab->trace);
+	tunnel_free(lab->tunnel);
+	for (unsigned i = 0; i < lab->load_count; i++)
+		load_free(lab->loads[i]);
+	world_dispose(&lab->world);
+}
+
+/* ---- figures ------------------------------------------------------------------------------- */
+
+static double seconds_of(const struct lab *lab)
+{
+	return (double)(lab->to_us - lab->from_us) * 1e-6;
+}
+
+static double percent(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : 0;
+}
+
+static void measure_bulk(struct lab *lab)
+{
+	const struct link_params *p = &lab->s.link[lab->way];
+	struct tunnel_look look;
+	double *v = lab->f->v, passed = 1 - link_mean_loss(p), share = experiment_payload_share();
+	double bytes = (double)load_bytes(lab->bulk), rate = link_mean_rate(p, seconds_of(lab));
+
+	tunnel_look(lab->tunnel, lab->way, &look);
+	v[FIG_MBIT] = bytes * 8e-6 / seconds_of(lab);
+	if (rate > 0)
+		v[FIG_GOODPUT] = percent(v[FIG_MBIT], rate * share * passed);
+	v[FIG_WIRE_OVER] = percent((double)(look.wire_bytes - lab->before[lab->way].wire_bytes),
+				   bytes / share / passed) - 100;
+	v[FIG_RESENT] = percent((double)(look.retrans_segs - lab->before[lab->way].retrans_segs),
+				(double)(look.data_segs - lab->before[lab->way].data_segs));
+}
+
+static void measure_link(struct lab *lab)
+{
+	const struct link_stats *n = link_stats(lab->world.link[lab->way]);
+	struct samples *waits = link_waits(lab->world.link[lab->way]);
+	double *v = lab->f->v, wire = 0;
+
+	v[FIG_QUEUE_P50] = samples_percentile(waits, 50);
+	v[FIG_QUEUE_P95] = samples_percentile(waits, 95);
+	v[FIG_DROPPED] = percent((double)(n->queue_dropped + n->policed), (double)n->offered);
+	for (unsigned end = 0; end < 2; end++) {
+		struct tunnel_look look;
+
+		tunnel_look(lab->tunnel, end, &look);
+		wire += (double)(look.wire_bytes - lab->before[end].wire_bytes);
+	}
+	v[FIG_KBIT] = wire * 8e-3 / seconds_of(lab);
+}
+
+static double round_trip_ms(const struct lab *lab)
+{
+	return lab->s.link[0].delay + lab->s.link[1].delay;
+}
+
+/* After the grace: what is missing by then is. */
+static void measure_times(struct lab *lab)
+{
+	double *v = lab->f->v, rate = link_mean_rate(&lab->s.link[WORLD_DOWN], seconds_of(lab));
+	struct samples *times = load_times(lab->timed);
+
+	v[FIG_P50] = samples_percentile(times, 50);
+	v[FIG_P99] = samples_percentile(times, 99);
+	v[FIG_COUNT_OF] = (double)times->count;
+	v[FIG_MISSING] = (double)load_missing(lab->timed);
+	if (lab->s.kind == EXPERIMENT_FCT && rate > 0)
+		v[FIG_RATIO] = v[FIG_P50] / (round_trip_ms(lab) + (double)lab->s.size * 8e-3 / rate);
+}
+
+/* Mean of bins[from .. to), those that are not there being empty. */
+static double mean_bin(const uint64_t *bins, size_t count, size_t from, size_t to)
+{
+	double sum = 0;
+
+	for (size_t i = from; i < to && i < count; i++)
+		sum += (double)bins[i];
+	return to > from ? sum / (double)(to - from) : 0;
+}
+
+/* It is back with the first bytes that begin a tenth of a second, and a second, with half of what
+ * was usual; this leaves out the first three seconds, which may be startup. */
+static void measure_back(struct lab *lab)
+{
+	const size_t per_s = 1000000 / LOAD_BIN_US;
+	const struct link_params *p = &lab->s.link[lab->way];
+	double up_s = p->outage[0].start_s + p->outage[0].length_s;
+	size_t down = (size_t)(p->outage[0].start_s * (double)per_s);
+	size_t up = (size_t)(up_s * (double)per_s), count;
+	const uint64_t *bins;
+	double half;
+
+	count = load_bins(lab->bulk, &bins);
+	half = mean_bin(bins, count, 3 * per_s, down) / 2;
+	lab->f->v[FIG_BACK] = 1e3 * (seconds_of(lab) - up_s); /* never */
+	for (size_t i = up; i < count; i++) {
+		if (bins[i] == 0 || mean_bin(bins, count, i, i + per_s / 10) < half ||
+		    mean_bin(bins, count, i, i + per_s) < half)
+			continue;
+		lab->f->v[FIG_BACK] = 1e-3 * (double)((i - up) * LOAD_BIN_US);
+		return;
+	}
+}
+
+static void run(struct lab *lab)
+{
+	world_run(&lab->world, lab->to_us);
+	measure_link(lab);
+	if (lab->bulk != NULL)
+		measure_bulk(lab);
+	if (lab->s.kind == EXPERIMENT_RESUME)
+		measure_back(lab);
+	if (lab->trace != NULL)
+		lab->s.traced(lab->trace, lab->s.user);
+	if (lab->timed == NULL)
+		return;
+	while (load_missing(lab->timed) > 0 && lab->world.now_us < lab->to_us + GRACE_US)
+		world_run(&lab->world, lab->world.now_us + GRACE_STEP_US);
+	measure_times(lab);
+}
+
+void experiment_run(const struct spec *spec, struct figures *f)
+{
+	struct lab *lab = calloc(1, sizeof(*lab));
+
+	assert(lab != NULL);
+	figures_clear(f);
+	lab->s = *spec;
+	lab->f = f;
+	fill_in(lab);
+	set_up(lab);
+	run(lab);
+	if (tunnel_why(lab->tunnel) != NULL) {
+		f->good = false;
+		snprintf(f->why, sizeof(f->why), "%s", tunnel_why(lab->tunnel));
+	}
+	tear_down(lab);
+	free(lab);
+}
