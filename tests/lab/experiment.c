@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "load.h"
+#include "rivals.h"
 #include "world.h"
 
 #define S_TO_US(s) ((uint64_t)((s) * 1e6))
@@ -18,6 +19,8 @@ enum {
 	GRACE_US = 10 * 1000 * 1000, /* what is under way at the end may take so long */
 	GRACE_STEP_US = 100 * 1000,
 	LOADS_MAX = 4,
+	FLOWS_MAX = EXPERIMENT_RIVALS_MAX + 1,
+	SHARE_AFTER_US = 5 * 1000 * 1000, /* shares are of the time after this */
 };
 
 const char *const experiment_kinds[EXPERIMENT_KINDS] = {
@@ -54,12 +57,14 @@ struct lab {
 	struct world world;
 	struct tunnel *tunnel;
 	struct load *bulk, *timed; /* what figures are of; NULL: none */
+	struct rivals *rivals; /* NULL: none */
 	struct load *loads[LOADS_MAX];
 	unsigned load_count;
 	struct trace *trace;
 	unsigned way; /* the data's direction */
 	uint64_t from_us, to_us;
 	struct tunnel_look before[2];
+	double earlier[FLOWS_MAX]; /* what each flow had when the time for shares began */
 	struct figures *f;
 };
 
@@ -82,6 +87,9 @@ static void fill_in(struct lab *lab)
 	s->bulk_streams = s->bulk_streams > 0 ? s->bulk_streams : 1;
 	s->size = s->size > 0 ? s->size : u->size;
 	s->hz = s->hz > 0 ? s->hz : u->hz;
+	s->rivals = s->rivals > 0 ? s->rivals : 1;
+	if (s->kind == EXPERIMENT_SHARE && s->rival == NULL)
+		s->rival = "cubic";
 	if (s->kind != EXPERIMENT_RESUME)
 		return;
 	for (unsigned way = 0; way < 2; way++) {
@@ -104,6 +112,7 @@ static struct load *add_load(struct lab *lab, const struct load_params *p)
 	return l;
 }
 
+/* All tunnels of the world: those of rivals have begun, too. */
 static void warm_up(struct lab *lab)
 {
 	struct load *l = add_load(lab, &(struct load_params){
@@ -111,12 +120,12 @@ static void warm_up(struct lab *lab)
 		.streams = tunnel_conns(lab->tunnel),
 		.from_us = lab->world.now_us,
 		.to_us = lab->world.now_us + 1,
-		.size = 64,
+		.size = LOAD_WARM_BYTES,
 	});
 
 	for (int tries = 0; tries < WARM_TRIES; tries++) {
 		world_run(&lab->world, lab->world.now_us + WARM_US);
-		if (load_missing(l) == 0)
+		if (load_missing(l) == 0 && (lab->rivals == NULL || rivals_warm(lab->rivals)))
 			return;
 	}
 	tunnel_fail(lab->tunnel, "the tunnel did not come up");
@@ -179,6 +188,15 @@ static void add_loads(struct lab *lab)
 	}
 }
 
+static uint64_t all_rivals(void *rivals)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < rivals_count(rivals); i++)
+		bytes += rivals_bytes(rivals, i);
+	return bytes;
+}
+
 static void add_trace(struct lab *lab)
 {
 	if (lab->s.trace_s <= 0)
@@ -188,20 +206,26 @@ static void add_trace(struct lab *lab)
 		.tunnel = lab->tunnel,
 		.way = lab->way,
 		.load = lab->bulk != NULL ? lab->bulk : lab->timed,
+		.rival_bytes = lab->rivals != NULL ? all_rivals : NULL,
+		.rivals = lab->rivals,
 		.period_us = S_TO_US(lab->s.trace_s),
 	});
 }
 
 static void set_up(struct lab *lab)
 {
-	world_init(&lab->world, lab->s.link, lab->s.seed);
-	lab->tunnel = tunnel_new(&lab->world, &(struct tunnel_params){
+	struct tunnel_params like = {
 		.config = lab->s.config,
 		.crypt = lab->s.crypt,
 		.conn = lab->s.conn,
 		.timer_us = lab->s.timer_us,
 		.seed = lab->s.seed,
-	});
+	};
+
+	world_init(&lab->world, lab->s.link, lab->s.seed);
+	lab->tunnel = tunnel_new(&lab->world, &like);
+	if (lab->s.rival != NULL)
+		lab->rivals = rivals_new(&lab->world, lab->s.rival, lab->s.rivals, &like);
 	warm_up(lab);
 	lab->way = lab->s.up ? WORLD_UP : WORLD_DOWN;
 	lab->from_us = lab->world.now_us;
@@ -211,6 +235,8 @@ static void set_up(struct lab *lab)
 		tunnel_look(lab->tunnel, way, &lab->before[way]);
 	}
 	add_loads(lab);
+	if (lab->rivals != NULL)
+		rivals_start(lab->rivals, lab->way, lab->from_us + S_TO_US(lab->s.rival_after_s), lab->to_us);
 	add_trace(lab);
 }
 
@@ -220,6 +246,7 @@ static void tear_down(struct lab *lab)
 	tunnel_free(lab->tunnel);
 	for (unsigned i = 0; i < lab->load_count; i++)
 		load_free(lab->loads[i]);
+	rivals_free(lab->rivals);
 	world_dispose(&lab->world);
 }
 
@@ -289,6 +316,32 @@ static void measure_times(struct lab *lab)
 		v[FIG_RATIO] = v[FIG_P50] / (round_trip_ms(lab) + (double)lab->s.size * 8e-3 / rate);
 }
 
+/* What each flow has got so far, the tunnel first. */
+static void note_bytes(const struct lab *lab, double bytes[FLOWS_MAX])
+{
+	bytes[0] = (double)load_bytes(lab->bulk);
+	for (unsigned i = 0; i < rivals_count(lab->rivals); i++)
+		bytes[i + 1] = (double)rivals_bytes(lab->rivals, i);
+}
+
+static void measure_shares(struct lab *lab, double seconds)
+{
+	double now[FLOWS_MAX], sum = 0, squares = 0, *v = lab->f->v;
+	double rate = link_mean_rate(&lab->s.link[lab->way], seconds_of(lab));
+	unsigned flows = rivals_count(lab->rivals) + 1;
+
+	note_bytes(lab, now);
+	for (unsigned i = 0; i < flows; i++) {
+		now[i] -= lab->earlier[i];
+		sum += now[i];
+		squares += now[i] * now[i];
+	}
+	v[FIG_SHARE] = percent(now[0], sum);
+	v[FIG_JAIN] = squares > 0 ? sum * sum / (flows * squares) : 0;
+	if (rate > 0)
+		v[FIG_USED] = percent(sum * 8e-6 / seconds, rate);
+}
+
 /* Mean of bins[from .. to), those that are not there being empty. */
 static double mean_bin(const uint64_t *bins, size_t count, size_t from, size_t to)
 {
@@ -323,9 +376,24 @@ static void measure_back(struct lab *lab)
 	}
 }
 
+/* Let all of it happen, and look at shares on the way where there are others. */
+static void run_load(struct lab *lab)
+{
+	uint64_t settled_us = lab->from_us + SHARE_AFTER_US + S_TO_US(lab->s.rival_after_s);
+
+	if (lab->rivals == NULL || lab->bulk == NULL || settled_us >= lab->to_us) {
+		world_run(&lab->world, lab->to_us);
+		return;
+	}
+	world_run(&lab->world, settled_us);
+	note_bytes(lab, lab->earlier);
+	world_run(&lab->world, lab->to_us);
+	measure_shares(lab, (double)(lab->to_us - settled_us) * 1e-6);
+}
+
 static void run(struct lab *lab)
 {
-	world_run(&lab->world, lab->to_us);
+	run_load(lab);
 	measure_link(lab);
 	if (lab->bulk != NULL)
 		measure_bulk(lab);
@@ -340,6 +408,18 @@ static void run(struct lab *lab)
 	measure_times(lab);
 }
 
+static void note_failure(struct lab *lab)
+{
+	const char *why = tunnel_why(lab->tunnel);
+
+	if (why == NULL && lab->rivals != NULL)
+		why = rivals_why(lab->rivals);
+	if (why == NULL)
+		return;
+	lab->f->good = false;
+	snprintf(lab->f->why, sizeof(lab->f->why), "%s", why);
+}
+
 void experiment_run(const struct spec *spec, struct figures *f)
 {
 	struct lab *lab = calloc(1, sizeof(*lab));
@@ -351,10 +431,7 @@ void experiment_run(const struct spec *spec, struct figures *f)
 	fill_in(lab);
 	set_up(lab);
 	run(lab);
-	if (tunnel_why(lab->tunnel) != NULL) {
-		f->good = false;
-		snprintf(f->why, sizeof(f->why), "%s", tunnel_why(lab->tunnel));
-	}
+	note_failure(lab);
 	tear_down(lab);
 	free(lab);
 }

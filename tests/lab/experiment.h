@@ -19,10 +19,11 @@ enum experiment_kind {
 	EXPERIMENT_CONNS,  /* short connections of 1 KB, 8 at a time */
 	EXPERIMENT_FCT,    /* downloads of a size, with pauses of a second between */
 	EXPERIMENT_MIX,    /* 4 streams of 20 messages a second beside bulk streams */
-	EXPERIMENT_SHARE,  /* bulk beside rivals */
+	EXPERIMENT_SHARE,  /* bulk beside rivals, a cubic one unless said */
 	EXPERIMENT_RESUME, /* bulk, and an outage */
 	EXPERIMENT_KINDS
 };
+enum { EXPERIMENT_RIVALS_MAX = 15 };
 extern const char *const experiment_kinds[EXPERIMENT_KINDS]; /* their names */
 
 struct spec { /* 0: the usual, where nothing else is said */
@@ -40,6 +41,9 @@ struct spec { /* 0: the usual, where nothing else is said */
 	uint64_t size;               /* bytes of a message or a download */
 	double hz;
 	uint32_t timer_us;           /* see tunnel.h */
+	const char *rival;           /* "cubic", "bbr", "same": one more such tunnel; NULL: none */
+	unsigned rivals;             /* of them */
+	double rival_after_s;        /* they begin so much later */
 	uint64_t seed;
 	double trace_s;              /* rows of the trace, 0: none */
 	/* What the trace comes to; it is given away before the world ends. */

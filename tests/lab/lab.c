@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "experiment.h"
 #include "links.h"
 #include "report.h"
+#include "rivals.h"
 #include "seal.h"
 
 enum { CHOICES_MAX = 64, SEEDS_MAX = 64 };
@@ -25,7 +27,7 @@ struct options {
 	const struct config *configs[CHOICES_MAX];
 	unsigned link_count, config_count;
 	unsigned seeds;
-	bool list, table, trace;
+	bool list, table, trace, check;
 };
 
 __attribute__((noreturn)) static void die(const char *what, const char *which)
@@ -38,7 +40,7 @@ __attribute__((noreturn)) static void die(const char *what, const char *which)
 
 enum { OPT_HELP = 1, OPT_LIST, OPT_LINK, OPT_CONFIG, OPT_LOAD, OPT_DIRECTION, OPT_SECONDS, OPT_SEEDS,
        OPT_SEED, OPT_STREAMS, OPT_BULK_STREAMS, OPT_THIN_FIRST, OPT_CONN, OPT_SIZE, OPT_HZ, OPT_CRYPT,
-       OPT_TIMER, OPT_TRACE, OPT_TABLE };
+       OPT_TIMER, OPT_RIVAL, OPT_RIVALS, OPT_RIVAL_AFTER, OPT_TRACE, OPT_TABLE, OPT_CHECK };
 
 static const struct option long_options[] = {
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -58,8 +60,12 @@ static const struct option long_options[] = {
 	{ "hz", required_argument, NULL, OPT_HZ },
 	{ "crypt", required_argument, NULL, OPT_CRYPT },
 	{ "timer", required_argument, NULL, OPT_TIMER },
+	{ "rival", required_argument, NULL, OPT_RIVAL },
+	{ "rivals", required_argument, NULL, OPT_RIVALS },
+	{ "rival-after", required_argument, NULL, OPT_RIVAL_AFTER },
 	{ "trace", optional_argument, NULL, OPT_TRACE },
 	{ "table", no_argument, NULL, OPT_TABLE },
+	{ "check", no_argument, NULL, OPT_CHECK },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -83,8 +89,12 @@ static void help(void)
 	     "  --hz N                messages per second and stream\n"
 	     "  --crypt NAME          the cipher (aes); none is faster and as long\n"
 	     "  --timer US            the host's timers are as coarse as that (0)\n"
+	     "  --rival KIND          beside it: cubic, bbr, or same, one more such tunnel\n"
+	     "  --rivals N            so many of them (1)\n"
+	     "  --rival-after SECONDS  they begin later (0)\n"
 	     "  --trace[=SECONDS]     a line for each period (0.1)\n"
 	     "  --table               a table of all --link and --config, of each as many as you like\n"
+	     "  --check               what must hold\n"
 	     "keys of a link:");
 	link_print_keys();
 }
@@ -140,6 +150,20 @@ static void set_crypt(struct options *o, const char *name)
 	o->spec.crypt = name;
 }
 
+static void set_rival(struct options *o, const char *kind)
+{
+	if (!rivals_known(kind))
+		die("there is no rival of this name", kind);
+	o->spec.rival = kind;
+}
+
+static void set_rivals(struct options *o, const char *count)
+{
+	o->spec.rivals = (unsigned)number(count);
+	if (o->spec.rivals > EXPERIMENT_RIVALS_MAX)
+		die("too many rivals", count);
+}
+
 static void set_option(struct options *o, int opt, const char *arg)
 {
 	switch (opt) {
@@ -160,11 +184,15 @@ static void set_option(struct options *o, int opt, const char *arg)
 	case OPT_HZ: o->spec.hz = number(arg); break;
 	case OPT_CRYPT: set_crypt(o, arg); break;
 	case OPT_TIMER: o->spec.timer_us = (uint32_t)number(arg); break;
+	case OPT_RIVAL: set_rival(o, arg); break;
+	case OPT_RIVALS: set_rivals(o, arg); break;
+	case OPT_RIVAL_AFTER: o->spec.rival_after_s = number(arg); break;
 	case OPT_TRACE:
 		o->trace = true;
 		o->spec.trace_s = arg != NULL ? number(arg) : 0.1;
 		break;
 	case OPT_TABLE: o->table = true; break;
+	case OPT_CHECK: o->check = true; break;
 	default: exit(2);
 	}
 }
@@ -236,6 +264,7 @@ static bool run_one(struct options *o)
 	if (o->trace)
 		o->spec.traced = print_trace;
 	run_seeds(o, &mean);
+	fflush(stdout);
 	report_one(o->trace ? stderr : stdout, &mean);
 	return mean.good;
 }
@@ -269,5 +298,7 @@ int main(int argc, char **argv)
 		list();
 		return 0;
 	}
+	if (o.check)
+		return checks_self() ? 0 : 1;
 	return (o.table ? run_table(&o) : run_one(&o)) ? 0 : 1;
 }

@@ -23,6 +23,7 @@ enum load_kind { LOAD_BULK, LOAD_THIN, LOAD_TRANSFERS };
 enum {
 	LOAD_BIN_US = 10 * 1000,
 	LOAD_REQUEST_BYTES = 64,
+	LOAD_WARM_BYTES = 64, /* of a transfer that warms a tunnel up */
 };
 
 struct load_params {
