@@ -420,7 +420,7 @@ static void note_failure(struct lab *lab)
 	snprintf(lab->f->why, sizeof(lab->f->why), "%s", why);
 }
 
-void experiment_run(const struct spec *spec, struct figures *f)
+static void run_one(const struct spec *spec, struct figures *f)
 {
 	struct lab *lab = calloc(1, sizeof(*lab));
 
@@ -434,4 +434,26 @@ void experiment_run(const struct spec *spec, struct figures *f)
 	note_failure(lab);
 	tear_down(lab);
 	free(lab);
+}
+
+/* The thin streams of a mix, without the rest of it. */
+static void compare_with_thin(const struct spec *mix, struct figures *f)
+{
+	const struct usual *u = &usual[EXPERIMENT_MIX];
+	struct spec thin = *mix;
+	struct figures alone;
+
+	thin.kind = EXPERIMENT_THIN;
+	thin.streams = mix->streams > 0 ? mix->streams : u->streams;
+	thin.hz = mix->hz > 0 ? mix->hz : u->hz;
+	thin.trace_s = 0;
+	run_one(&thin, &alone);
+	f->v[FIG_P99_OVER] = f->v[FIG_P99] - alone.v[FIG_P99];
+}
+
+void experiment_run(const struct spec *spec, struct figures *f)
+{
+	run_one(spec, f);
+	if (spec->kind == EXPERIMENT_MIX)
+		compare_with_thin(spec, f);
 }

@@ -14,6 +14,7 @@ const struct figure_info figure_infos[FIG_COUNT] = {
 	[FIG_DROPPED] = { "drop%", "packets dropped by queue or policer", 1 },
 	[FIG_P50] = { "p50", "ms, median", 1 },
 	[FIG_P99] = { "p99", "ms, 99th percentile", 1 },
+	[FIG_P99_OVER] = { "p99+", "ms that p99 is over that without the bulk", 1 },
 	[FIG_MISSING] = { "missing", "begun and never finished", 0 },
 	[FIG_COUNT_OF] = { "n", "messages or transfers", 0 },
 	[FIG_RATIO] = { "ratio", "p50 / (round trip + size / rate)", 2 },

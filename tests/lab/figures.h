@@ -17,6 +17,7 @@ enum figure {
 	FIG_DROPPED,   /* % of the packets that the queue or the policer dropped, data's direction */
 	/* of messages and transfers */
 	FIG_P50, FIG_P99, /* ms */
+	FIG_P99_OVER,  /* ms that p99 is over that of the same without the bulk streams */
 	FIG_MISSING,   /* begun and not back within the grace */
 	FIG_COUNT_OF,  /* how many came back */
 	FIG_RATIO,     /* p50 / (round trip + size / rate) of transfers */

@@ -12,14 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "checks.h"
 #include "experiment.h"
 #include "links.h"
+#include "plot.h"
 #include "report.h"
 #include "rivals.h"
 #include "seal.h"
 
-enum { CHOICES_MAX = 64, SEEDS_MAX = 64 };
+enum { CHOICES_MAX = 64, SEEDS_MAX = 64, CHECK_SEEDS = 3 };
 
 struct options {
 	struct spec spec;
@@ -27,7 +29,9 @@ struct options {
 	const struct config *configs[CHOICES_MAX];
 	unsigned link_count, config_count;
 	unsigned seeds;
+	const char *plot;
 	bool list, table, trace, check;
+	bool failed;
 };
 
 __attribute__((noreturn)) static void die(const char *what, const char *which)
@@ -40,7 +44,7 @@ __attribute__((noreturn)) static void die(const char *what, const char *which)
 
 enum { OPT_HELP = 1, OPT_LIST, OPT_LINK, OPT_CONFIG, OPT_LOAD, OPT_DIRECTION, OPT_SECONDS, OPT_SEEDS,
        OPT_SEED, OPT_STREAMS, OPT_BULK_STREAMS, OPT_THIN_FIRST, OPT_CONN, OPT_SIZE, OPT_HZ, OPT_CRYPT,
-       OPT_TIMER, OPT_RIVAL, OPT_RIVALS, OPT_RIVAL_AFTER, OPT_TRACE, OPT_TABLE, OPT_CHECK };
+       OPT_TIMER, OPT_RIVAL, OPT_RIVALS, OPT_RIVAL_AFTER, OPT_TRACE, OPT_TABLE, OPT_PLOT, OPT_CHECK };
 
 static const struct option long_options[] = {
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -65,6 +69,7 @@ static const struct option long_options[] = {
 	{ "rival-after", required_argument, NULL, OPT_RIVAL_AFTER },
 	{ "trace", optional_argument, NULL, OPT_TRACE },
 	{ "table", no_argument, NULL, OPT_TABLE },
+	{ "plot", required_argument, NULL, OPT_PLOT },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ NULL, 0, NULL, 0 },
 };
@@ -94,7 +99,8 @@ static void help(void)
 	     "  --rival-after SECONDS  they begin later (0)\n"
 	     "  --trace[=SECONDS]     a line for each period (0.1)\n"
 	     "  --table               a table of all --link and --config, of each as many as you like\n"
-	     "  --check               what must hold\n"
+	     "  --plot FILE.png       a picture of that; gnuplot draws it\n"
+	     "  --check               what must hold, of --link and --config if they are given\n"
 	     "keys of a link:");
 	link_print_keys();
 }
@@ -189,9 +195,10 @@ static void set_option(struct options *o, int opt, const char *arg)
 	case OPT_RIVAL_AFTER: o->spec.rival_after_s = number(arg); break;
 	case OPT_TRACE:
 		o->trace = true;
-		o->spec.trace_s = arg != NULL ? number(arg) : 0.1;
+		o->spec.trace_s = arg != NULL ? number(arg) : 0;
 		break;
 	case OPT_TABLE: o->table = true; break;
+	case OPT_PLOT: o->plot = arg; break;
 	case OPT_CHECK: o->check = true; break;
 	default: exit(2);
 	}
@@ -205,12 +212,16 @@ static void parse(struct options *o, int argc, char **argv)
 		set_option(o, opt, optarg);
 	if (optind < argc)
 		die("not understood", argv[optind]);
-	if (o->seeds < 1 || o->seeds > SEEDS_MAX)
+	if (o->seeds > SEEDS_MAX)
 		die("so many seeds are not possible", "");
+	if (o->check)
+		return;
 	if (o->link_count == 0)
 		add_link(o, "wan");
 	if (o->config_count == 0)
 		add_config(o, "default");
+	if (o->seeds == 0)
+		o->seeds = 1;
 }
 
 /* ---- what it does --------------------------------------------------------------------------- */
@@ -251,9 +262,18 @@ static void run_seeds(struct options *o, struct figures *mean)
 	figures_mean(runs, o->seeds, mean);
 }
 
-static void print_trace(const struct trace *t, void *user)
+static void use_trace(const struct trace *t, void *user)
 {
-	trace_print(t, stdout);
+	struct options *o = user;
+	char title[256];
+
+	if (o->trace)
+		trace_print(t, stdout);
+	if (o->plot == NULL)
+		return;
+	snprintf(title, sizeof(title), "%s: %s over %s, seed %llu", experiment_kinds[o->spec.kind],
+		 o->spec.config->name, o->spec.link_name, (unsigned long long)o->spec.seed);
+	o->failed |= !plot_write(t, title, o->plot);
 }
 
 static bool run_one(struct options *o)
@@ -261,12 +281,25 @@ static bool run_one(struct options *o)
 	struct figures mean;
 
 	choose(o, 0, 0);
-	if (o->trace)
-		o->spec.traced = print_trace;
+	if (o->trace || o->plot != NULL) {
+		o->spec.trace_s = o->spec.trace_s > 0 ? o->spec.trace_s : 0.1;
+		o->spec.traced = use_trace;
+		o->spec.user = o;
+	}
 	run_seeds(o, &mean);
 	fflush(stdout);
 	report_one(o->trace ? stderr : stdout, &mean);
-	return mean.good;
+	return mean.good && !o->failed;
+}
+
+/* Without --link and --config everything, the laboratory itself included. */
+static bool run_checks(struct options *o)
+{
+	const char *link = o->link_count > 0 ? o->links[0] : NULL;
+	const char *config = o->config_count > 0 ? o->configs[0]->name : NULL;
+	bool good = link != NULL || config != NULL || checks_self();
+
+	return bounds_check(link, config, o->spec.seed, o->seeds > 0 ? o->seeds : CHECK_SEEDS) && good;
 }
 
 static bool run_table(struct options *o)
@@ -291,7 +324,7 @@ static bool run_table(struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .spec = { .seed = 1 }, .seeds = 1 };
+	struct options o = { .spec = { .seed = 1 } };
 
 	parse(&o, argc, argv);
 	if (o.list) {
@@ -299,6 +332,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (o.check)
-		return checks_self() ? 0 : 1;
+		return run_checks(&o) ? 0 : 1;
 	return (o.table ? run_table(&o) : run_one(&o)) ? 0 : 1;
 }
