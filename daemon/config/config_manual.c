@@ -5,6 +5,7 @@
 	"The last part of the path is a time layout of Go, which shows how the moment Mon Jan 2 " \
 	"15:04:05 2006 would be written: `snmp-20060102.log` makes a file a day. "
 
+/* clang-format off */
 const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_LOGLEVEL] = { NULL, NULL,
 		"error is what needs a human, warn what does not work, info the life of tunnels, "
@@ -131,6 +132,7 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"Lines, paths and troubles are those of `snmplog` in `[daemon]`. " },
 	[KEY_SNMPPERIOD] = { NULL, NULL, NULL },
 };
+/* clang-format on */
 
 const struct conf_group conf_groups[] = {
 	{ KEY_LOGLEVEL, "The daemon as a whole" },

@@ -25,6 +25,7 @@ enum {
 #define KEEPALIVE_BEYOND \
 	"a peer gives up after 30 s of silence, so that a longer keepalive can never work"
 
+/* clang-format off */
 /* What every row has stands in the order of the struct; the rest is named. */
 const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_LOGLEVEL] = { "loglevel", ON_DAEMON, CONF_IN_USE, &conf_type_loglevel,
@@ -168,6 +169,7 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(snmpperiod_s), "60", .max = YEAR_S,
 		.help = "seconds between two lines of snmplog; 0 writes none" },
 };
+/* clang-format on */
 
 const struct conf_row *conf_row_find(const char *name, unsigned where)
 {
