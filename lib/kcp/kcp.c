@@ -53,6 +53,7 @@ enum {
 	ACKS_MIN = 16,
 	POOL_MIN = 8,
 	ACKS_SPARE = 128,          /* acknowledgements kept beyond a receive window */
+	ACKS_AGAIN = 128,          /* those that go out a second time, at most; a power of two */
 	QUICK_ACKS = 3,            /* told of at once after a new hole: `resend` is 2 mostly */
 	WINDOW_TELLS = 3,          /* a window that reopened is told this often when no data comes */
 	BURST_PACKETS = 10,
@@ -71,7 +72,8 @@ enum {
 #define OUTLIER_RTOS 3
 #define RTT_MAX_US (60 * US_PER_S)
 #define PROBE_FIRST_US (500 * US_PER_MS)
-#define PROBE_MAX_US (120 * US_PER_S)
+#define PROBE_MAX_US (5 * US_PER_S) /* tells of a window that reopened may all be lost */
+#define RTT_WINDOW_US (10 * US_PER_S) /* the least round trip is that of this time and as much before */
 #define SILENT_HOLD_US (1 * US_PER_S)
 #define PACE_WAIT_MIN_US UINT64_C(1000)
 #define PACE_BURST_US UINT64_C(2000)
@@ -375,6 +377,8 @@ static uint32_t ring_size(uint32_t span)
 
 struct pacer {
 	uint64_t rate;      /* bytes per second, 0: none */
+	uint64_t ack_rate;  /* of that for acknowledgements by themselves; 0: any */
+	int64_t ack_credit; /* as credit; at most half of a burst */
 	int64_t burst;      /* what may leave at once after a pause, in the unit of credit */
 	int64_t credit;     /* bytes * microseconds per second */
 	uint64_t credit_us; /* when that was so */
@@ -384,34 +388,57 @@ struct pacer {
 static void pacer_init(struct pacer *p, uint64_t now_us)
 {
 	/* A burst, once its size is known. */
-	*p = (struct pacer){ .credit = INT64_MAX, .credit_us = now_us };
+	*p = (struct pacer){ .credit = INT64_MAX, .ack_credit = INT64_MAX, .credit_us = now_us };
 }
 
-static void pacer_refill(struct pacer *p, uint64_t now_us, uint64_t rate, uint32_t mtu)
+static int64_t credit_after(int64_t credit, uint64_t rate, uint64_t elapsed_us, int64_t most)
+{
+	int64_t earned = (int64_t)(rate * elapsed_us);
+
+	return rate == 0 || credit >= most - earned ? most : credit + earned;
+}
+
+/* Under a `limit` acknowledgements may take half of it: those of a fast download would else
+ * take all, and data and keepalives starve.  Without one they are not counted: the
+ * controller's rate is about the data. */
+static void pacer_refill(struct pacer *p, uint64_t now_us, uint64_t rate, uint64_t limit, uint32_t mtu)
 {
 	uint64_t elapsed = min64(now_us - p->credit_us, US_PER_S);
-	int64_t earned;
 
 	p->rate = rate;
+	p->ack_rate = limit / 2;
 	p->burst = (int64_t)max64((uint64_t)BURST_PACKETS * mtu * US_PER_S, p->rate * PACE_BURST_US);
 	p->credit_us = now_us;
 	p->wait_until = 0;
-	earned = (int64_t)(p->rate * elapsed);
-	if (p->rate == 0 || p->credit >= p->burst - earned)
-		p->credit = p->burst;
-	else
-		p->credit += earned;
+	p->credit = credit_after(p->credit, p->rate, elapsed, p->burst);
+	p->ack_credit = credit_after(p->ack_credit, p->ack_rate, elapsed, p->burst / 2);
 }
 
-/* Debt is bounded: acknowledgements are never held, and a flood of them must
- * not stop the data for long. */
 static void pacer_spend(struct pacer *p, size_t bytes)
 {
-	int64_t floor = -4 * p->burst;
-
 	p->credit -= (int64_t)(bytes * US_PER_S);
-	if (p->credit < floor)
-		p->credit = floor;
+}
+
+/* A datagram of acknowledgements alone. */
+static void pacer_spend_acks(struct pacer *p, size_t bytes)
+{
+	if (p->ack_rate == 0)
+		return;
+	p->ack_credit -= (int64_t)(bytes * US_PER_S);
+	pacer_spend(p, bytes);
+}
+
+static bool pacer_blocks_acks(const struct pacer *p)
+{
+	return p->ack_rate != 0 && p->ack_credit <= 0;
+}
+
+/* When acknowledgements may leave. */
+static uint64_t pacer_acks_at(const struct pacer *p)
+{
+	if (!pacer_blocks_acks(p))
+		return p->credit_us;
+	return p->credit_us + max64((uint64_t)-p->ack_credit / p->ack_rate + 1, PACE_WAIT_MIN_US);
 }
 
 /* `bytes` are in the datagram being built and not yet spent. */
@@ -431,7 +458,9 @@ static void pacer_wait(struct pacer *p, uint64_t now_us, size_t bytes)
 /* ---- round trip ---------------------------------------------------------- */
 
 struct rtt {
-	uint32_t srtt_us, rttvar_us, min_us, latest_us; /* 0 before the first sample */
+	uint32_t srtt_us, rttvar_us, latest_us; /* 0 before the first sample */
+	uint32_t min_us, min_before_us; /* least of this window of time, and of the one before */
+	uint64_t window_us;             /* when this one began */
 	uint32_t rto_us;
 	uint32_t sample_ts;  /* of the latest sample */
 	uint32_t reorder_us; /* how much later than expected is not lost yet */
@@ -488,6 +517,23 @@ static void reorder_grow(struct rtt *r, uint64_t now_us, uint64_t late_us)
 	r->reorder_seen_us = now_us;
 }
 
+/* A path that has become longer is believed after one window, or two. */
+static void min_sample(struct rtt *r, uint64_t now_us, uint32_t us)
+{
+	if (r->min_us == 0 || now_us - r->window_us >= RTT_WINDOW_US) {
+		r->min_before_us = r->min_us;
+		r->min_us = us;
+		r->window_us = now_us;
+	}
+	r->min_us = min32(r->min_us, us);
+}
+
+/* 0 before the first sample. */
+static uint32_t min_rtt(const struct rtt *r)
+{
+	return r->min_before_us != 0 ? min32(r->min_us, r->min_before_us) : r->min_us;
+}
+
 static void rtt_sample(struct rtt *r, const struct kcp_config *cfg, uint64_t now_us, uint64_t rtt)
 {
 	uint32_t us, delta;
@@ -501,13 +547,12 @@ static void rtt_sample(struct rtt *r, const struct kcp_config *cfg, uint64_t now
 	if (r->srtt_us == 0) {
 		r->srtt_us = us;
 		r->rttvar_us = us / 2;
-		r->min_us = us;
 	} else {
 		delta = us > r->srtt_us ? us - r->srtt_us : r->srtt_us - us;
 		r->rttvar_us = (uint32_t)((3 * (uint64_t)r->rttvar_us + delta) / 4);
 		r->srtt_us = max32(1, (uint32_t)((7 * (uint64_t)r->srtt_us + us) / 8));
-		r->min_us = min32(r->min_us, us);
 	}
+	min_sample(r, now_us, us);
 	rto_update(r, cfg);
 	reorder_decay(r, now_us);
 }
@@ -953,6 +998,14 @@ struct ack {
 	bool plain; /* came in order: una tells as much */
 };
 
+/* Of what stands beyond a hole only its acknowledgement tells, and if that is lost the sender takes
+ * segments that arrived for lost.  So each goes out with two batches. */
+struct again { /* sent once, oldest first */
+	struct ack *ring; /* of ACKS_AGAIN; NULL until needed */
+	uint32_t head, count;
+	uint32_t ripe; /* of those, the ones of batches that are over */
+};
+
 struct acks { /* owed to the peer, oldest first */
 	struct ack *ring;
 	uint32_t cap, head, count;
@@ -962,6 +1015,7 @@ struct acks { /* owed to the peer, oldest first */
 	bool now;
 	bool heard_ts_known;
 	uint32_t heard_ts; /* the peer's clock, as its newest segment said */
+	struct again again;
 };
 
 static struct ack *ack_at(const struct acks *a, uint32_t i)
@@ -988,6 +1042,31 @@ static void acks_pop(struct acks *a)
 {
 	a->head = (a->head + 1) & (a->cap - 1);
 	a->count--;
+}
+
+static void again_pop(struct again *g)
+{
+	g->head = (g->head + 1) & (ACKS_AGAIN - 1);
+	g->count--;
+	g->ripe -= g->ripe > 0;
+}
+
+/* Without memory, or too many: it was sent once. */
+static void again_push(struct again *g, struct memory *m, struct ack ack)
+{
+	if (g->ring == NULL && (g->ring = mem_alloc(m, ACKS_AGAIN * sizeof(*g->ring))) == NULL)
+		return;
+	if (g->count == ACKS_AGAIN)
+		again_pop(g);
+	g->ring[(g->head + g->count++) & (ACKS_AGAIN - 1)] = ack;
+}
+
+static void again_trim(struct again *g, struct memory *m)
+{
+	if (g->count > 0)
+		return;
+	mem_free(m, g->ring, ACKS_AGAIN * sizeof(*g->ring));
+	*g = (struct again){ 0 };
 }
 
 /* Room for one more.  Bounded, whatever is repeated to us: the oldest gives
@@ -1028,6 +1107,7 @@ static void acks_done(struct acks *a)
 {
 	a->arrivals = 0;
 	a->now = false;
+	a->again.ripe = a->again.count;
 }
 
 /* The peer learns early of a hole, and of what it need not send again; while
@@ -1058,6 +1138,7 @@ static uint32_t echo_ts(struct acks *a, const struct kcp_seg_header *h, bool rec
 
 static void acks_trim(struct acks *a, struct memory *m)
 {
+	again_trim(&a->again, m);
 	if (a->count > 0) {
 		if (ring_size(a->count) < a->cap)
 			acks_resize(a, m, ring_size(a->count));
@@ -1248,11 +1329,20 @@ static void cc_start(struct kcp *k, const struct kcp_cc *cc)
 	cc->init(k->cc_state.bytes, &ev);
 }
 
-/* Segments that may be beyond snd_una.  It is not the number unacknowledged:
- * the receiver has room up to una + wnd and nowhere else. */
-static uint32_t send_window(const struct kcp *k)
+static uint32_t room_below(uint32_t limit, uint32_t used)
 {
-	return min32(cc_window(k), min32(k->cfg.snd_wnd, k->prober.rmt_wnd));
+	return limit > used ? limit - used : 0;
+}
+
+/* New segments that the windows allow now.  The controller and our own window are about what
+ * is in flight; only the peer's is about the span from una, beyond which it has no room.  So
+ * one hole does not stop what follows it. */
+static uint32_t new_room(const struct kcp *k)
+{
+	const struct flight *fl = &k->flight;
+
+	return min32(room_below(min32(cc_window(k), k->cfg.snd_wnd), fl->count),
+		     room_below(k->prober.rmt_wnd, fl->nxt - fl->una));
 }
 
 static uint64_t pacing_rate(const struct kcp *k)
@@ -1358,7 +1448,7 @@ static void una_slot(struct kcp *k, uint32_t sn, bool hole, struct news *n)
 
 	if (s->xmit == 1)
 		arrived(k, s, n->recovered);
-	else if (k->now_us - s->sent_us < k->rtt.min_us / 4 * 3)
+	else if (k->now_us - s->sent_us < min_rtt(&k->rtt) / 4 * 3)
 		spurious(k, s, hole && !n->recovered);
 	slot_free(k, sn, n);
 }
@@ -1426,10 +1516,7 @@ int kcp_send(struct kcp *k, const void *data, size_t len)
 
 uint32_t kcp_send_room(const struct kcp *k)
 {
-	uint32_t used = k->flight.nxt - k->flight.una + k->queue.count;
-	uint32_t window = send_window(k);
-
-	return window > used ? window - used : 0;
+	return room_below(new_room(k), k->queue.count);
 }
 
 uint32_t kcp_waiting(const struct kcp *k)
@@ -1658,6 +1745,7 @@ struct flush {
 	size_t len;
 	uint32_t una; /* what every header says */
 	uint16_t wnd;
+	bool acks_only; /* it holds nothing else so far */
 	bool no_room;
 	uint32_t sent_segs, sent_bytes, lost_segs, lost_bytes, timeout_segs;
 };
@@ -1676,7 +1764,10 @@ static void datagram_end(struct flush *f)
 	if (f->buf == NULL)
 		return;
 	assert(f->len >= KCP_OVERHEAD);
-	pacer_spend(&f->k->pacer, f->len);
+	if (f->acks_only)
+		pacer_spend_acks(&f->k->pacer, f->len);
+	else
+		pacer_spend(&f->k->pacer, f->len);
 	f->k->cfg.output(f->k->cfg.user, f->buf, f->len);
 	f->buf = NULL;
 	f->len = 0;
@@ -1694,6 +1785,7 @@ static bool make_room(struct flush *f, size_t n)
 		return true;
 	datagram_end(f);
 	f->buf = reserve(f->k);
+	f->acks_only = false;
 	f->no_room = f->buf == NULL;
 	return !f->no_room;
 }
@@ -1718,24 +1810,52 @@ static void put_header(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t 
 	f->k->teller.told_wnd = f->wnd;
 }
 
+/* One acknowledgement; with `all` a datagram may be begun for it. */
+static bool put_ack(struct flush *f, const struct ack *a, bool all)
+{
+	if (!fits(f, KCP_OVERHEAD)) {
+		if (!all || pacer_blocks_acks(&f->k->pacer) || !make_room(f, KCP_OVERHEAD))
+			return false;
+		f->acks_only = true;
+	}
+	put_header(f, KCP_CMD_ACK, a->sn, a->ts, NULL);
+	return true;
+}
+
+/* The batch before once more, but for what una covers by now; ahead of the new ones, because some
+ * peers take the last for their round trip. */
+static bool put_acks_again(struct flush *f)
+{
+	struct again *g = &f->k->acks.again;
+
+	for (; g->ripe > 0; again_pop(g)) {
+		const struct ack *a = &g->ring[g->head];
+
+		if (seq_diff(a->sn, f->una) >= 0 && !put_ack(f, a, true))
+			return false;
+	}
+	return true;
+}
+
 /* Acknowledgements go into the open datagram as they fit, and into further
  * ones with `all`.  What una covers is left out, but for the last. */
-static bool put_acks(struct flush *f, bool all)
+static void put_acks(struct flush *f, bool all)
 {
 	struct kcp *k = f->k;
 
-	while (k->acks.count > 0) {
+	if (all && !put_acks_again(f))
+		return;
+	for (; k->acks.count > 0; acks_pop(&k->acks)) {
 		const struct ack *a = ack_at(&k->acks, 0);
 
-		if (!a->plain || k->acks.count == 1) {
-			if (!(all ? make_room(f, KCP_OVERHEAD) : fits(f, KCP_OVERHEAD)))
-				return false;
-			put_header(f, KCP_CMD_ACK, a->sn, a->ts, NULL);
-		}
-		acks_pop(&k->acks);
+		if (a->plain && k->acks.count > 1)
+			continue;
+		if (!put_ack(f, a, all))
+			return;
+		if (seq_diff(a->sn, f->una) >= 0)
+			again_push(&k->acks.again, &k->mem, *a);
 	}
 	acks_done(&k->acks);
-	return true;
 }
 
 static bool put_tell(struct flush *f)
@@ -1788,6 +1908,7 @@ static inline void put_push(struct flush *f, uint32_t sn, uint32_t level)
 	struct kcp *k = f->k;
 	struct slot *s = slot_at(&k->flight, sn);
 
+	f->acks_only = false;
 	put_header(f, KCP_CMD_PUSH, sn, clock_ms(k->now_us), s->seg);
 	if (s->len > 0)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
@@ -1882,17 +2003,16 @@ static bool resend(struct flush *f, bool early)
 	return true;
 }
 
-static bool new_due(const struct kcp *k, uint32_t window)
+static bool new_due(const struct kcp *k)
 {
-	return k->queue.count > 0 && k->flight.nxt - k->flight.una < window;
+	return k->queue.count > 0 && new_room(k) > 0;
 }
 
 static bool send_new(struct flush *f)
 {
 	struct kcp *k = f->k;
-	uint32_t window = send_window(k);
 
-	while (new_due(k, window)) {
+	for (uint32_t room = new_room(k); room > 0 && k->queue.count > 0; room--) {
 		struct slot *s;
 
 		if (!slots_reserve(&k->flight, &k->mem)) {
@@ -1932,7 +2052,7 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	f.una = k->rcv.nxt;
 	f.wnd = free_window(&k->rcv, &k->cfg);
 	k->flight.memory_at = 0;
-	pacer_refill(&k->pacer, k->now_us, pacing_rate(k), k->cfg.mtu);
+	pacer_refill(&k->pacer, k->now_us, pacing_rate(k), min64(k->cfg.rate_limit, RATE_MAX), k->cfg.mtu);
 	if (acks_due_at(&k->acks, &k->cfg) <= k->now_us)
 		put_acks(&f, true);
 	if (!f.no_room && put_tell(&f) && put_probe(&f) && resend(&f, false) && send_new(&f))
@@ -1943,9 +2063,16 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	return f.no_room;
 }
 
+static uint64_t acks_leave_at(const struct kcp *k)
+{
+	uint64_t due = acks_due_at(&k->acks, &k->cfg);
+
+	return due == KCP_NEVER ? due : max64(due, pacer_acks_at(&k->pacer));
+}
+
 static uint64_t data_due_at(const struct kcp *k)
 {
-	bool new = new_due(k, send_window(k));
+	bool new = new_due(k);
 	uint64_t t = new ? k->now_us : KCP_NEVER;
 
 	for (uint32_t level = 0; level < k->flight.level_end; level++)
@@ -1955,7 +2082,7 @@ static uint64_t data_due_at(const struct kcp *k)
 
 uint64_t kcp_deadline(const struct kcp *k)
 {
-	uint64_t acks = acks_due_at(&k->acks, &k->cfg);
+	uint64_t acks = acks_leave_at(k);
 	uint64_t tell = tell_due_at(&k->teller);
 	uint64_t probe = probe_due_at(&k->prober, k->now_us, k->queue.count);
 
@@ -2011,6 +2138,7 @@ void kcp_free(struct kcp *k)
 	mem_free(&k->mem, k->flight.slots, k->flight.slot_cap * sizeof(*k->flight.slots));
 	mem_free(&k->mem, k->rcv.ring, k->rcv.ring_cap * sizeof(*k->rcv.ring));
 	mem_free(&k->mem, k->acks.ring, k->acks.cap * sizeof(*k->acks.ring));
+	mem_free(&k->mem, k->acks.again.ring, ACKS_AGAIN * sizeof(*k->acks.again.ring));
 	mem_free(&k->mem, k->datagram, k->cfg.mtu);
 	assert(k->mem.bytes == sizeof(*k));
 	free(k);
@@ -2100,7 +2228,7 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 		.rcv_ring_segs = k->rcv.beyond,
 		.srtt_us = k->rtt.srtt_us,
 		.rttvar_us = k->rtt.rttvar_us,
-		.min_rtt_us = k->rtt.min_us,
+		.min_rtt_us = min_rtt(&k->rtt),
 		.rto_us = k->rtt.rto_us,
 		.pacing_rate = pacing_rate(k),
 		.cc_name = k->cfg.cc->name,
@@ -2253,8 +2381,11 @@ void kcp_verify(const struct kcp *k)
 	bytes += k->flight.slot_cap * sizeof(*k->flight.slots);
 	bytes += k->rcv.ring_cap * sizeof(*k->rcv.ring);
 	bytes += k->acks.cap * sizeof(*k->acks.ring);
+	bytes += k->acks.again.ring != NULL ? ACKS_AGAIN * sizeof(*k->acks.again.ring) : 0;
 	assert(bytes == k->mem.bytes);
 	assert(k->acks.count <= k->acks.cap);
+	assert(k->acks.again.ripe <= k->acks.again.count);
+	assert(k->acks.again.count <= (k->acks.again.ring != NULL ? ACKS_AGAIN : 0));
 	assert(k->acks.count == 0 || k->acks.arrivals > 0);
 	assert(kcp_config_check(&k->cfg) == KCP_OK);
 	assert(k->mem.full_cap == mss(k));

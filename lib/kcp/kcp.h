@@ -100,8 +100,8 @@ uint64_t kcp_cc_rate(const struct kcp_cc_event *ev, uint32_t window);
 struct kcp_config {
 	uint32_t conv;
 	uint32_t mtu;         /* largest datagram, KCP_MTU_MIN .. KCP_MTU_MAX */
-	uint32_t snd_wnd;     /* segments, 1 .. KCP_WND_MAX */
-	uint32_t rcv_wnd;
+	uint32_t snd_wnd;     /* segments in flight at most, 1 .. KCP_WND_MAX */
+	uint32_t rcv_wnd;     /* segments held for reading and beyond holes, as the peer is told */
 	uint32_t nodelay;     /* 0: RTO >= 100 ms, a timeout adds one RTO; 1: >= 30 ms, it adds half of
 			       * the wait before; 2: >= 30 ms, it adds half an RTO */
 	uint32_t interval_ms; /* longest wait of an ACK; part of the RTO; 1 .. 5000 */

@@ -268,7 +268,7 @@ static void a_message_is_cut_into_fragments_that_count_down(void **state)
 	close_peer(p);
 }
 
-static void new_segments_stop_at_each_window_counted_from_una(void **state)
+static void new_segments_stop_at_the_peers_window_counted_from_una(void **state)
 {
 	struct kcp_config cfg = base_config();
 	struct peer *p;
@@ -318,7 +318,7 @@ static void a_zero_window_is_probed_less_and_less_often(void **state)
 		now += wait;
 		flush_at(p, now);
 		assert_int_equal(count_cmd(p, KCP_CMD_WASK), 1);
-		wait = wait * 3 / 2 < 120000 * MS ? wait * 3 / 2 : 120000 * MS;
+		wait = wait * 3 / 2 < 5000 * MS ? wait * 3 / 2 : 5000 * MS;
 	}
 	give_wnd(p, now, 1, 0, 0);
 	flush_at(p, now);
@@ -584,9 +584,12 @@ static void holes_and_repeats_are_told_of_at_once_and_each_by_its_own_ack(void *
 	assert_int_equal(p->seg[1].una, 1);
 	give(p, T0 + MS, KCP_CMD_PUSH, 0, 0, 7, 10);
 	flush_at(p, T0 + MS);
-	assert_int_equal(p->count, 1);
-	assert_int_equal(p->seg[0].sn, 0);
-	assert_int_equal(p->seg[0].ts, 7);
+	assert_int_equal(p->count, 3);
+	/* What stands beyond the hole is told once more, ahead of what is new. */
+	assert_int_equal(p->seg[0].sn, 2);
+	assert_int_equal(p->seg[1].sn, 3);
+	assert_int_equal(p->seg[2].sn, 0);
+	assert_int_equal(p->seg[2].ts, 7);
 	/* Under a hole that stays, one datagram per packet would be a waste. */
 	give(p, T0 + 2 * MS, KCP_CMD_PUSH, 4, 0, 1, 10);
 	flush_at(p, T0 + 2 * MS);
@@ -636,7 +639,7 @@ static void acks_that_found_no_room_stay_due(void **state)
 	close_peer(p);
 }
 
-static void the_pacer_never_holds_acknowledgements(void **state)
+static void data_that_used_its_credit_does_not_hold_acknowledgements(void **state)
 {
 	struct kcp_config cfg = base_config();
 	struct peer *p;
@@ -755,10 +758,10 @@ static void an_applications_own_control_is_told_all_and_obeyed(void **state)
 	assert_int_equal(seen->lost, 0);
 	flush_at(p, T0 + 30 * MS);
 	assert_int_equal(seen->lost, 1);
-	assert_int_equal(seen->sent, 8);
+	assert_int_equal(seen->sent, 10); /* and two new ones for those that arrived */
 	assert_int_equal(seen->timeouts, 0);
 	flush_at(p, T0 + 2000 * MS);
-	assert_in_range(seen->timeouts, 1, 5);
+	assert_in_range(seen->timeouts, 1, 7);
 	close_peer(p);
 }
 
@@ -1198,7 +1201,7 @@ int main(void)
 		cmocka_unit_test(changes_of_parameters_are_checked_and_leave_all_as_it_was),
 		cmocka_unit_test(a_stream_merges_sends_into_full_segments),
 		cmocka_unit_test(a_message_is_cut_into_fragments_that_count_down),
-		cmocka_unit_test(new_segments_stop_at_each_window_counted_from_una),
+		cmocka_unit_test(new_segments_stop_at_the_peers_window_counted_from_una),
 		cmocka_unit_test(a_zero_window_is_probed_less_and_less_often),
 		cmocka_unit_test(a_segment_is_lost_when_exactly_resend_later_ones_arrived),
 		cmocka_unit_test(una_counts_as_arrival_of_what_was_sent_once),
@@ -1212,7 +1215,7 @@ int main(void)
 		cmocka_unit_test(holes_and_repeats_are_told_of_at_once_and_each_by_its_own_ack),
 		cmocka_unit_test(half_a_window_of_arrivals_is_acknowledged_at_once),
 		cmocka_unit_test(acks_that_found_no_room_stay_due),
-		cmocka_unit_test(the_pacer_never_holds_acknowledgements),
+		cmocka_unit_test(data_that_used_its_credit_does_not_hold_acknowledgements),
 		cmocka_unit_test(an_applications_own_control_is_told_all_and_obeyed),
 		cmocka_unit_test(an_applications_own_rate_spaces_packets_evenly),
 		cmocka_unit_test(reno_halves_once_per_round_trip_and_starts_again_after_a_timeout),
