@@ -19,7 +19,8 @@ static const char *beside(const struct spec *s)
 }
 
 /* A figure that is not there is not within any bounds. */
-static bool report(const struct bound *b, const struct limit *l, const struct figures *runs, unsigned seeds)
+static bool report(const struct bound *b, const struct limit *l, const struct figures *runs,
+		   unsigned seeds)
 {
 	double least = INFINITY, most = -INFINITY;
 	bool good = true;

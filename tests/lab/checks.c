@@ -166,7 +166,13 @@ static bool same(const struct figures *a, const struct figures *b)
 
 static void run_unruly(enum experiment_kind kind, uint64_t seed, struct figures *f)
 {
-	struct spec spec = { .kind = kind, .config = &configs[0], .seconds = 3, .rival = "bbr", .seed = seed };
+	struct spec spec = {
+		.kind = kind,
+		.config = &configs[0],
+		.seconds = 3,
+		.rival = "bbr",
+		.seed = seed,
+	};
 	const char *why;
 
 	link_parse("unruly,loss=2", spec.link, &why);

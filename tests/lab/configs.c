@@ -12,14 +12,13 @@ const struct config configs[] = {
 	{ .name = "fast3-1024", .what = "fast3, windows of 1024, no FEC",
 	  .mode = "fast3", .wnd = 1024, .conn = 1 },
 	{ .name = "fast3-4096", .what = "fast3, windows of 4096, no FEC",
-	  .mode = "fast3", .wnd = 4096, .conn = 1, .streambuf = 16 << 20, .smuxbuf = 32 << 20 },
-	{ .name = "fast3-16384", .what = "fast3, windows of 16384, no FEC",
+	  .mode = "fast3", .wnd = 4096, .conn = 1 },
+	{ .name = "fast3-16384", .what = "fast3, windows of 16384, no FEC, buffers as large",
 	  .mode = "fast3", .wnd = 16384, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 64 << 20 },
 	{ .name = "fast3-1024-fec", .what = "fast3, windows of 1024, FEC 10 + 3",
 	  .mode = "fast3", .wnd = 1024, .data_shards = 10, .parity_shards = 3, .conn = 1 },
 	{ .name = "fast3-4096-fec", .what = "fast3, windows of 4096, FEC 10 + 3",
-	  .mode = "fast3", .wnd = 4096, .data_shards = 10, .parity_shards = 3, .conn = 1,
-	  .streambuf = 16 << 20, .smuxbuf = 32 << 20 },
+	  .mode = "fast3", .wnd = 4096, .data_shards = 10, .parity_shards = 3, .conn = 1 },
 };
 const size_t config_count = sizeof(configs) / sizeof(configs[0]);
 

@@ -1,15 +1,10 @@
 /* experiment.c - one world with a link, a tunnel and its load. */
-#include "experiment.h"
-
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "load.h"
-#include "rivals.h"
-#include "world.h"
+#include "experiment_impl.h"
 
 #define S_TO_US(s) ((uint64_t)((s) * 1e6))
 
@@ -18,8 +13,6 @@ enum {
 	WARM_TRIES = 15,
 	GRACE_US = 10 * 1000 * 1000, /* what is under way at the end may take so long */
 	GRACE_STEP_US = 100 * 1000,
-	LOADS_MAX = 4,
-	FLOWS_MAX = EXPERIMENT_RIVALS_MAX + 1,
 	SHARE_AFTER_US = 5 * 1000 * 1000, /* shares are of the time after this */
 };
 
@@ -51,28 +44,6 @@ static const struct usual {
 
 /* A mix's bulk streams, or its thin ones, are so much ahead of the others. */
 static const double mix_lead_s = 2;
-
-struct lab {
-	struct spec s; /* with what is usual filled in */
-	struct world world;
-	struct tunnel *tunnel;
-	struct load *bulk, *timed; /* what figures are of; NULL: none */
-	struct rivals *rivals; /* NULL: none */
-	struct load *loads[LOADS_MAX];
-	unsigned load_count;
-	struct trace *trace;
-	unsigned way; /* the data's direction */
-	uint64_t from_us, to_us;
-	struct tunnel_look before[2];
-	double earlier[FLOWS_MAX]; /* what each flow had when the time for shares began */
-	struct figures *f;
-};
-
-double experiment_payload_share(void)
-{
-	/* 1350 bytes: seal 20, KCP 24; smux has 8 bytes before each 8192. */
-	return (1350.0 - 20 - 24) / (1350 + LINK_HEADERS) * 8192 / (8192 + 8);
-}
 
 /* ---- making ---------------------------------------------------------------------------- */
 
@@ -236,7 +207,8 @@ static void set_up(struct lab *lab)
 	}
 	add_loads(lab);
 	if (lab->rivals != NULL)
-		rivals_start(lab->rivals, lab->way, lab->from_us + S_TO_US(lab->s.rival_after_s), lab->to_us);
+		rivals_start(lab->rivals, lab->way, lab->from_us + S_TO_US(lab->s.rival_after_s),
+			     lab->to_us);
 	add_trace(lab);
 }
 
@@ -250,131 +222,7 @@ static void tear_down(struct lab *lab)
 	world_dispose(&lab->world);
 }
 
-/* ---- figures ------------------------------------------------------------------------------- */
-
-static double seconds_of(const struct lab *lab)
-{
-	return (double)(lab->to_us - lab->from_us) * 1e-6;
-}
-
-static double percent(double part, double whole)
-{
-	return whole > 0 ? 100 * part / whole : 0;
-}
-
-static void measure_bulk(struct lab *lab)
-{
-	const struct link_params *p = &lab->s.link[lab->way];
-	struct tunnel_look look;
-	double *v = lab->f->v, passed = 1 - link_mean_loss(p), share = experiment_payload_share();
-	double bytes = (double)load_bytes(lab->bulk), rate = link_mean_rate(p, seconds_of(lab));
-
-	tunnel_look(lab->tunnel, lab->way, &look);
-	v[FIG_MBIT] = bytes * 8e-6 / seconds_of(lab);
-	if (rate > 0)
-		v[FIG_GOODPUT] = percent(v[FIG_MBIT], rate * share * passed);
-	v[FIG_WIRE_OVER] = percent((double)(look.wire_bytes - lab->before[lab->way].wire_bytes),
-				   bytes / share / passed) - 100;
-	v[FIG_RESENT] = percent((double)(look.retrans_segs - lab->before[lab->way].retrans_segs),
-				(double)(look.data_segs - lab->before[lab->way].data_segs));
-}
-
-static void measure_link(struct lab *lab)
-{
-	const struct link_stats *n = link_stats(lab->world.link[lab->way]);
-	struct samples *waits = link_waits(lab->world.link[lab->way]);
-	double *v = lab->f->v, wire = 0;
-
-	v[FIG_QUEUE_P50] = samples_percentile(waits, 50);
-	v[FIG_QUEUE_P95] = samples_percentile(waits, 95);
-	v[FIG_DROPPED] = percent((double)(n->queue_dropped + n->policed), (double)n->offered);
-	for (unsigned end = 0; end < 2; end++) {
-		struct tunnel_look look;
-
-		tunnel_look(lab->tunnel, end, &look);
-		wire += (double)(look.wire_bytes - lab->before[end].wire_bytes);
-	}
-	v[FIG_KBIT] = wire * 8e-3 / seconds_of(lab);
-}
-
-static double round_trip_ms(const struct lab *lab)
-{
-	return lab->s.link[0].delay + lab->s.link[1].delay;
-}
-
-/* After the grace: what is missing by then is. */
-static void measure_times(struct lab *lab)
-{
-	double *v = lab->f->v, rate = link_mean_rate(&lab->s.link[WORLD_DOWN], seconds_of(lab));
-	struct samples *times = load_times(lab->timed);
-
-	v[FIG_P50] = samples_percentile(times, 50);
-	v[FIG_P99] = samples_percentile(times, 99);
-	v[FIG_COUNT_OF] = (double)times->count;
-	v[FIG_MISSING] = (double)load_missing(lab->timed);
-	if (lab->s.kind == EXPERIMENT_FCT && rate > 0)
-		v[FIG_RATIO] = v[FIG_P50] / (round_trip_ms(lab) + (double)lab->s.size * 8e-3 / rate);
-}
-
-/* What each flow has got so far, the tunnel first. */
-static void note_bytes(const struct lab *lab, double bytes[FLOWS_MAX])
-{
-	bytes[0] = (double)load_bytes(lab->bulk);
-	for (unsigned i = 0; i < rivals_count(lab->rivals); i++)
-		bytes[i + 1] = (double)rivals_bytes(lab->rivals, i);
-}
-
-static void measure_shares(struct lab *lab, double seconds)
-{
-	double now[FLOWS_MAX], sum = 0, squares = 0, *v = lab->f->v;
-	double rate = link_mean_rate(&lab->s.link[lab->way], seconds_of(lab));
-	unsigned flows = rivals_count(lab->rivals) + 1;
-
-	note_bytes(lab, now);
-	for (unsigned i = 0; i < flows; i++) {
-		now[i] -= lab->earlier[i];
-		sum += now[i];
-		squares += now[i] * now[i];
-	}
-	v[FIG_SHARE] = percent(now[0], sum);
-	v[FIG_JAIN] = squares > 0 ? sum * sum / (flows * squares) : 0;
-	if (rate > 0)
-		v[FIG_USED] = percent(sum * 8e-6 / seconds, rate);
-}
-
-/* Mean of bins[from .. to), those that are not there being empty. */
-static double mean_bin(const uint64_t *bins, size_t count, size_t from, size_t to)
-{
-	double sum = 0;
-
-	for (size_t i = from; i < to && i < count; i++)
-		sum += (double)bins[i];
-	return to > from ? sum / (double)(to - from) : 0;
-}
-
-/* It is back with the first bytes that begin a tenth of a second, and a second, with half of what
- * was usual; this leaves out the first three seconds, which may be startup. */
-static void measure_back(struct lab *lab)
-{
-	const size_t per_s = 1000000 / LOAD_BIN_US;
-	const struct link_params *p = &lab->s.link[lab->way];
-	double up_s = p->outage[0].start_s + p->outage[0].length_s;
-	size_t down = (size_t)(p->outage[0].start_s * (double)per_s);
-	size_t up = (size_t)(up_s * (double)per_s), count;
-	const uint64_t *bins;
-	double half;
-
-	count = load_bins(lab->bulk, &bins);
-	half = mean_bin(bins, count, 3 * per_s, down) / 2;
-	lab->f->v[FIG_BACK] = 1e3 * (seconds_of(lab) - up_s); /* never */
-	for (size_t i = up; i < count; i++) {
-		if (bins[i] == 0 || mean_bin(bins, count, i, i + per_s / 10) < half ||
-		    mean_bin(bins, count, i, i + per_s) < half)
-			continue;
-		lab->f->v[FIG_BACK] = 1e-3 * (double)((i - up) * LOAD_BIN_US);
-		return;
-	}
-}
+/* ---- running ----------------------------------------------------------------------------- */
 
 /* Let all of it happen, and look at shares on the way where there are others. */
 static void run_load(struct lab *lab)
@@ -386,26 +234,26 @@ static void run_load(struct lab *lab)
 		return;
 	}
 	world_run(&lab->world, settled_us);
-	note_bytes(lab, lab->earlier);
+	experiment_note_bytes(lab, lab->earlier);
 	world_run(&lab->world, lab->to_us);
-	measure_shares(lab, (double)(lab->to_us - settled_us) * 1e-6);
+	experiment_measure_shares(lab, (double)(lab->to_us - settled_us) * 1e-6);
 }
 
 static void run(struct lab *lab)
 {
 	run_load(lab);
-	measure_link(lab);
+	experiment_measure_link(lab);
 	if (lab->bulk != NULL)
-		measure_bulk(lab);
+		experiment_measure_bulk(lab);
 	if (lab->s.kind == EXPERIMENT_RESUME)
-		measure_back(lab);
+		experiment_measure_back(lab);
 	if (lab->trace != NULL)
 		lab->s.traced(lab->trace, lab->s.user);
 	if (lab->timed == NULL)
 		return;
 	while (load_missing(lab->timed) > 0 && lab->world.now_us < lab->to_us + GRACE_US)
 		world_run(&lab->world, lab->world.now_us + GRACE_STEP_US);
-	measure_times(lab);
+	experiment_measure_times(lab);
 }
 
 static void note_failure(struct lab *lab)

@@ -78,8 +78,8 @@ static void help(void)
 {
 	puts("usage: lab [options]\n"
 	     "  --list                the links, configurations and loads that have a name\n"
-	     "  --link NAME[,KEY=VALUE...]  the link (wan); \"up.\" or \"down.\" before a key is for one\n"
-	     "                        direction; the keys are below\n"
+	     "  --link NAME[,KEY=VALUE...]  the link (wan); the keys are below, \"up.\" or \"down.\"\n"
+	     "                        before one is for one direction\n"
 	     "  --config NAME         the tunnel's configuration (default)\n"
 	     "  --load NAME           what is carried (bulk)\n"
 	     "  --direction WAY       down, up; both for the bulk streams of a mix (down)\n"
@@ -98,7 +98,7 @@ static void help(void)
 	     "  --rivals N            so many of them (1)\n"
 	     "  --rival-after SECONDS  they begin later (0)\n"
 	     "  --trace[=SECONDS]     a line for each period (0.1)\n"
-	     "  --table               a table of all --link and --config, of each as many as you like\n"
+	     "  --table               a table of all --link and --config, which may be many\n"
 	     "  --plot FILE.png       a picture of that; gnuplot draws it\n"
 	     "  --check               what must hold, of --link and --config if they are given\n"
 	     "keys of a link:");
@@ -230,7 +230,8 @@ static void list(void)
 {
 	puts("links:");
 	for (size_t i = 0; i < named_link_count; i++)
-		printf("  %-12s%-56s%s\n", named_links[i].name, named_links[i].link, named_links[i].what);
+		printf("  %-12s%-56s%s\n", named_links[i].name, named_links[i].link,
+		       named_links[i].what);
 	puts("configurations:");
 	for (size_t i = 0; i < config_count; i++)
 		printf("  %-16s%s\n", configs[i].name, configs[i].what);

@@ -237,7 +237,8 @@ static double backlog_bytes(const struct link *l, uint64_t now_ns)
 		return 0;
 	if (steady > 0)
 		return (double)(l->free_ns - now_ns) * steady / 8000;
-	return (wave_mbit(&l->p, clock_s(l, l->free_ns)) - wave_mbit(&l->p, clock_s(l, now_ns))) * 125e3;
+	return (wave_mbit(&l->p, clock_s(l, l->free_ns)) - wave_mbit(&l->p, clock_s(l, now_ns))) *
+	       125e3;
 }
 
 double link_backlog_ms(const struct link *l, uint64_t now_us)
@@ -251,9 +252,12 @@ static bool is_down(const struct link *l, uint64_t ns)
 {
 	double t = clock_s(l, ns);
 
-	for (int i = 0; l->started && i < LINK_OUTAGES_MAX; i++)
-		if (t >= l->p.outage[i].start_s && t < l->p.outage[i].start_s + l->p.outage[i].length_s)
+	for (int i = 0; l->started && i < LINK_OUTAGES_MAX; i++) {
+		double start = l->p.outage[i].start_s;
+
+		if (t >= start && t < start + l->p.outage[i].length_s)
 			return true;
+	}
 	return false;
 }
 
@@ -378,6 +382,16 @@ const struct link_stats *link_stats(const struct link *l)
 	return &l->stats;
 }
 
+uint64_t link_underway(const struct link *l, uint32_t owner)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (l->heap[i].parcel->pkt.owner == owner)
+			bytes += l->heap[i].parcel->pkt.wire;
+	return bytes;
+}
+
 struct samples *link_waits(struct link *l)
 {
 	return &l->waits;
@@ -391,9 +405,12 @@ double link_mean_rate(const struct link_params *p, double seconds)
 
 	if (p->police > 0 && (rate <= 0 || p->police < rate))
 		rate = p->police;
-	for (int i = 0; i < LINK_OUTAGES_MAX; i++)
-		if (p->outage[i].start_s < seconds)
-			rate -= rate * fmin(p->outage[i].length_s, seconds - p->outage[i].start_s) / seconds;
+	for (int i = 0; i < LINK_OUTAGES_MAX; i++) {
+		double left = seconds - p->outage[i].start_s;
+
+		if (left > 0)
+			rate -= rate * fmin(p->outage[i].length_s, left) / seconds;
+	}
 	return rate;
 }
 

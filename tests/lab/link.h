@@ -35,8 +35,8 @@ enum {
 struct link_params {
 	double delay, jitter;                 /* one way; uniform, +- */
 	double rate;                          /* 0: no limit */
-	double wave_low, wave_high, wave_s;   /* in place of rate: half of each period each; wave_s 0: none */
-	double queue;                         /* longest wait; with a wave, so many bytes at its mean */
+	double wave_low, wave_high, wave_s;   /* in place of rate: half of each period each; 0: none */
+	double queue;                         /* longest wait; of a wave, at its mean rate */
 	double queue_kb;                      /* the same in bytes; 0, 0: a queue of 100 ms */
 	double police, police_kb;             /* rate and bucket; 0: none */
 	double loss;                          /* of each packet by itself */
@@ -79,6 +79,8 @@ struct link_stats {
 	uint64_t reordered, duplicated;
 };
 const struct link_stats *link_stats(const struct link *l);
+/* Bytes of one owner that have passed all stages and not arrived yet. */
+uint64_t link_underway(const struct link *l, uint32_t owner);
 /* ms that each of the passed packets waited for the rate limiter. */
 struct samples *link_waits(struct link *l);
 /* ms that a packet would have to wait for it now. */

@@ -9,8 +9,8 @@ void report_one(FILE *to, const struct figures *f)
 		fprintf(to, "%-10s %s\n", "failed:", f->why);
 	for (int i = 0; i < FIG_COUNT; i++)
 		if (!isnan(f->v[i]))
-			fprintf(to, "%-10s %10.*f   %s\n", figure_infos[i].name, figure_infos[i].decimals,
-				f->v[i], figure_infos[i].what);
+			fprintf(to, "%-10s %10.*f   %s\n", figure_infos[i].name,
+				figure_infos[i].decimals, f->v[i], figure_infos[i].what);
 }
 
 void report_head(FILE *to, const char *first, const char *second, const struct figures *head)

@@ -50,10 +50,12 @@ static void send_one(struct rival *r, uint64_t now_us)
 		r->first_sent_us = r->delivered_us = now_us;
 		r->rto_at_us = now_us + rto_us(r);
 	}
-	*sent_at(r, r->next_pn) = (struct sent){ now_us, r->first_sent_us, r->delivered, r->delivered_us,
-						SENT_UNHEARD };
+	*sent_at(r, r->next_pn) = (struct sent){
+		now_us, r->first_sent_us, r->delivered, r->delivered_us, SENT_UNHEARD,
+	};
 	link_send(r->world->link[r->way], now_us,
-		  &(struct link_packet){ .owner = r->owner, .tag = r->next_pn, .wire = RIVAL_WIRE_BYTES });
+		  &(struct link_packet){ .owner = r->owner, .tag = r->next_pn,
+					 .wire = RIVAL_WIRE_BYTES });
 	r->next_pn++;
 	r->inflight++;
 	assert(r->inflight < RING / 2);

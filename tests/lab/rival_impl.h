@@ -15,7 +15,7 @@ struct rival_ack {
 	uint64_t inflight;      /* after it */
 	double rate;            /* of delivery, over the newest one's round trip; 0: no sample */
 	bool round_start;       /* the first to tell of a packet that left after the last such one */
-	bool recovering;        /* of what was in flight at the last reduction, some is still unheard of */
+	bool recovering;        /* nothing that left after the last reduction has arrived yet */
 	bool new_loss;          /* the first loss since then */
 };
 

@@ -2,6 +2,7 @@
 #include "trace.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,16 @@ static double mbit(const struct trace *t, uint64_t bytes)
 	return (double)bytes * 8 / (double)t->s.period_us;
 }
 
+static uint64_t lost(const struct link_stats *n)
+{
+	return n->lost + n->outage_dropped;
+}
+
+static uint64_t dropped(const struct link_stats *n)
+{
+	return n->queue_dropped + n->policed;
+}
+
 static void add_row(struct trace *t, uint64_t now_us)
 {
 	struct totals now, *last = &t->last;
@@ -60,9 +71,8 @@ static void add_row(struct trace *t, uint64_t now_us)
 		.cc_wnd = look->cc_wnd,
 		.resent = look->retrans_segs - last->look.retrans_segs,
 		.spurious = look->spurious_segs - last->look.spurious_segs,
-		.lost = now.link.lost - last->link.lost + now.link.outage_dropped - last->link.outage_dropped,
-		.dropped = now.link.queue_dropped - last->link.queue_dropped + now.link.policed -
-			   last->link.policed,
+		.lost = lost(&now.link) - lost(&last->link),
+		.dropped = dropped(&now.link) - dropped(&last->link),
 	};
 	*last = now;
 }
@@ -115,11 +125,11 @@ void trace_print(const struct trace *t, FILE *to)
 	for (size_t i = 0; i < t->count; i++) {
 		const struct trace_row *r = &t->rows[i];
 
-		fprintf(to, "%8.3f %8.3f %8.3f %8.3f %7.2f %8llu %7.2f %7.2f %8.3f %8llu %7llu %7llu %6llu %7llu\n",
-			r->time_s, r->goodput, r->wire, r->rivals, r->queue,
-			(unsigned long long)r->inflight, r->srtt, r->min_rtt, r->pacing,
-			(unsigned long long)r->cc_wnd, (unsigned long long)r->resent,
-			(unsigned long long)r->spurious, (unsigned long long)r->lost,
-			(unsigned long long)r->dropped);
+		fprintf(to, "%8.3f %8.3f %8.3f %8.3f %7.2f ", r->time_s, r->goodput, r->wire, r->rivals,
+			r->queue);
+		fprintf(to, "%8" PRIu64 " %7.2f %7.2f %8.3f %8" PRIu64, r->inflight, r->srtt,
+			r->min_rtt, r->pacing, r->cc_wnd);
+		fprintf(to, " %7" PRIu64 " %7" PRIu64 " %6" PRIu64 " %7" PRIu64 "\n", r->resent,
+			r->spurious, r->lost, r->dropped);
 	}
 }

@@ -195,10 +195,11 @@ static void send_batch(struct tunnel *t, unsigned conn, unsigned end)
 
 static void flush(struct tunnel *t, unsigned conn, unsigned end)
 {
+	struct session *s = t->conns[conn].session[end];
 	bool more;
 
 	do {
-		more = session_flush(t->conns[conn].session[end], t->world->now_us, &t->side[end].out, NULL);
+		more = session_flush(s, t->world->now_us, &t->side[end].out, NULL);
 		send_batch(t, conn, end);
 	} while (more);
 }
@@ -310,6 +311,7 @@ void tunnel_look(const struct tunnel *t, unsigned end, struct tunnel_look *look)
 
 	*look = (struct tunnel_look){
 		.wire_bytes = t->side[end].wire_bytes,
+		.underway_bytes = link_underway(t->world->link[end], t->owner),
 		.packets = t->side[end].packets_sent,
 	};
 	for (unsigned i = 0; i < t->conn_count; i++) {

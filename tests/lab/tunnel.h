@@ -43,6 +43,7 @@ void tunnel_fail(struct tunnel *t, const char *why);
  * and the window are of the session with the most in flight. */
 struct tunnel_look {
 	uint64_t wire_bytes;             /* headers and all */
+	uint64_t underway_bytes;         /* of those, what is going to arrive yet */
 	uint64_t packets, data_segs, retrans_segs, spurious_segs;
 	uint64_t inflight_segs;
 	uint64_t pacing_rate;            /* bytes per second */
