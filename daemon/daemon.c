@@ -215,8 +215,8 @@ static bool reload(struct kt_daemon *d, reload_say_fn *say, void *user)
 	bool good;
 
 	if (d->source == NULL || ev_is_active(&d->drain)) {
-		say_to_log(&ear, NULL, d->source == NULL ? "there is no file to read again"
-							 : "refused: stopping");
+		say_to_log(&ear, NULL,
+			   d->source == NULL ? "there is no file to read again" : "refused: stopping");
 		return false;
 	}
 	service_reloading(&d->service);

@@ -44,8 +44,9 @@ static void report(void *user, enum conf_severity severity, const char *line)
 static void tell_way_on(const char *file)
 {
 	if (file == DEFAULT_FILE && access(file, F_OK) != 0)
-		report(NULL, CONF_ERROR, "kcptund: name another file with -c FILE; --help tells of all "
-					 "keys, kcptun.ini(5) of the format");
+		report(NULL, CONF_ERROR,
+		       "kcptund: name another file with -c FILE; --help tells of all "
+		       "keys, kcptun.ini(5) of the format");
 }
 
 struct options {
@@ -57,9 +58,12 @@ struct options {
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "test", no_argument, NULL, 't' },
-		{ "verbose", no_argument, NULL, 'v' },	    { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },	    { "control", required_argument, NULL, 'C' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "test", no_argument, NULL, 't' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "control", required_argument, NULL, 'C' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int opt;

@@ -51,8 +51,8 @@ static void print_keys(enum conf_role role)
 		conf_key_describe(i, &info, buf, sizeof(buf));
 		if (is_repeated(i) || info.where == other)
 			continue;
-		printf("  -%-12s %s%s%s\n      %s\n", info.name, info.type, dflt[0] ? ", default " : "",
-		       dflt, info.help);
+		printf("  -%-12s %s%s%s\n      %s\n", info.name, info.type,
+		       dflt[0] ? ", default " : "", dflt, info.help);
 	}
 }
 
@@ -172,8 +172,10 @@ static void take_flags(struct compat *c, struct arguments *a)
 			take_flag(c, a, &f);
 			continue;
 		}
-		compat_say(c, CONF_ERROR, NULL, "unexpected argument: %.100s; a flag that is yes or "
-			   "no is given as -flag or -flag=no", word);
+		compat_say(c, CONF_ERROR, NULL,
+			   "unexpected argument: %.100s; a flag that is yes or "
+			   "no is given as -flag or -flag=no",
+			   word);
 	}
 }
 

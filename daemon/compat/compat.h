@@ -17,12 +17,12 @@
  * starts as zeros; ends with compat_dispose(). */
 struct compat {
 	enum conf_role role;
-	const char *where;    /* what messages start with: "command line", a file */
+	const char *where; /* what messages start with: "command line", a file */
 	conf_report_fn *report;
 	void *user;
 	size_t error_count;
 	struct settings settings; /* by our names */
-	char *log_path;       /* of the option `log`, or NULL */
+	char *log_path;           /* of the option `log`, or NULL */
 };
 void compat_dispose(struct compat *c);
 
@@ -32,7 +32,7 @@ enum option_kind {
 	OPTION_UNKNOWN,
 	OPTION_FOREIGN, /* the other role's */
 	OPTION_VALUE,
-	OPTION_SWITCH,  /* may stand without a value: then it means yes */
+	OPTION_SWITCH, /* may stand without a value: then it means yes */
 };
 enum option_kind compat_kind(const struct compat *c, const char *name);
 
@@ -45,8 +45,8 @@ void compat_finish(struct compat *c);
 /* config_from_settings() of what was gathered; NULL if there was any fault so far. */
 struct config *compat_config(struct compat *c);
 
-void compat_say(struct compat *c, enum conf_severity severity, const char *name,
-		const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void compat_say(struct compat *c, enum conf_severity severity, const char *name, const char *fmt,
+		...) __attribute__((format(printf, 4, 5)));
 
 /* The key that kcptun takes when it is given none. */
 extern const char compat_published_key[];

@@ -18,8 +18,7 @@ void compat_dispose(struct compat *c)
 	c->log_path = NULL;
 }
 
-void compat_say(struct compat *c, enum conf_severity severity, const char *name,
-		const char *fmt, ...)
+void compat_say(struct compat *c, enum conf_severity severity, const char *name, const char *fmt, ...)
 {
 	char text[1024], line[1200];
 	va_list ap;
@@ -229,7 +228,8 @@ static void drop_overridden(struct compat *c)
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		dropped |= settings_drop(&c->settings, keys[i]);
 	if (dropped)
-		compat_say(c, CONF_WARNING, "mode", "stands for nodelay, interval, resend and nc, "
+		compat_say(c, CONF_WARNING, "mode",
+			   "stands for nodelay, interval, resend and nc, "
 			   "which take effect with manual only");
 }
 

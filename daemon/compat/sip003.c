@@ -123,8 +123,7 @@ static bool names_all(const char *hosts)
 	}
 }
 
-static void set_address(struct compat *c, const char *key, const char *host, size_t n,
-			const char *port)
+static void set_address(struct compat *c, const char *key, const char *host, size_t n, const char *port)
 {
 	bool bare_v6 = memchr(host, ':', n) && host[0] != '[';
 	char *text;
@@ -147,8 +146,10 @@ static void take_remote(struct compat *c, const char *hosts, const char *port)
 	if (c->role == ROLE_SERVER && names_all(hosts))
 		n = 0;
 	else if (hosts[n] == '|')
-		compat_say(c, CONF_WARNING, "SS_REMOTE_HOST", "of %.200s only the first is used; "
-			   "another can be given as the option %s", hosts, key);
+		compat_say(c, CONF_WARNING, "SS_REMOTE_HOST",
+			   "of %.200s only the first is used; "
+			   "another can be given as the option %s",
+			   hosts, key);
 	set_address(c, key, hosts, n, port);
 }
 

@@ -35,12 +35,12 @@ static bool parse_ports(struct conf_addr *a, const char *text, unsigned allow, c
 	a->port_last = dash ? port_number(dash + 1, end) : a->port;
 	if (a->port == 0 || a->port_last == 0)
 		return conf_wrong(why, "'%s' is no port%s: 1 to 65535%s", conf_quote(quoted, text),
-			     dash ? " range" : "", allow & ADDR_RANGE ? ", or first-last" : "");
+				  dash ? " range" : "", allow & ADDR_RANGE ? ", or first-last" : "");
 	if (dash && !(allow & ADDR_RANGE))
 		return conf_wrong(why, "takes one port, not the range %s", conf_quote(quoted, text));
 	if (a->port > a->port_last)
 		return conf_wrong(why, "the port range %s ends before it starts",
-			     conf_quote(quoted, text));
+				  conf_quote(quoted, text));
 	return true;
 }
 
@@ -76,9 +76,10 @@ static bool check_name(const char *host, char *why)
 	for (const char *p = host; *p; p++) {
 		if (!is_name_char(*p))
 			return conf_wrong(why, "'%s' is no host name or address%s",
-				     conf_quote(quoted, host),
-				     strcmp(host, "*") == 0 ?
-				     "; every local address is written :PORT" : "");
+					  conf_quote(quoted, host),
+					  strcmp(host, "*") == 0
+						  ? "; every local address is written :PORT"
+						  : "");
 	}
 	/* No name ends in a number, so this was meant as an address. */
 	if (strspn(host, "0123456789.") == strlen(host) && inet_pton(AF_INET, host, &v4) != 1)
@@ -93,7 +94,8 @@ static bool check_host(const char *host, bool bracketed, unsigned allow, char *w
 	if (bracketed) {
 		if (is_v6(host))
 			return true;
-		return conf_wrong(why, "'%s' in brackets is no IPv6 address", conf_quote(quoted, host));
+		return conf_wrong(why, "'%s' in brackets is no IPv6 address",
+				  conf_quote(quoted, host));
 	}
 	if (host[0] == '\0') {
 		if (allow & ADDR_WILDCARD)
@@ -115,7 +117,7 @@ static bool parse_path(struct conf_addr *a, const char *text, unsigned allow, ch
 		return conf_wrong(why, "is UDP and takes host:port, not a path");
 	if (strlen(text) > max)
 		return conf_wrong(why, "the path is longer than %zu bytes, the most a socket can have",
-			     max);
+				  max);
 	a->path = strdup(text);
 	return a->path || conf_wrong(why, "out of memory");
 }
@@ -132,13 +134,13 @@ static bool parse_host_port(struct conf_addr *a, const char *text, unsigned allo
 	if (bracketed && !end)
 		return conf_wrong(why, "a ']' is missing");
 	if (!colon || *colon != ':')
-		return conf_wrong(why, "'%s' has no port; write host:port%s", conf_quote(quoted, text),
-			     allow & ADDR_PATH ? ", or a path with a slash in it" : "");
+		return conf_wrong(why, "'%s' has no port; write host:port%s",
+				  conf_quote(quoted, text),
+				  allow & ADDR_PATH ? ", or a path with a slash in it" : "");
 	a->host = strndup(host, (size_t)(end - host));
 	if (!a->host)
 		return conf_wrong(why, "out of memory");
-	return check_host(a->host, bracketed, allow, why) &&
-	       parse_ports(a, colon + 1, allow, why);
+	return check_host(a->host, bracketed, allow, why) && parse_ports(a, colon + 1, allow, why);
 }
 
 bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char *why)
@@ -148,8 +150,8 @@ bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char
 
 	if (!fresh.text)
 		return conf_wrong(why, "out of memory");
-	ok = strchr(text, '/') ? parse_path(&fresh, text, allow, why) :
-				 parse_host_port(&fresh, text, allow, why);
+	ok = strchr(text, '/') ? parse_path(&fresh, text, allow, why)
+			       : parse_host_port(&fresh, text, allow, why);
 	if (!ok) {
 		conf_addr_dispose(&fresh);
 		return false;

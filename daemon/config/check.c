@@ -124,7 +124,8 @@ static void doubt_key(const struct check *k)
 	size_t n = k->t->key_len;
 
 	if (n == strlen(published_key) && memcmp(key, published_key, n) == 0)
-		conf_warn(k->r, place(k, KEY_KEY), "is the one built into kcptun, which everybody "
+		conf_warn(k->r, place(k, KEY_KEY),
+			  "is the one built into kcptun, which everybody "
 			  "knows; " MAKE_KEY);
 	else if (n >= 2 && (key[0] == '"' || key[0] == '\'') && key[n - 1] == key[0])
 		conf_warn(k->r, place(k, KEY_KEY), "the quotes around it are part of it");
@@ -140,7 +141,8 @@ static void settle_key(const struct check *k)
 	if (t->origins[KEY_KEY].bad || t->origins[KEY_KEYFILE].bad)
 		return;
 	if (key == CONF_BUILTIN && keyfile == CONF_BUILTIN) {
-		conf_fault(k->r, place(k, KEY_KEY), "is missing, as is keyfile; both ends need "
+		conf_fault(k->r, place(k, KEY_KEY),
+			   "is missing, as is keyfile; both ends need "
 			   "the same, " MAKE_KEY);
 	} else if (key == keyfile) {
 		conf_fault(k->r, place(k, KEY_KEYFILE), "stands beside key%s; give one of them",
@@ -198,9 +200,10 @@ static void settle_fec(const struct check *k)
 	if (t->datashard == 0 || t->parityshard == 0)
 		t->datashard = t->parityshard = 0;
 	else if (t->datashard + t->parityshard > FEC_SHARDS_MAX)
-		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)), "datashard + parityshard is %u; "
-			   "at most %d shards make a set", t->datashard + t->parityshard,
-			   FEC_SHARDS_MAX);
+		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
+			   "datashard + parityshard is %u; "
+			   "at most %d shards make a set",
+			   t->datashard + t->parityshard, FEC_SHARDS_MAX);
 }
 
 /* ---- sizes ------------------------------------------------------------------------ */
@@ -217,9 +220,10 @@ static void check_mtu(const struct check *k)
 	fec = t->datashard > 0 ? FEC_HEADER_DATA : 0;
 	least = seal + fec + KCP_MTU_MIN;
 	if (t->mtu_bytes < least)
-		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)), "an mtu of %u is below %zu: %s "
-			   "takes %zu, error correction %zu and KCP %d", t->mtu_bytes, least,
-			   t->crypt->name, seal, fec, KCP_MTU_MIN);
+		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
+			   "an mtu of %u is below %zu: %s "
+			   "takes %zu, error correction %zu and KCP %d",
+			   t->mtu_bytes, least, t->crypt->name, seal, fec, KCP_MTU_MIN);
 }
 
 static void check_buffers(const struct check *k)
@@ -230,14 +234,15 @@ static void check_buffers(const struct check *k)
 	if (!known(k, ids, ARRAY_LEN(ids)) || (t->role == ROLE_CLIENT && t->smuxver == 1))
 		return;
 	if (t->streambuf_bytes > t->smuxbuf_bytes)
-		conf_fault(k->r, blame(k, ids, 2), "streambuf, %u, is above smuxbuf, %u: one "
-			   "stream cannot hold more than the session", t->streambuf_bytes,
-			   t->smuxbuf_bytes);
+		conf_fault(k->r, blame(k, ids, 2),
+			   "streambuf, %u, is above smuxbuf, %u: one "
+			   "stream cannot hold more than the session",
+			   t->streambuf_bytes, t->smuxbuf_bytes);
 	if (t->framesize_bytes > t->streambuf_bytes)
 		conf_warn(k->r, blame(k, (enum conf_id[]){ KEY_FRAMESIZE, KEY_STREAMBUF }, 2),
 			  "framesize, %u, is above streambuf, %u: a frame so large will not be sent "
-			  "to a peer with the same streambuf", t->framesize_bytes,
-			  t->streambuf_bytes);
+			  "to a peer with the same streambuf",
+			  t->framesize_bytes, t->streambuf_bytes);
 }
 
 static void check_qpp(const struct check *k)
@@ -245,8 +250,10 @@ static void check_qpp(const struct check *k)
 	const struct conf_tunnel *t = k->t;
 
 	if (t->qpp && !t->origins[KEY_QPP_COUNT].bad && t->qpp_count % 2 == 0)
-		conf_warn(k->r, place(k, KEY_QPP_COUNT), "%u is even, which makes QPP weak; take a "
-			  "prime, such as 61", t->qpp_count);
+		conf_warn(k->r, place(k, KEY_QPP_COUNT),
+			  "%u is even, which makes QPP weak; take a "
+			  "prime, such as 61",
+			  t->qpp_count);
 }
 
 static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
@@ -477,7 +484,8 @@ static void check_daemon(const struct config *c, struct conf_reporter *r)
 void conf_check(struct config *c, struct conf_reporter *r)
 {
 	if (c->tunnel_count == 0 && r->error_count == 0)
-		conf_fault(r, (struct conf_place){ 0 }, "has no tunnel; add a section [client NAME] "
+		conf_fault(r, (struct conf_place){ 0 },
+			   "has no tunnel; add a section [client NAME] "
 			   "or [server NAME]");
 	for (size_t i = 0; i < c->tunnel_count; i++)
 		check_tunnel(c->tunnels[i], r);

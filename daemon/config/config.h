@@ -26,9 +26,9 @@ static inline enum conf_where conf_where(enum conf_role role)
 /* host:port, [v6]:port, host:first-last, or (streams only) a path with a slash
  * in it for a Unix socket.  An empty host means every local address. */
 struct conf_addr {
-	char *text;      /* as written */
-	char *host;      /* without brackets; "" for every local address; NULL for a path */
-	char *path;      /* of a Unix socket, or NULL */
+	char *text; /* as written */
+	char *host; /* without brackets; "" for every local address; NULL for a path */
+	char *path; /* of a Unix socket, or NULL */
 	uint16_t port, port_last; /* the same when it is no range */
 };
 
@@ -64,28 +64,28 @@ struct conf_tunnel {
 	int mode; /* index of its name in conf_modes[], "manual" the last */
 	unsigned nodelay, interval_ms, resend, nc; /* as the mode says, or as given in manual */
 
-	unsigned conn;            /* client: sessions in use at once */
-	unsigned autoexpire_s;    /* 0: never */
-	int scavengettl_s;        /* -1: never */
+	unsigned conn;         /* client: sessions in use at once */
+	unsigned autoexpire_s; /* 0: never */
+	int scavengettl_s;     /* -1: never */
 	unsigned mtu_bytes;
 	uint64_t ratelimit_bytes; /* per second and session, 0: none */
 	unsigned sndwnd_segs, rcvwnd_segs;
 	unsigned datashard, parityshard; /* both positive, or both 0: no FEC */
 	unsigned dscp;
 	enum codec_kind compression;
-	bool nocomp;              /* compression == CODEC_NONE */
+	bool nocomp; /* compression == CODEC_NONE */
 	bool acknodelay;
 	unsigned sockbuf_bytes;
-	unsigned smuxver;         /* 1 or 2 */
+	unsigned smuxver; /* 1 or 2 */
 	unsigned smuxbuf_bytes, framesize_bytes, streambuf_bytes;
 	unsigned keepalive_s;
 	unsigned closewait_s;
-	bool quiet;               /* do not log each stream */
+	bool quiet; /* do not log each stream */
 	bool qpp;
 	unsigned qpp_count;
 	unsigned maxsessions, maxstreams; /* maxstreams: per session */
-	char *snmplog;            /* a path with a Go time layout; NULL: none */
-	unsigned snmpperiod_s;    /* 0: none */
+	char *snmplog;                    /* a path with a Go time layout; NULL: none */
+	unsigned snmpperiod_s;            /* 0: none */
 
 	struct conf_origin *origins; /* of each key, by its index in the table */
 };
@@ -93,7 +93,7 @@ struct conf_tunnel {
 #define CONF_CONTROL_DEFAULT "/run/kcptun/kcptund.sock"
 
 struct conf_daemon {
-	int loglevel; /* enum log_level of log.h */
+	int loglevel;             /* enum log_level of log.h */
 	char *control;            /* path of the control socket; NULL: none */
 	struct conf_addr metrics; /* text is NULL: none */
 	char *snmplog;            /* of all tunnels together, as in a tunnel */
@@ -141,7 +141,7 @@ const char *conf_key_name(size_t i);
 enum conf_reach {
 	CONF_IN_USE,       /* sessions and streams in use take it over */
 	CONF_NEW_SESSIONS, /* counts for sessions opened from then on: it is settled when one begins */
-	CONF_RESTART,      /* the tunnel must be started anew: it is bound to, keyed with or made of it */
+	CONF_RESTART, /* the tunnel must be started anew: it is bound to, keyed with or made of it */
 };
 enum conf_reach conf_key_reach(size_t i);
 /* Both want to be bound to one address. */
@@ -155,10 +155,10 @@ enum conf_value_kind { CONF_TEXT, CONF_NUMBER, CONF_SWITCH, CONF_HIDDEN };
 struct conf_key_info {
 	const char *name;
 	enum conf_value_kind kind;
-	const char *type;    /* "yes or no", "1..65535", "host:port or path", ... */
-	const char *dflt;    /* default as text, "" for none; "128, server 1024" when they differ */
+	const char *type; /* "yes or no", "1..65535", "host:port or path", ... */
+	const char *dflt; /* default as text, "" for none; "128, server 1024" when they differ */
 	enum conf_where where;
-	const char *roles;   /* "client", "server", "both" or "daemon" */
+	const char *roles; /* "client", "server", "both" or "daemon" */
 	const char *help;
 };
 enum { CONF_DESCRIBE_BYTES = 512 }; /* always enough for buf */

@@ -8,7 +8,7 @@
 
 struct conf_effective {
 	const char *key;
-	const char *text;   /* borrowed for the call; "" for CONF_HIDDEN: a secret is never told */
+	const char *text; /* borrowed for the call; "" for CONF_HIDDEN: a secret is never told */
 	enum conf_value_kind kind;
 	const char *origin; /* default, defaults (the section), section (its own), mode, given */
 	int line;           /* 0: none */

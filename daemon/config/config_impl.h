@@ -70,12 +70,12 @@ enum conf_id {
 };
 
 enum {
-	CONF_WHY_BYTES = 512,          /* of a sentence that says what is wrong */
-	CONF_FILE_MAX = 1 << 20,       /* bytes of a config file */
-	CONF_KEYFILE_MAX = 64 << 10,   /* bytes of a keyfile */
+	CONF_WHY_BYTES = 512,        /* of a sentence that says what is wrong */
+	CONF_FILE_MAX = 1 << 20,     /* bytes of a config file */
+	CONF_KEYFILE_MAX = 64 << 10, /* bytes of a keyfile */
 	CONF_TUNNELS_MAX = 4096,
-	CONF_NAME_MAX = 63,            /* characters of a tunnel's name */
-	CONF_REPORTS_MAX = 1000,       /* then no more: that is no config file */
+	CONF_NAME_MAX = 63,      /* characters of a tunnel's name */
+	CONF_REPORTS_MAX = 1000, /* then no more: that is no config file */
 };
 
 /* ---- keys.c: the table --------------------------------------------------- */
@@ -125,9 +125,9 @@ void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 /* ---- addr.c: addresses --------------------------------------------------- */
 
 enum conf_addr_allow {
-	ADDR_PATH = 1,      /* a Unix socket */
-	ADDR_RANGE = 2,     /* host:first-last */
-	ADDR_WILDCARD = 4,  /* an empty host */
+	ADDR_PATH = 1,     /* a Unix socket */
+	ADDR_RANGE = 2,    /* host:first-last */
+	ADDR_WILDCARD = 4, /* an empty host */
 };
 
 bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char *why);
@@ -187,8 +187,8 @@ struct conf_value {
 struct conf_section {
 	unsigned where; /* enum conf_where: what keys may stand here; ON_BOTH for [defaults] */
 	int line;
-	char *title;    /* "[client home]" */
-	char *name;     /* of a tunnel, else NULL */
+	char *title; /* "[client home]" */
+	char *name;  /* of a tunnel, else NULL */
 	struct conf_value values[KEY_COUNT];
 };
 
@@ -215,8 +215,7 @@ char *conf_slurp(int fd, size_t max, size_t *len, char *why);
 /* ---- from_settings.c: from elsewhere than a file ------------------------- */
 
 bool conf_source_settings(struct conf_source *s, enum conf_role role, const char *name,
-			  const struct conf_setting *settings, size_t count,
-			  struct conf_reporter *r);
+			  const struct conf_setting *settings, size_t count, struct conf_reporter *r);
 
 /* ---- check.c: rules ------------------------------------------------------ */
 

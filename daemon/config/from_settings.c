@@ -51,8 +51,7 @@ static void take(struct conf_source *s, struct conf_section *tunnel, const struc
 }
 
 bool conf_source_settings(struct conf_source *s, enum conf_role role, const char *name,
-			  const struct conf_setting *settings, size_t count,
-			  struct conf_reporter *r)
+			  const struct conf_setting *settings, size_t count, struct conf_reporter *r)
 {
 	unsigned where = conf_where(role);
 	struct conf_section *tunnel;

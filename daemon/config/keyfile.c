@@ -86,7 +86,7 @@ static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warn
 		conf_why(warning, "%s can be read by every user; chmod o= it", t->keyfile);
 	else if (t->key[t->key_len - 1] == '\r')
 		conf_why(warning, "%s has a carriage return at its end, which is part of the key",
-			   t->keyfile);
+			 t->keyfile);
 }
 
 bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning)

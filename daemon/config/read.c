@@ -98,8 +98,8 @@ static bool parse_value(const struct layers *l, const struct conf_row *row, cons
 	if (row->type->parse(row, text, l->base, why))
 		return true;
 	at.section = origin->from == CONF_DEFAULTS ? l->defaults->title : l->own->title;
-	conf_fault(l->r, at, "%s%s", why, strstr(text, " #") ?
-		   "; a comment behind a value starts with ';'" : "");
+	conf_fault(l->r, at, "%s%s", why,
+		   strstr(text, " #") ? "; a comment behind a value starts with ';'" : "");
 	return false;
 }
 

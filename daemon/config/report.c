@@ -78,8 +78,7 @@ static void print_place(FILE *out, const struct conf_reporter *r, struct conf_pl
 
 static char *compose(const struct conf_reporter *r, struct conf_place at, const char *fmt,
 		     va_list ap) __attribute__((format(printf, 3, 0)));
-static char *compose(const struct conf_reporter *r, struct conf_place at, const char *fmt,
-		     va_list ap)
+static char *compose(const struct conf_reporter *r, struct conf_place at, const char *fmt, va_list ap)
 {
 	char *line = NULL;
 	size_t len;

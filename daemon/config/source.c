@@ -57,8 +57,7 @@ char *conf_slurp(int fd, size_t max, size_t *len, char *why)
 
 /* ---- sections ---------------------------------------------------------------- */
 
-static struct conf_section *section_new(unsigned where, int line, const char *title,
-					const char *name)
+static struct conf_section *section_new(unsigned where, int line, const char *title, const char *name)
 {
 	struct conf_section *s = calloc(1, sizeof(*s));
 
@@ -110,9 +109,9 @@ struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned wher
 struct reader {
 	struct conf_source *source;
 	struct conf_reporter *reporter;
-	const char *at, *end; /* what is still to be read */
+	const char *at, *end;         /* what is still to be read */
 	struct conf_section *current; /* NULL: of a header with a fault, its keys are skipped */
-	bool started;   /* a header was seen */
+	bool started;                 /* a header was seen */
 	bool expecting; /* inih was given a line with a key and has not called back yet */
 };
 
@@ -197,11 +196,12 @@ static void unknown_header(struct reader *rd, const char *title, const char *wor
 	nearest = conf_nearest(word, words, ARRAY_LEN(headers));
 	if (nearest)
 		conf_fault(rd->reporter, here(rd), "%s: unknown section; did you mean [%s%s]?",
-			   conf_quote(quoted, title), nearest,
-			   nearest[0] == 'd' ? "" : " NAME");
+			   conf_quote(quoted, title), nearest, nearest[0] == 'd' ? "" : " NAME");
 	else
-		conf_fault(rd->reporter, here(rd), "%s: unknown section; there are [daemon], "
-			   "[defaults], [client NAME] and [server NAME]", conf_quote(quoted, title));
+		conf_fault(rd->reporter, here(rd),
+			   "%s: unknown section; there are [daemon], "
+			   "[defaults], [client NAME] and [server NAME]",
+			   conf_quote(quoted, title));
 }
 
 /* [daemon] or [defaults], each once. */
@@ -211,11 +211,12 @@ static void open_single(struct reader *rd, size_t kind, const char *name)
 	struct conf_section *section = headers[kind].where == ON_DAEMON ? s->daemon : s->defaults;
 
 	if (name[0] != '\0')
-		conf_fault(rd->reporter, here(rd), "%s: this section takes no name",
-			   section->title);
+		conf_fault(rd->reporter, here(rd), "%s: this section takes no name", section->title);
 	else if (section->line > 0)
-		conf_fault(rd->reporter, here(rd), "%s: a second such section; the first is at "
-			   "line %d", section->title, section->line);
+		conf_fault(rd->reporter, here(rd),
+			   "%s: a second such section; the first is at "
+			   "line %d",
+			   section->title, section->line);
 	else
 		section->line = s->lines;
 	rd->current = section;
@@ -245,8 +246,10 @@ static void open_tunnel(struct reader *rd, size_t kind, const char *title, const
 		conf_fault(rd->reporter, here(rd), "%s: the tunnel needs a name: [%s NAME]", quoted,
 			   headers[kind].word);
 	else if (!is_name(name))
-		conf_fault(rd->reporter, here(rd), "%s: a name has letters, digits, '.', '_' and "
-			   "'-' only", quoted);
+		conf_fault(rd->reporter, here(rd),
+			   "%s: a name has letters, digits, '.', '_' and "
+			   "'-' only",
+			   quoted);
 	else if (strlen(name) > CONF_NAME_MAX)
 		conf_fault(rd->reporter, here(rd), "%s: a name has at most %d characters", quoted,
 			   CONF_NAME_MAX);
@@ -327,7 +330,8 @@ static void read_header(struct reader *rd, struct view line)
 static void tell_unread(struct reader *rd)
 {
 	if (rd->expecting)
-		conf_fault(rd->reporter, here(rd), "this line is no section, no comment and has no "
+		conf_fault(rd->reporter, here(rd),
+			   "this line is no section, no comment and has no "
 			   "'='");
 	rd->expecting = false;
 }
@@ -347,8 +351,10 @@ static bool wants_inih(struct reader *rd, struct view line, size_t room)
 		return false;
 	}
 	if (line.n + sizeof("\n") > room) {
-		conf_fault(rd->reporter, here(rd), "the line has %zu bytes, but at most %zu can be "
-			   "read; a long key goes into a keyfile", line.n, room - sizeof("\n"));
+		conf_fault(rd->reporter, here(rd),
+			   "the line has %zu bytes, but at most %zu can be "
+			   "read; a long key goes into a keyfile",
+			   line.n, room - sizeof("\n"));
 		return false;
 	}
 	return true;
@@ -379,9 +385,9 @@ static char *next_line(char *out, int size, void *stream)
 /* What the other role calls the ends of a tunnel. */
 static const char *ends_of(unsigned where)
 {
-	return where == ON_CLIENT ?
-		"a client takes connections on localaddr and carries them to remoteaddr" :
-		"a server awaits clients on listen and carries their streams to target";
+	return where == ON_CLIENT
+		       ? "a client takes connections on localaddr and carries them to remoteaddr"
+		       : "a server awaits clients on listen and carries their streams to target";
 }
 
 static void misplaced(struct reader *rd, const struct conf_row *row)
@@ -394,14 +400,16 @@ static void misplaced(struct reader *rd, const struct conf_row *row)
 	if (row->where == ON_DAEMON)
 		conf_fault(rd->reporter, at, "belongs into [daemon]");
 	else if (rd->current->where == ON_DAEMON)
-		conf_fault(rd->reporter, at, "is a tunnel's key: it belongs into [defaults] or "
+		conf_fault(rd->reporter, at,
+			   "is a tunnel's key: it belongs into [defaults] or "
 			   "into a tunnel");
 	else if (is_end)
-		conf_fault(rd->reporter, at, "is a %s's key; %s", owner,
-			   ends_of(rd->current->where));
+		conf_fault(rd->reporter, at, "is a %s's key; %s", owner, ends_of(rd->current->where));
 	else
-		conf_fault(rd->reporter, at, "is a %s's key and means nothing here; it may stand "
-			   "in [defaults]", owner);
+		conf_fault(rd->reporter, at,
+			   "is a %s's key and means nothing here; it may stand "
+			   "in [defaults]",
+			   owner);
 }
 
 static void store(struct reader *rd, const struct conf_row *row, const char *text)

@@ -247,8 +247,7 @@ static void dispose_secret(const struct conf_row *row, void *base)
 }
 
 const struct conf_type conf_type_path = { CONF_TEXT, "path", parse_path, print_path, dispose_path };
-const struct conf_type conf_type_secret = { CONF_HIDDEN, "text", parse_secret, NULL,
-					    dispose_secret };
+const struct conf_type conf_type_secret = { CONF_HIDDEN, "text", parse_secret, NULL, dispose_secret };
 
 /* ---- addresses -------------------------------------------------------------- */
 
@@ -382,11 +381,8 @@ static void print_crypt(const struct conf_row *row, const void *base, FILE *out)
 }
 
 const struct conf_mode conf_modes[CONF_MODE_COUNT] = {
-	{ "normal", 0, 40, 2, 1 },
-	{ "fast", 0, 30, 2, 1 },
-	{ "fast2", 1, 20, 2, 1 },
-	{ "fast3", 1, 10, 2, 1 },
-	{ "manual", 0, 0, 0, 0 },
+	{ "normal", 0, 40, 2, 1 }, { "fast", 0, 30, 2, 1 },  { "fast2", 1, 20, 2, 1 },
+	{ "fast3", 1, 10, 2, 1 },  { "manual", 0, 0, 0, 0 },
 };
 
 static const char *mode_name(size_t i)

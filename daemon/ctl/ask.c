@@ -52,7 +52,8 @@ static int print_openmetrics(const json_t *document)
 	int status = CTL_DONE;
 
 	if (!openmetrics_has(ctl_string(document, "type"))) {
-		fprintf(stderr, "kcptunctl: --prometheus is for status, stats, sessions and streams\n");
+		fprintf(stderr,
+			"kcptunctl: --prometheus is for status, stats, sessions and streams\n");
 		return CTL_USAGE;
 	}
 	while (!openmetrics_write(&writer, &out, document, 1000) && !out.failed)
@@ -65,8 +66,7 @@ static int print_openmetrics(const json_t *document)
 
 static int print_answer(const struct ctl_client *c, const json_t *document, const json_t *before)
 {
-	struct ctl_view view = { .out = stdout, .colour = ctl_options.colour,
-				 .all = ctl_options.all };
+	struct ctl_view view = { .out = stdout, .colour = ctl_options.colour, .all = ctl_options.all };
 
 	if (ctl_options.format == CTL_JSON)
 		printf("%s\n", c->answer.p);

@@ -7,7 +7,7 @@
 /* The exit status of kcptunctl. */
 enum ctl_exit {
 	CTL_DONE = 0,
-	CTL_REFUSED = 1,     /* the daemon, or a check, said no */
+	CTL_REFUSED = 1, /* the daemon, or a check, said no */
 	CTL_USAGE = 2,
 	CTL_UNREACHABLE = 3, /* there is no daemon to ask */
 };
@@ -18,9 +18,9 @@ enum ctl_format { CTL_TABLE, CTL_JSON, CTL_PROMETHEUS };
 struct ctl_options {
 	char socket[128]; /* path */
 	enum ctl_format format;
-	double watch_s;   /* 0: look once */
-	bool all;         /* counters that are zero as well */
-	bool colour;      /* found out, not given: a terminal, and not against NO_COLOR */
+	double watch_s; /* 0: look once */
+	bool all;       /* counters that are zero as well */
+	bool colour;    /* found out, not given: a terminal, and not against NO_COLOR */
 };
 extern struct ctl_options ctl_options;
 

@@ -51,8 +51,11 @@ static bool unreachable(struct ctl_client *c, const char *path, int err)
 	bool is_default = strcmp(path, CONF_CONTROL_DEFAULT) == 0;
 
 	if (err == EACCES || err == EPERM)
-		return wrong(c, "%s: permission denied; join the group " CONTROL_GROUP " (usermod -aG "
-			     CONTROL_GROUP " USER, then log in again), or ask as root", path);
+		return wrong(c,
+			     "%s: permission denied; join the group " CONTROL_GROUP
+			     " (usermod -aG " CONTROL_GROUP
+			     " USER, then log in again), or ask as root",
+			     path);
 	if (err == ENOENT || err == ECONNREFUSED || err == ENOTDIR)
 		return wrong(c, "nobody answers on %s: kcptund is not running%s", path,
 			     is_default ? "; start it with: systemctl start kcptund"

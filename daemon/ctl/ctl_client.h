@@ -10,8 +10,8 @@
 enum { CTL_WHY_BYTES = 384, CTL_ANSWER_S = 20 };
 
 struct ctl_client {
-	int fd; /* -1: not connected */
-	struct text answer; /* the last one, without its newline */
+	int fd;                  /* -1: not connected */
+	struct text answer;      /* the last one, without its newline */
 	char why[CTL_WHY_BYTES]; /* what went wrong last, in a sentence, with what to do about it */
 };
 

@@ -8,13 +8,13 @@ enum { CTL_TEXT_BYTES = 32 };
 typedef char ctl_text[CTL_TEXT_BYTES];
 
 /* All return their buffer.  What is not known (NAN) is "-". */
-const char *ctl_bytes(ctl_text out, double bytes);   /* 12.3 MiB */
-const char *ctl_rate(ctl_text out, double bytes_s);  /* 12.3 MiB/s */
-const char *ctl_count(ctl_text out, double n);       /* 12345, 1.2 M */
+const char *ctl_bytes(ctl_text out, double bytes);  /* 12.3 MiB */
+const char *ctl_rate(ctl_text out, double bytes_s); /* 12.3 MiB/s */
+const char *ctl_count(ctl_text out, double n);      /* 12345, 1.2 M */
 const char *ctl_per_second(ctl_text out, double n); /* 0.4, 12, 3456 */
-const char *ctl_ms(ctl_text out, double ms);         /* 0.8 ms, 41 ms, 1.25 s */
-const char *ctl_age(ctl_text out, double seconds);   /* 12s, 5m12s, 3h20m, 3d4h */
-const char *ctl_share(ctl_text out, double share);   /* 0.12 % */
-const char *ctl_ratio(ctl_text out, double ratio);   /* 1.35 */
+const char *ctl_ms(ctl_text out, double ms);        /* 0.8 ms, 41 ms, 1.25 s */
+const char *ctl_age(ctl_text out, double seconds);  /* 12s, 5m12s, 3h20m, 3d4h */
+const char *ctl_share(ctl_text out, double share);  /* 0.12 % */
+const char *ctl_ratio(ctl_text out, double ratio);  /* 1.35 */
 
 #endif

@@ -82,10 +82,10 @@ static bool find_role(struct compat *c, const json_t *object)
 	c->role = server ? ROLE_SERVER : ROLE_CLIENT;
 	if (client != server)
 		return true;
-	compat_say(c, CONF_ERROR, NULL, client ?
-		   "has the addresses of a client and of a server" :
-		   "has none of localaddr, remoteaddr, listen and target: it is neither a client's "
-		   "nor a server's");
+	compat_say(c, CONF_ERROR, NULL,
+		   client ? "has the addresses of a client and of a server"
+			  : "has none of localaddr, remoteaddr, listen and target: it is neither a client's "
+			    "nor a server's");
 	return false;
 }
 
@@ -100,14 +100,17 @@ static void tell_defaults(struct compat *c)
 
 	for (size_t i = 0; i < 2; i++) {
 		if (!settings_get(&c->settings, addresses[c->role][i]))
-			compat_say(c, CONF_WARNING, addresses[c->role][i], "is missing, so that "
+			compat_say(c, CONF_WARNING, addresses[c->role][i],
+				   "is missing, so that "
 				   "kcptun's own is taken");
 	}
 	if (c->role == ROLE_CLIENT && !settings_get(&c->settings, "smuxver"))
-		compat_say(c, CONF_WARNING, "smuxver", "is missing: it is 2 here and in today's kcptun, "
+		compat_say(c, CONF_WARNING, "smuxver",
+			   "is missing: it is 2 here and in today's kcptun, "
 			   "but was 1 in that of 2021; a client must know its server's");
 	if (c->log_path)
-		compat_say(c, CONF_WARNING, "log", "is left out: messages go to stderr, and from there "
+		compat_say(c, CONF_WARNING, "log",
+			   "is left out: messages go to stderr, and from there "
 			   "to the journal");
 }
 
@@ -187,12 +190,16 @@ static void move_key(struct compat *c, const char *name)
 		return;
 	snprintf(path, sizeof(path), "%s.key", name);
 	if (!write_key(path, key)) {
-		compat_say(c, CONF_ERROR, "key", "cannot stand in an INI file as it is, and %s cannot "
-			   "be written: %s", path, strerror(errno));
+		compat_say(c, CONF_ERROR, "key",
+			   "cannot stand in an INI file as it is, and %s cannot "
+			   "be written: %s",
+			   path, strerror(errno));
 		return;
 	}
-	compat_say(c, CONF_WARNING, "key", "cannot stand in an INI file as it is; it is now in %s, "
-		   "which belongs beside kcptun.ini", path);
+	compat_say(c, CONF_WARNING, "key",
+		   "cannot stand in an INI file as it is; it is now in %s, "
+		   "which belongs beside kcptun.ini",
+		   path);
 	settings_set(&c->settings, "keyfile", path);
 	settings_drop(&c->settings, "key");
 }
@@ -224,8 +231,10 @@ static void print_key(struct compat *c, FILE *out, const struct conf_tunnel *t,
 			compat_say(c, CONF_ERROR, key->name, "cannot stand in an INI file");
 		fprintf(out, "%s = %s\n", key->name, value);
 	} else if (strcmp(key->name, "control") != 0) {
-		compat_say(c, CONF_WARNING, key->name, "is one for the whole daemon: write "
-			   "\"%s = %.200s\" into [daemon]", key->name, value);
+		compat_say(c, CONF_WARNING, key->name,
+			   "is one for the whole daemon: write "
+			   "\"%s = %.200s\" into [daemon]",
+			   key->name, value);
 	}
 }
 

@@ -53,8 +53,9 @@ static double rate(const json_t *row, const json_t *before, const char *key, dou
 
 static void show_status(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
-	static const char *const heads[] = { "TUNNEL", "ROLE", "STATE", "LOCAL", "REMOTE", "CRYPT",
-					     "FEC", "AGE", ">SESSIONS", ">STREAMS", ">IN", ">OUT" };
+	static const char *const heads[] = { "TUNNEL",    "ROLE",     "STATE", "LOCAL",
+					     "REMOTE",    "CRYPT",    "FEC",   "AGE",
+					     ">SESSIONS", ">STREAMS", ">IN",   ">OUT" };
 	const json_t *rows = json_object_get(doc, "tunnels");
 	struct table t;
 	ctl_text a, b;
@@ -129,8 +130,8 @@ static void show_rates(const struct ctl_view *v, const struct figures *f)
 	fprintf(v->out, "  %-20s in %s, out %s (%s %s)\n", "goodput",
 		ctl_rate(a, ctl_number(r, "goodput_in")), ctl_rate(b, ctl_number(r, "goodput_out")),
 		what, ctl_age(c, window));
-	fprintf(v->out, "  %-20s in %s, out %s\n", "on the wire", ctl_rate(a, ctl_number(r, "wire_in")),
-		ctl_rate(b, ctl_number(r, "wire_out")));
+	fprintf(v->out, "  %-20s in %s, out %s\n", "on the wire",
+		ctl_rate(a, ctl_number(r, "wire_in")), ctl_rate(b, ctl_number(r, "wire_out")));
 }
 
 static void show_derived(const struct ctl_view *v, const struct figures *f)
@@ -167,8 +168,8 @@ static void show_state(const struct ctl_view *v, const json_t *row)
 
 static void show_counters(const struct ctl_view *v, const struct figures *f)
 {
-	const char *const heads[] = { "COUNTER", ">TOTAL", f->since_look ? ">PER SECOND" : ">AVERAGE/S",
-				      "" };
+	const char *const heads[] = { "COUNTER", ">TOTAL",
+				      f->since_look ? ">PER SECOND" : ">AVERAGE/S", "" };
 	struct table t;
 	ctl_text a, b;
 
@@ -278,11 +279,13 @@ static void add_session(struct table *t, const json_t *row, const json_t *before
 
 static void show_sessions(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
+	/* clang-format off */
 	static const char *const heads[] = {
 		"SESSION", "PEER", "CONV", "STATE", ">AGE", ">IDLE", ">RTT", ">RTO", ">INFLIGHT",
 		"WND SND/RCV/RMT/CC", ">QUEUED", ">STREAMS", ">LOSS IN/OUT", "CIPHER", "FEC IN/OUT",
 		"COMPRESSION IN/OUT", ">SMUX", ">RECEIVED", ">SENT", ">MEMORY",
 	};
+	/* clang-format on */
 	const json_t *rows = json_object_get(doc, "sessions");
 	const json_t *rows_before = json_object_get(before, "sessions");
 	double seconds = ctl_seconds_between(doc, before);
@@ -303,8 +306,9 @@ static void show_sessions(const struct ctl_view *v, const json_t *doc, const jso
 
 static void show_streams(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
-	static const char *const heads[] = { "SESSION", ">STREAM", "LOCAL PEER", "STATE", ">AGE",
-					     ">IDLE", ">IN", ">OUT", ">UNREAD", ">UNSENT" };
+	static const char *const heads[] = { "SESSION", ">STREAM", "LOCAL PEER", "STATE",
+					     ">AGE",    ">IDLE",   ">IN",        ">OUT",
+					     ">UNREAD", ">UNSENT" };
 	const json_t *rows = json_object_get(doc, "streams");
 	struct table t;
 	ctl_text a;
@@ -337,7 +341,7 @@ static void add_value(struct table *t, const json_t *value)
 	static const struct {
 		const char *origin, *text;
 	} origins[] = {
-		{ "default", "built in" }, { "mode", "by mode" }, { "given", "given" },
+		{ "default", "built in" },    { "mode", "by mode" }, { "given", "given" },
 		{ "defaults", "[defaults]" }, { "section", "" },
 	};
 	const json_t *v = json_object_get(value, "value");
@@ -420,16 +424,16 @@ static void show_close(const struct ctl_view *v, const json_t *doc, const json_t
 
 static void show_version(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
-	fprintf(v->out, "kcptunctl " KT_VERSION "\nkcptund %s, pid %.0f\n", ctl_string(doc, "version"),
-		ctl_number(doc, "pid"));
+	fprintf(v->out, "kcptunctl " KT_VERSION "\nkcptund %s, pid %.0f\n",
+		ctl_string(doc, "version"), ctl_number(doc, "pid"));
 }
 
 static const struct {
 	const char *type;
 	void (*show)(const struct ctl_view *v, const json_t *doc, const json_t *before);
 } shows[] = {
-	{ "status", show_status },   { "stats", show_stats },	  { "sessions", show_sessions },
-	{ "streams", show_streams }, { "config", show_config },	  { "reload", show_reload },
+	{ "status", show_status },   { "stats", show_stats },       { "sessions", show_sessions },
+	{ "streams", show_streams }, { "config", show_config },     { "reload", show_reload },
 	{ "reset", show_reset },     { "loglevel", show_loglevel }, { "close", show_close },
 	{ "version", show_version },
 };

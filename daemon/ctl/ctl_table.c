@@ -115,7 +115,7 @@ static void print_cell(FILE *out, const char *text, size_t width, bool right, bo
 static const char *escape_of(enum table_look look, bool colour)
 {
 	static const char *const escapes[] = {
-		[LOOK_PLAIN] = "", [LOOK_GOOD] = "\033[32m", [LOOK_WARN] = "\033[33m",
+		[LOOK_PLAIN] = "",       [LOOK_GOOD] = "\033[32m", [LOOK_WARN] = "\033[33m",
 		[LOOK_BAD] = "\033[31m", [LOOK_FAINT] = "\033[2m",
 	};
 
@@ -134,8 +134,8 @@ void table_print(const struct table *t, FILE *out, bool colour, const char *inde
 	for (size_t c = 0; c < t->columns; c++) {
 		widths[c] = column_width(t, c);
 		fputs(c == 0 ? indent : "", out);
-		print_cell(out, head_text(t, c), widths[c], t->heads[c][0] == '>', c + 1 == t->columns,
-			   colour ? "\033[1m" : "");
+		print_cell(out, head_text(t, c), widths[c], t->heads[c][0] == '>',
+			   c + 1 == t->columns, colour ? "\033[1m" : "");
 	}
 	for (size_t i = 0; i < t->count; i++) {
 		size_t c = i % t->columns;

@@ -156,8 +156,8 @@ static void draw_graph(const struct top_page *p, const struct series *s, const c
 	for (unsigned row = 0; row < GRAPH_ROWS; row++)
 		for (int i = 0; i < width && x + i < COLS; i++)
 			mvaddstr(y + 1 + (int)row, x + i,
-				 graph_cell(series_get(s, (size_t)(width - 1 - i)), max, GRAPH_ROWS, row,
-					    p->utf8));
+				 graph_cell(series_get(s, (size_t)(width - 1 - i)), max, GRAPH_ROWS,
+					    row, p->utf8));
 	attroff(pair(p, PAIR_GRAPH));
 }
 
@@ -174,8 +174,8 @@ static int draw_graphs(const struct top_page *p, const struct top_tunnel *t, int
 	snprintf(title, sizeof(title), "%s throughput %s, top %s", t->name,
 		 ctl_rate(a, series_get(&t->both, 0)), ctl_rate(b, series_max(&t->both, n)));
 	draw_graph(p, &t->both, title, y, 0, width, 1);
-	snprintf(title, sizeof(title), "round trip %s, top %s", ctl_ms(a, series_get(&t->rtt_ms, 0)),
-		 ctl_ms(b, series_max(&t->rtt_ms, n)));
+	snprintf(title, sizeof(title), "round trip %s, top %s",
+		 ctl_ms(a, series_get(&t->rtt_ms, 0)), ctl_ms(b, series_max(&t->rtt_ms, n)));
 	draw_graph(p, &t->rtt_ms, title, y, width + 2, width, 1);
 	snprintf(title, sizeof(title), "loss %s, top %s", ctl_share(a, series_get(&t->loss, 0)),
 		 ctl_share(b, series_max(&t->loss, n)));
@@ -189,6 +189,7 @@ static const struct {
 	const char *head;
 	int width;
 	bool right;
+	/* clang-format off */
 } columns[TOP_COLUMNS] = {
 	[TOP_SESSION] = { "SESSION", 16, false }, [TOP_PEER_TEXT] = { "PEER", 22, false },
 	[TOP_STATE_TEXT] = { "STATE", 10, false }, [TOP_STREAMS] = { "STREAMS", 7, true },
@@ -198,6 +199,7 @@ static const struct {
 	[TOP_OUT] = { "OUT", 11, true },	  [TOP_AGE] = { "AGE", 7, true },
 	[TOP_IDLE] = { "IDLE", 7, true },
 };
+/* clang-format on */
 
 static const char *session_text(const struct top_session *s, enum top_column c, ctl_text out)
 {

@@ -135,8 +135,7 @@ static double rate_of(const json_t *row, const json_t *before, const char *key, 
 	return grown >= 0 ? grown / seconds : (double)NAN;
 }
 
-static void fill_session(struct top_session *s, const json_t *row, const json_t *before,
-			 double seconds)
+static void fill_session(struct top_session *s, const json_t *row, const json_t *before, double seconds)
 {
 	copy(s->id, sizeof(s->id), ctl_string(row, "session"));
 	copy(s->tunnel, sizeof(s->tunnel), ctl_string(row, "tunnel"));

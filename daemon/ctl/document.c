@@ -47,11 +47,10 @@ void ctl_counters(const json_t *row, struct counters *out)
 	}
 }
 
-void ctl_counters_since(const struct counters *now, const struct counters *before,
-			struct counters *out)
+void ctl_counters_since(const struct counters *now, const struct counters *before, struct counters *out)
 {
 	/* less than before: they were set to zero in between */
-#define X(field, name, kind, help)                                                              \
+#define X(field, name, kind, help) \
 	out->field = kind == COUNTER && now->field >= before->field ? now->field - before->field \
 								    : now->field;
 	KT_COUNTERS(X)

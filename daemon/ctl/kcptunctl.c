@@ -51,7 +51,8 @@ static void print_help(FILE *out)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(out, "  %-8s %-14s %s\n", commands[i].name, commands[i].arguments,
 			commands[i].help);
-	fprintf(out, "\nOptions:\n"
+	fprintf(out,
+		"\nOptions:\n"
 		"  -s, --socket SOCKET   path of the daemon's socket, or NAME of the instance kcptund@NAME\n"
 		"                        (%s)\n"
 		"  -j, --json            print the daemon's JSON document as it is\n"

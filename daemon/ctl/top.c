@@ -28,8 +28,8 @@ struct top {
 	struct top_model model;
 	struct top_page page;
 	enum phase phase;
-	json_t *stats;   /* of the look under way */
-	double next_s;   /* when to look again */
+	json_t *stats; /* of the look under way */
+	double next_s; /* when to look again */
 	double asked_s;
 	bool over, stale; /* stale: the page is to be drawn again */
 	char trouble[CTL_WHY_BYTES + 32];
@@ -144,7 +144,9 @@ static void change_interval(struct top *t, double factor)
 {
 	double s = t->page.interval_s * factor;
 
-	t->page.interval_s = s < INTERVAL_MIN_S ? INTERVAL_MIN_S : s > INTERVAL_MAX_S ? INTERVAL_MAX_S : s;
+	t->page.interval_s = s < INTERVAL_MIN_S   ? INTERVAL_MIN_S
+			     : s > INTERVAL_MAX_S ? INTERVAL_MAX_S
+						  : s;
 	t->next_s = now_s();
 }
 

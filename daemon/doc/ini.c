@@ -94,25 +94,26 @@ void doc_ini(FILE *out)
 	put_comment(out, "The configuration of kcptund; the manual is kcptun.ini(5).");
 	fputs("#\n", out);
 	put_comment(out, "`kcptund -t` checks this file and tells every fault in it with its line; "
-		    "`systemctl reload kcptund` puts it into effect.");
+			 "`systemctl reload kcptund` puts it into effect.");
 	fputs("#\n", out);
-	put_comment(out, "Lines that start with ';' show the built-in defaults: take the ';' away to "
+	put_comment(out,
+		    "Lines that start with ';' show the built-in defaults: take the ';' away to "
 		    "change one. Behind a value a comment may follow after a space and a ';'. So a "
 		    "key with \" ;\" in it, or one longer than a line can be (about 190 characters), "
 		    "belongs into a keyfile.");
 	fputs("#\n", out);
 	put_comment(out, "Sizes in bytes can be written as 64K, 4M or 1G. Yes or no may also be true "
-		    "or false, on or off, 1 or 0.");
+			 "or false, on or off, 1 or 0.");
 	fputs("\n# The daemon as a whole.\n[daemon]\n", out);
 	put_keys(out, ON_DAEMON);
 	fputc('\n', out);
 	put_comment(out, "Any key of a tunnel may stand here. Every tunnel of this file inherits it, "
-		    "wherever it stands, and can give a value of its own.");
+			 "wherever it stands, and can give a value of its own.");
 	fputs("[defaults]\n", out);
 	put_defaults(out);
 	fputc('\n', out);
 	put_comment(out, "A client takes connections and carries them to a server. Any number of "
-		    "these sections may be here, each with a name of its own.");
+			 "these sections may be here, each with a name of its own.");
 	fputs(";[client home]\n", out);
 	put_keys(out, ON_CLIENT);
 	fputc('\n', out);

@@ -27,7 +27,7 @@ struct dial {
 	char error[128];
 	ev_io connecting;
 	uint64_t deadline_us;
-	ev_timer timer;   /* the time allowed; and the deferred report of a failure */
+	ev_timer timer; /* the time allowed; and the deferred report of a failure */
 };
 
 static void stop_watchers(struct dial *d)
@@ -98,8 +98,9 @@ static void restart_timer(struct dial *d)
 	struct ev_loop *loop = d->reactor->loop;
 
 	ev_timer_stop(loop, &d->timer);
-	ev_timer_set(&d->timer, reactor_delay(d->reactor, d->deadline_us) /
-		     (double)(d->count - d->tried + 1), 0.);
+	ev_timer_set(&d->timer,
+		     reactor_delay(d->reactor, d->deadline_us) / (double)(d->count - d->tried + 1),
+		     0.);
 	ev_timer_start(loop, &d->timer);
 }
 
@@ -190,8 +191,7 @@ static void start_path(struct dial *d)
 	try_next(d);
 }
 
-struct dial *dial_start(struct reactor *r, const struct conf_addr *to, dial_done_fn *done,
-			void *user)
+struct dial *dial_start(struct reactor *r, const struct conf_addr *to, dial_done_fn *done, void *user)
 {
 	struct dial *d = calloc(1, sizeof(*d));
 

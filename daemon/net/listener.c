@@ -78,8 +78,7 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
 				rest(l, EMFILE);
 				return;
 			}
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-			   errno == ENOMEM) {
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			rest(l, errno);
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED) {

@@ -150,7 +150,8 @@ static void add_wildcards(struct resolve_query *q)
  * are refused elsewhere. */
 static bool answer_literal(struct resolve_query *q, const char *host)
 {
-	struct addrinfo hints = { .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM,
+	struct addrinfo hints = { .ai_family = AF_INET6,
+				  .ai_socktype = SOCK_DGRAM,
 				  .ai_flags = AI_NUMERICHOST };
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
 	struct addrinfo *list;
@@ -381,8 +382,9 @@ static int open_ares(struct channel *ch)
 		.sock_state_cb = on_sock_state,
 		.sock_state_cb_data = ch,
 	};
-	int status = ares_init_options(&ch->ares, &opt, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-				       ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+	int status = ares_init_options(&ch->ares, &opt,
+				       ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+					       ARES_OPT_SOCK_STATE_CB);
 
 	if (status != ARES_SUCCESS || !ch->resolver->servers)
 		return status;

@@ -36,8 +36,7 @@ static void ask_bufsize(struct udp *u, int force_name, int name, unsigned bytes)
 {
 	int value = bytes > INT32_MAX / 2 ? INT32_MAX / 2 : (int)bytes;
 
-	if (force_name != 0 &&
-	    setsockopt(u->fd, SOL_SOCKET, force_name, &value, sizeof(value)) == 0)
+	if (force_name != 0 && setsockopt(u->fd, SOL_SOCKET, force_name, &value, sizeof(value)) == 0)
 		return;
 	try_option(u, SOL_SOCKET, name, value);
 }
@@ -126,8 +125,7 @@ static unsigned find_features(const struct udp *u, unsigned wanted)
 	if (wanted & UDP_GSO &&
 	    setsockopt(u->fd, IPPROTO_UDP, UDP_OPT_SEGMENT, &off, sizeof(off)) == 0)
 		found |= UDP_GSO;
-	if (wanted & UDP_GRO &&
-	    setsockopt(u->fd, IPPROTO_UDP, UDP_OPT_GRO, &on, sizeof(on)) == 0)
+	if (wanted & UDP_GRO && setsockopt(u->fd, IPPROTO_UDP, UDP_OPT_GRO, &on, sizeof(on)) == 0)
 		found |= UDP_GRO;
 #else
 	(void)u;
@@ -182,8 +180,7 @@ static int bind_listener(struct udp *u, const struct sockaddr *addr, socklen_t l
 	return bind(u->fd, addr, len) < 0 ? -errno : 0;
 }
 
-int udp_listen(struct udp *u, const struct sockaddr *addr, socklen_t len,
-	       const struct udp_options *opt)
+int udp_listen(struct udp *u, const struct sockaddr *addr, socklen_t len, const struct udp_options *opt)
 {
 	int err = open_with_options(u, addr, len, opt);
 

@@ -26,7 +26,7 @@ struct udp_path {
 	union {
 		struct in_addr v4;
 		struct in6_addr v6;
-	} local; /* source address of replies; all zero: the kernel's choice */
+	} local;           /* source address of replies; all zero: the kernel's choice */
 	uint32_t local_if; /* interface index for link-local addresses, else 0 */
 };
 
@@ -52,27 +52,27 @@ void udp_rx_free(struct udp_rx *rx);
 enum udp_feature { UDP_GSO = 1, UDP_GRO = 2, UDP_MMSG = 4 };
 
 struct udp_options {
-	unsigned sockbuf;   /* SO_RCVBUF and SO_SNDBUF, bytes; 0: leave */
-	unsigned dscp;      /* 0 .. 63 */
-	unsigned features;  /* of enum udp_feature to use if there; ~0u for all */
+	unsigned sockbuf;  /* SO_RCVBUF and SO_SNDBUF, bytes; 0: leave */
+	unsigned dscp;     /* 0 .. 63 */
+	unsigned features; /* of enum udp_feature to use if there; ~0u for all */
 };
 
 struct udp_stats {
-	uint64_t recv_errs, send_errs; /* errors other than "would block" */
-	uint64_t recv_calls, send_calls; /* system calls */
+	uint64_t recv_errs, send_errs;                   /* errors other than "would block" */
+	uint64_t recv_calls, send_calls;                 /* system calls */
 	uint64_t in_pkts, in_bytes, out_pkts, out_bytes; /* datagrams, their payload */
-	int last_errno; /* of the last error, 0: none so far */
+	int last_errno;                                  /* of the last error, 0: none so far */
 };
 
 struct udp {
 	int fd;
 	sa_family_t family;
 	bool connected;
-	unsigned features;   /* in use */
-	uint16_t port;       /* ours, host order */
+	unsigned features;       /* in use */
+	uint16_t port;           /* ours, host order */
 	unsigned rcvbuf, sndbuf; /* what the kernel gave, in the unit that was asked for */
 	struct udp_stats stats;
-	bool blocked;        /* the last send met a full socket */
+	bool blocked;          /* the last send met a full socket */
 	struct batch *backlog; /* sealed packets that wait for it; private */
 	unsigned gso_fails;    /* GSO sends refused in a row; private */
 	uint64_t gso_retry_at; /* send_calls at which to try GSO again, 0: never; private */

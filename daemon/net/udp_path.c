@@ -7,9 +7,8 @@
 #include <string.h>
 
 /* Comparing byte for byte needs a struct without holes. */
-static_assert(sizeof(struct udp_path) ==
-		      sizeof(((struct udp_path *)0)->peer) + sizeof(socklen_t) +
-			      sizeof(struct in6_addr) + sizeof(uint32_t),
+static_assert(sizeof(struct udp_path) == sizeof(((struct udp_path *)0)->peer) + sizeof(socklen_t) +
+						 sizeof(struct in6_addr) + sizeof(uint32_t),
 	      "struct udp_path has padding");
 
 static void set_v4(struct udp_path *p, const struct sockaddr_in *a)
@@ -197,8 +196,7 @@ static void local_from_v6(struct udp_path *p, struct cmsghdr *c)
 	if (usable_source(&info.ipi6_addr))
 		p->local.v6 = info.ipi6_addr;
 	/* Elsewhere the routing table chooses, as routes may change under a session. */
-	if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ||
-	    IN6_IS_ADDR_LINKLOCAL(&p->peer.v6.sin6_addr))
+	if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) || IN6_IS_ADDR_LINKLOCAL(&p->peer.v6.sin6_addr))
 		p->local_if = (uint32_t)info.ipi6_ifindex;
 }
 

@@ -247,7 +247,8 @@ static bool make_room(struct conn_set *set)
 	if (set->count < set->max)
 		return true;
 	for (struct conn *c = set->list; c != NULL; c = c->next)
-		if ((!is_busy(c) || c->leaving) && (idlest == NULL || c->active_us < idlest->active_us))
+		if ((!is_busy(c) || c->leaving) &&
+		    (idlest == NULL || c->active_us < idlest->active_us))
 			idlest = c;
 	if (idlest == NULL)
 		return false;

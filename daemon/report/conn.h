@@ -42,11 +42,11 @@ struct conn_set {
 	struct reactor *reactor; /* borrowed */
 	const struct conn_ops *ops;
 	void *owner;
-	double request_s;        /* in which a request must be complete; 0: no hurry */
-	unsigned max;            /* clients at once */
+	double request_s; /* in which a request must be complete; 0: no hurry */
+	unsigned max;     /* clients at once */
 	unsigned count, producing;
 	struct conn *list;
-	uint64_t cut_off;        /* clients that did not read, or did not ask in time */
+	uint64_t cut_off; /* clients that did not read, or did not ask in time */
 };
 
 struct conn {
@@ -54,20 +54,20 @@ struct conn {
 	struct conn *prev, *next;
 	int fd;
 	ev_io readable, writable;
-	ev_timer pause;    /* between two turns of making the answer */
-	ev_timer limit;    /* when the client has had its time */
+	ev_timer pause; /* between two turns of making the answer */
+	ev_timer limit; /* when the client has had its time */
 	char in[CONN_INPUT_MAX];
 	size_t in_len;
 	struct text out;
 	size_t out_sent;
-	bool producing;    /* the answer is not whole yet */
-	bool closing;      /* once `out` is sent */
-	bool eof;          /* the client sends no more */
-	bool leaving;      /* all is said; what it still sends is dropped */
-	unsigned dropped;  /* reads */
-	bool hungry;       /* what is in `in` is no whole request */
+	bool producing;   /* the answer is not whole yet */
+	bool closing;     /* once `out` is sent */
+	bool eof;         /* the client sends no more */
+	bool leaving;     /* all is said; what it still sends is dropped */
+	unsigned dropped; /* reads */
+	bool hungry;      /* what is in `in` is no whole request */
 	uint64_t active_us;
-	void *user;        /* the service's */
+	void *user; /* the service's */
 };
 
 /* A client connected: `fd`, non-blocking, is taken over. */

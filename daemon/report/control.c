@@ -159,8 +159,10 @@ static void do_reload(struct conn *c, char *const *args)
 	else if (ctl->ops->reload(ctl->src->user, add_line, lines))
 		answer(c, json_pack("{s:s, s:o}", "type", "reload", "lines", lines));
 	else
-		answer(c, json_pack("{s:s, s:s, s:o}", "error", "the reload was refused; the running "
-				    "configuration stays", "code", "reload", "lines", lines));
+		answer(c, json_pack("{s:s, s:s, s:o}", "error",
+				    "the reload was refused; the running "
+				    "configuration stays",
+				    "code", "reload", "lines", lines));
 }
 
 static void do_help(struct conn *c, char *const *args);
@@ -190,10 +192,10 @@ static void do_help(struct conn *c, char *const *args)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "command",
-						      commands[i].name, "arguments", commands[i].args,
-						      "help", commands[i].help, "changes",
-						      commands[i].changes));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:b}", "command", commands[i].name,
+						"arguments", commands[i].args, "help",
+						commands[i].help, "changes", commands[i].changes));
 	answer(c, json_pack("{s:s, s:o}", "type", "help", "commands", list));
 }
 
@@ -219,8 +221,8 @@ static void run_command(struct conn *c, char *const *args, unsigned count)
 		refuse(c, "denied", "only root and the daemon's own user may change anything");
 	} else {
 		if (cmd->changes)
-			log_info(NULL, "kcptunctl of uid %u: %s%s%s", (unsigned)client->uid, cmd->name,
-				 count > 1 ? " " : "", count > 1 ? args[1] : "");
+			log_info(NULL, "kcptunctl of uid %u: %s%s%s", (unsigned)client->uid,
+				 cmd->name, count > 1 ? " " : "", count > 1 ? args[1] : "");
 		cmd->run(c, args);
 	}
 }

@@ -28,8 +28,8 @@ static void folder_of(const char *path, char out[static sizeof(((struct sockaddr
 static bool is_live(const struct sockaddr_un *un)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool live = fd >= 0 && (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 ||
-				errno == EAGAIN);
+	bool live = fd >= 0 &&
+		    (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
@@ -48,8 +48,10 @@ static bool clear_path(const struct sockaddr_un *un)
 		return false;
 	}
 	if (is_live(un)) {
-		log_err(NULL, "control = %s: another kcptund is answering there; stop it, or give "
-			"this one another path, or none", un->sun_path);
+		log_err(NULL,
+			"control = %s: another kcptund is answering there; stop it, or give "
+			"this one another path, or none",
+			un->sun_path);
 		return false;
 	}
 	if (unlink(un->sun_path) == 0)
@@ -119,8 +121,10 @@ int control_socket(const char *path, bool *without)
 		return make_socket(&un);
 	if (is_default && geteuid() != 0) {
 		*without = true;
-		log_warn(NULL, "control = %s: %s: %s; kcptunctl cannot be answered (control names "
-			 "another path, or none)", path, folder, strerror(errno));
+		log_warn(NULL,
+			 "control = %s: %s: %s; kcptunctl cannot be answered (control names "
+			 "another path, or none)",
+			 path, folder, strerror(errno));
 		return -1;
 	}
 	log_err(NULL, "control = %s: %s: %s", path, folder, strerror(errno));

@@ -9,10 +9,10 @@
 /* NAN where the counters do not tell. */
 struct derived {
 	double overhead_out, overhead_in; /* wire bytes per payload byte */
-	double retransmitted;             /* share of the data segments sent that were sent before */
-	double loss_out;                  /* of those, without the ones that had arrived all the same */
-	double recovered;                 /* share of the packets received that came out of parity */
-	double loss_in;                   /* at least this share was lost on the way to us: what
+	double retransmitted; /* share of the data segments sent that were sent before */
+	double loss_out;      /* of those, without the ones that had arrived all the same */
+	double recovered;     /* share of the packets received that came out of parity */
+	double loss_in;       /* at least this share was lost on the way to us: what
 					   * parity made good; without FEC it cannot be told */
 };
 

@@ -35,7 +35,7 @@ enum value {
 struct element {
 	const char *text; /* as it stands in a layout */
 	enum value value;
-	char pad;         /* of numbers, to the length of `text`; '\0': no padding */
+	char pad; /* of numbers, to the length of `text`; '\0': no padding */
 };
 
 /* Where several fit, the first one holds: longer ones stand before their beginnings. */
@@ -85,8 +85,8 @@ static bool is_part_of_word(const struct element *e, const char *at)
 {
 	char next = at[strlen(e->text)];
 
-	return (e->value == MONTH_ABBREVIATED || e->value == WEEKDAY_ABBREVIATED) &&
-	       next >= 'a' && next <= 'z';
+	return (e->value == MONTH_ABBREVIATED || e->value == WEEKDAY_ABBREVIATED) && next >= 'a' &&
+	       next <= 'z';
 }
 
 static const struct element *element_at(const char *at)
@@ -195,8 +195,8 @@ static void put_name(struct writer *w, const char *const *names, size_t count, i
 static void put_names(struct writer *w, const struct element *e)
 {
 	static const char *const months[] = {
-		"January", "February", "March", "April", "May", "June", "July", "August",
-		"September", "October", "November", "December",
+		"January", "February", "March",     "April",   "May",      "June",
+		"July",    "August",   "September", "October", "November", "December",
 	};
 	static const char *const weekdays[] = {
 		"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",

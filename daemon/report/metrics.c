@@ -96,8 +96,8 @@ static enum conn_more produce(struct conn *c, unsigned steps)
 
 static void head(struct conn *c, const char *status, const char *type, const char *more)
 {
-	text_printf(&c->out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nConnection: close\r\n%s\r\n", status,
-		    type, more);
+	text_printf(&c->out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nConnection: close\r\n%s\r\n",
+		    status, type, more);
 }
 
 static void fault(struct conn *c, const char *status, const char *more, bool with_body)

@@ -16,11 +16,12 @@ struct metric {
 	const char *help;
 };
 
-#define X(field, name, kind, help) { "kcptun_" #field, kind, "counters", name, 0, NULL, NULL, help },
+#define X(field, name, kind, help) \
+	{ "kcptun_" #field, kind, "counters", name, 0, NULL, NULL, help },
 
 static const struct metric stats_metrics[] = {
-	KT_COUNTERS(X)
-	{ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "age of the tunnel" },
+	KT_COUNTERS(X){ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL,
+			"age of the tunnel" },
 	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "mean", 1e-3, "stat", "mean",
 	  "smoothed round trips of the sessions" },
 	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "min", 1e-3, "stat", "min", NULL },
@@ -35,7 +36,8 @@ static const struct metric stats_metrics[] = {
 	  "memory of the stream buffers" },
 	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_in", 0, "direction", "in",
 	  "payload over the last seconds" },
-	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_out", 0, "direction", "out", NULL },
+	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_out", 0, "direction", "out",
+	  NULL },
 	{ "kcptun_wire_overhead_ratio", GAUGE, "derived", "overhead_in", 1, "direction", "in",
 	  "bytes on the wire per byte of payload" },
 	{ "kcptun_wire_overhead_ratio", GAUGE, "derived", "overhead_out", 1, "direction", "out", NULL },
@@ -58,7 +60,8 @@ static const struct metric status_metrics[] = {
 	  "memory of the stream buffers" },
 	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_in", 0, "direction", "in",
 	  "payload over the last seconds" },
-	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_out", 0, "direction", "out", NULL },
+	{ "kcptun_goodput_bytes_per_second", GAUGE, "rates", "goodput_out", 0, "direction", "out",
+	  NULL },
 	{ "kcptun_wire_bytes_per_second", GAUGE, "rates", "wire_in", 0, "direction", "in",
 	  "datagram bytes over the last seconds" },
 	{ "kcptun_wire_bytes_per_second", GAUGE, "rates", "wire_out", 0, "direction", "out", NULL },
@@ -199,8 +202,7 @@ static void add_labels(struct text *out, const struct kind *k, const struct metr
 }
 
 /* A point, if the row has a number for it. */
-static void add_point(struct text *out, const struct kind *k, const struct metric *m,
-		      const json_t *row)
+static void add_point(struct text *out, const struct kind *k, const struct metric *m, const json_t *row)
 {
 	const json_t *from = m->object != NULL ? json_object_get(row, m->object) : row;
 	const json_t *v = json_object_get(from, m->member);
@@ -230,8 +232,7 @@ static void add_head(struct text *out, const json_t *document)
 		    json_number_value(json_object_get(document, "uptime_s")));
 }
 
-bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *document,
-		       size_t lines)
+bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *document, size_t lines)
 {
 	const struct kind *k = find_kind(json_string_value(json_object_get(document, "type")));
 	const json_t *rows = k != NULL ? json_object_get(document, k->list) : NULL;
@@ -245,8 +246,8 @@ bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *do
 		if (lines == 0)
 			return false;
 		if (m->row == 0 && metric->help != NULL)
-			add_family(out, metric->family, metric->kind == COUNTER ? "counter" : "gauge",
-				   metric->help);
+			add_family(out, metric->family,
+				   metric->kind == COUNTER ? "counter" : "gauge", metric->help);
 		for (; m->row < json_array_size(rows) && lines > 0; m->row++) {
 			add_point(out, k, metric, json_array_get(rows, m->row));
 			lines--;

@@ -20,7 +20,6 @@ struct openmetrics {
 bool openmetrics_has(const char *type);
 /* Append at most about `lines` lines of `document` (status, stats, sessions or streams, with all its
  * rows); true when that was the last, "# EOF". */
-bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *document,
-		       size_t lines);
+bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *document, size_t lines);
 
 #endif

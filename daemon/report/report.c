@@ -15,7 +15,7 @@ enum { LINKS_PER_STEP = 16 }; /* of which only the counters are read */
 struct report {
 	const struct report_source *src;
 	enum report_kind kind;
-	char **names;  /* of the tunnels to visit: they themselves may go */
+	char **names; /* of the tunnels to visit: they themselves may go */
 	size_t count, next;
 	bool daemon_told; /* REPORT_CONFIG: the section of no tunnel */
 	struct walk walk; /* of the tunnel being visited */
@@ -26,12 +26,9 @@ struct report {
 static const struct {
 	const char *type, *list;
 } kinds[] = {
-	[REPORT_STATUS] = { "status", "tunnels" },
-	[REPORT_STATS] = { "stats", "tunnels" },
-	[REPORT_SESSIONS] = { "sessions", "sessions" },
-	[REPORT_STREAMS] = { "streams", "streams" },
-	[REPORT_CONFIG] = { "config", "sections" },
-	[REPORT_RESET] = { "reset", "tunnels" },
+	[REPORT_STATUS] = { "status", "tunnels" },      [REPORT_STATS] = { "stats", "tunnels" },
+	[REPORT_SESSIONS] = { "sessions", "sessions" }, [REPORT_STREAMS] = { "streams", "streams" },
+	[REPORT_CONFIG] = { "config", "sections" },     [REPORT_RESET] = { "reset", "tunnels" },
 };
 
 /* ---- life ------------------------------------------------------------------------- */
@@ -54,8 +51,7 @@ static bool take_names(struct report *r, const char *only)
 	return true;
 }
 
-struct report *report_new(const struct report_source *src, enum report_kind kind,
-			  const char *tunnel)
+struct report *report_new(const struct report_source *src, enum report_kind kind, const char *tunnel)
 {
 	struct report *r = calloc(1, sizeof(*r));
 
@@ -285,8 +281,7 @@ static void write_row(struct report *r, struct text *out, json_t *row)
 	json_decref(row);
 }
 
-enum report_write report_write(struct report *r, struct text *out, unsigned steps,
-			       size_t bytes_max)
+enum report_write report_write(struct report *r, struct text *out, unsigned steps, size_t bytes_max)
 {
 	size_t full = out->len + bytes_max;
 	json_t *row;

@@ -28,19 +28,18 @@ struct report_source {
 };
 
 enum report_kind {
-	REPORT_STATUS,   /* a row per tunnel: what it is and how it is */
-	REPORT_STATS,    /* a row per tunnel: its counters */
+	REPORT_STATUS, /* a row per tunnel: what it is and how it is */
+	REPORT_STATS,  /* a row per tunnel: its counters */
 	REPORT_SESSIONS,
 	REPORT_STREAMS,
-	REPORT_CONFIG,   /* a row per section of the configuration in use */
-	REPORT_RESET,    /* sets the counters of the tunnels it visits to zero */
+	REPORT_CONFIG, /* a row per section of the configuration in use */
+	REPORT_RESET,  /* sets the counters of the tunnels it visits to zero */
 };
 
 struct report;
 
 /* Of one tunnel by its name, or of all with NULL.  NULL when out of memory.  `src` is borrowed. */
-struct report *report_new(const struct report_source *src, enum report_kind kind,
-			  const char *tunnel);
+struct report *report_new(const struct report_source *src, enum report_kind kind, const char *tunnel);
 void report_free(struct report *r);
 
 /* The document without its rows; NULL when out of memory. */
@@ -55,8 +54,7 @@ enum report_step report_next(struct report *r, json_t **row);
 enum report_write { WRITE_MORE, WRITE_DONE, WRITE_FAILED };
 /* Append the document as text, with a newline at its end, in at most `steps` steps and little more
  * than `bytes_max` bytes a call. */
-enum report_write report_write(struct report *r, struct text *out, unsigned steps,
-			       size_t bytes_max);
+enum report_write report_write(struct report *r, struct text *out, unsigned steps, size_t bytes_max);
 
 struct tunnel *report_find_tunnel(const struct report_source *src, const char *name);
 /* By the id of a session's row, or by its conv if only one has it.  With NULL *many tells

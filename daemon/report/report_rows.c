@@ -233,7 +233,7 @@ static const char *session_state(const struct link *l)
 static const char *codec_text(enum codec_kind kind)
 {
 	return kind == CODEC_NONE || kind == CODEC_SNAPPY || kind == CODEC_ZSTD ? codec_name(kind)
-									       : NULL;
+										: NULL;
 }
 
 static void put_kcp(struct row *r, const struct kcp_info *k)

@@ -13,7 +13,7 @@
 
 /* What the sessions of a tunnel are like together, now. */
 struct report_gauges {
-	unsigned rtt_count;         /* sessions with a measured round trip */
+	unsigned rtt_count; /* sessions with a measured round trip */
 	double rtt_sum_ms, rtt_min_ms, rtt_max_ms;
 	uint64_t inflight_segs, queued_bytes, memory_bytes;
 };

@@ -49,8 +49,7 @@ static size_t value_line(char line[static LINE_BYTES], const struct timespec *wa
 	size_t n = (size_t)snprintf(line, LINE_BYTES, "%lld", (long long)wall->tv_sec);
 
 	for (size_t i = 0; i < counter_count_kcptun; i++)
-		n += (size_t)snprintf(line + n, LINE_BYTES - n, ",%" PRIu64,
-				      column(now, before, i));
+		n += (size_t)snprintf(line + n, LINE_BYTES - n, ",%" PRIu64, column(now, before, i));
 	line[n++] = '\n';
 	return n;
 }
@@ -113,8 +112,10 @@ static int write_line(const char *file, const char *line, size_t n)
 static void complain(struct snmplog *l, const char *file, const char *error)
 {
 	if (log_allow(&l->limit, l->reactor->now_us, MINUTE_US))
-		log_warn(l->tag, "snmplog: %.200s cannot be written: %s; what it misses comes with the "
-			 "next line", file, error);
+		log_warn(l->tag,
+			 "snmplog: %.200s cannot be written: %s; what it misses comes with the "
+			 "next line",
+			 file, error);
 }
 
 void snmplog_tick(struct snmplog *l, const struct timespec *wall)
@@ -197,8 +198,7 @@ void snmplog_set(struct snmplog *l, const char *path, unsigned period_s)
 {
 	if (period_s == 0)
 		path = NULL;
-	if (l->path != NULL && path != NULL && strcmp(l->path, path) == 0 &&
-	    l->period_s == period_s)
+	if (l->path != NULL && path != NULL && strcmp(l->path, path) == 0 && l->period_s == period_s)
 		return;
 	stop(l);
 	if (path != NULL)

@@ -26,7 +26,7 @@ struct snmplog {
 	const char *tag;         /* borrowed; the tunnel's name, NULL for the process */
 	snmplog_sum_fn *sum;
 	void *user;
-	char *path;              /* owned; NULL: off */
+	char *path; /* owned; NULL: off */
 	unsigned period_s;
 	struct counters written; /* the totals that the lines so far add up to */
 	struct log_limit limit;

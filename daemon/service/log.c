@@ -68,8 +68,7 @@ struct line {
 
 static void line_vadd(struct line *l, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
-static void line_add(struct line *l, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+static void line_add(struct line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void line_vadd(struct line *l, const char *fmt, va_list ap)
 {

@@ -17,7 +17,10 @@ void log_open(void); /* find out where stderr goes */
 bool log_is_journal(void);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
-static inline bool log_enabled(enum log_level level) { return level <= log_get_level(); }
+static inline bool log_enabled(enum log_level level)
+{
+	return level <= log_get_level();
+}
 
 /* `tag` names the tunnel and comes first, in brackets; NULL for the daemon. */
 void log_msg(enum log_level level, const char *tag, const char *fmt, ...)
@@ -29,7 +32,10 @@ void log_vmsg(enum log_level level, const char *tag, const char *fmt, va_list ap
 #define log_warn(tag, ...) log_msg(LOG_LEVEL_WARN, tag, __VA_ARGS__)
 #define log_info(tag, ...) log_msg(LOG_LEVEL_INFO, tag, __VA_ARGS__)
 #define log_debug(tag, ...) \
-	do { if (log_enabled(LOG_LEVEL_DEBUG)) log_msg(LOG_LEVEL_DEBUG, tag, __VA_ARGS__); } while (0)
+	do { \
+		if (log_enabled(LOG_LEVEL_DEBUG)) \
+			log_msg(LOG_LEVEL_DEBUG, tag, __VA_ARGS__); \
+	} while (0)
 
 /* At most one message per `period_us` for each of these.  Zero-initialise.  When log_allow() says
  * true, `muted` is the number held back since the message before; the next call counts anew. */

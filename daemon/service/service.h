@@ -26,10 +26,10 @@ struct service_figures {
 };
 
 struct service {
-	struct ev_loop *loop;    /* borrowed */
+	struct ev_loop *loop; /* borrowed */
 	struct notify notify;
 	ev_timer watchdog;
-	const char *note;        /* borrowed; stands before the figures, or NULL */
+	const char *note; /* borrowed; stands before the figures, or NULL */
 	char told[SERVICE_STATUS_BYTES];
 	uint64_t out_bytes, in_bytes; /* payload so far, at the last look */
 	uint64_t looked_us;

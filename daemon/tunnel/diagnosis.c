@@ -59,7 +59,8 @@ void diagnosis_bad_packet(struct tunnel *t, const struct udp_path *path, const c
 		return;
 	if (path != NULL)
 		peer = udp_path_text(path, text);
-	log_warn(t->name, "%s: none of %llu datagrams passes the checksum: "
+	log_warn(t->name,
+		 "%s: none of %llu datagrams passes the checksum: "
 		 "key or crypt differs from ours (crypt = %s)",
 		 peer, (unsigned long long)e->bad, t->conf->crypt->name);
 }
@@ -76,7 +77,8 @@ void diagnosis_silence(struct link *l)
 	if (!log_allow(&t->diagnosis.silence, now_us, MINUTE_US))
 		return;
 	session_counters(l->session, &c);
-	log_warn(t->name, "sent %llu, received 0 from %s: %s%sfirewall, wrong port, or wrong key, "
+	log_warn(t->name,
+		 "sent %llu, received 0 from %s: %s%sfirewall, wrong port, or wrong key, "
 		 "which a server drops silently",
 		 (unsigned long long)c.out_pkts, l->peer, refused != 0 ? strerror(refused) : "",
 		 refused != 0 ? "; " : "");
@@ -101,15 +103,18 @@ static bool mismatch_text(const struct link *l, char *text, size_t cap)
 	case SESSION_TIMEOUT:
 		if (c->role != ROLE_CLIENT || !l->heard || theirs != CODEC_UNKNOWN)
 			return false;
-		snprintf(text, cap, "it takes our packets but never speaks: its compression or "
+		snprintf(text, cap,
+			 "it takes our packets but never speaks: its compression or "
 			 "smuxver differs from ours (compression = %s, smuxver = %u)",
 			 codec_name(c->compression), c->smuxver);
 		return true;
 	case SESSION_FOREIGN:
 	case SESSION_BROKEN_CODEC:
 	case SESSION_BROKEN_SMUX:
-		snprintf(text, cap, "%s: compression or smuxver differs from ours, or it is another "
-			 "program", session_end_text(l->end));
+		snprintf(text, cap,
+			 "%s: compression or smuxver differs from ours, or it is another "
+			 "program",
+			 session_end_text(l->end));
 		return true;
 	default:
 		return false;
@@ -151,7 +156,8 @@ void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far
 	if (++d->barren_count < DIAGNOSIS_BARREN_MIN ||
 	    !log_allow(&d->barren, t->reactor->now_us, MINUTE_US) || !line_allowed(t))
 		return;
-	log_warn(t->name, "the last %u streams %s %s ended without a byte in answer: "
+	log_warn(t->name,
+		 "the last %u streams %s %s ended without a byte in answer: "
 		 "qpp or qpp-count differs, or the target refuses them",
 		 d->barren_count, client ? "to" : "of", l->peer);
 }

@@ -17,24 +17,24 @@ struct tunnel;
 struct relay;
 
 struct link {
-	struct tunnel *tunnel;      /* borrowed */
-	struct port *port;          /* borrowed */
-	struct session *session;    /* owned */
-	struct udp_path path;       /* the peer; on a client for its text only */
+	struct tunnel *tunnel;   /* borrowed */
+	struct port *port;       /* borrowed */
+	struct session *session; /* owned */
+	struct udp_path path;    /* the peer; on a client for its text only */
 	char peer[UDP_ADDR_TEXT];
-	struct link *prev, *next;   /* all links of the tunnel */
+	struct link *prev, *next; /* all links of the tunnel */
 	struct port_turn turn;
-	bool heard;                 /* a good datagram came: the peer has our key */
-	bool draining;              /* gets no new streams and ends when it has none */
-	bool ended;                 /* waits for the tunnel to reap it */
-	enum session_end end;       /* why, once ended */
+	bool heard;           /* a good datagram came: the peer has our key */
+	bool draining;        /* gets no new streams and ends when it has none */
+	bool ended;           /* waits for the tunnel to reap it */
+	enum session_end end; /* why, once ended */
 	uint32_t conv;
-	uint64_t serial;            /* of the tunnel, never used twice */
-	unsigned slot;              /* client: which of `conn` it serves */
-	struct link *hash_next;     /* server: same bucket of the table */
+	uint64_t serial;        /* of the tunnel, never used twice */
+	unsigned slot;          /* client: which of `conn` it serves */
+	struct link *hash_next; /* server: same bucket of the table */
 	uint64_t opened_us, heard_us;
 	ev_timer timer;
-	uint64_t armed_us;          /* when the timer fires, KT_NEVER: stopped */
+	uint64_t armed_us; /* when the timer fires, KT_NEVER: stopped */
 	struct relay *relays;
 	unsigned relay_count;
 };

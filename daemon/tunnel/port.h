@@ -24,14 +24,14 @@ struct port_turn {
 };
 
 struct port {
-	struct task task;     /* first touched, then run by the reactor */
+	struct task task; /* first touched, then run by the reactor */
 	struct tunnel *tunnel;
 	struct port *prev, *next; /* all ports of the tunnel */
 	struct udp udp;
 	ev_io in, out;
 	struct port_turn *touched, **touched_tail;
 	struct port_turn *stalled;
-	struct link *link;    /* client: the one it is for; server: of the last datagram */
+	struct link *link; /* client: the one it is for; server: of the last datagram */
 };
 
 /* A port of `t` on the heap that takes over the open socket and starts to

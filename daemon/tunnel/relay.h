@@ -50,7 +50,7 @@ struct relay_info {
 	const char *state;          /* connecting, open, local-closed, far-closed, closing */
 	char peer[RELAY_PEER_TEXT]; /* the local one; "" while connecting */
 	uint64_t opened_us, active_us;
-	uint64_t sent, received;    /* bytes towards the far peer, and from it */
+	uint64_t sent, received; /* bytes towards the far peer, and from it */
 	size_t unsent_bytes, unread_bytes;
 };
 void relay_get_info(const struct relay *relay, struct relay_info *info);

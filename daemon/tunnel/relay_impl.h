@@ -37,9 +37,9 @@
 #include "tunnel.h"
 
 enum relay_life {
-	RELAY_WAITING,   /* client: for a stream; it has neither that nor a link */
-	RELAY_DIALLING,  /* server: for its socket */
-	RELAY_FLOWING,   /* it has both; at least one way is open */
+	RELAY_WAITING,  /* client: for a stream; it has neither that nor a link */
+	RELAY_DIALLING, /* server: for its socket */
+	RELAY_FLOWING,  /* it has both; at least one way is open */
 	/* Nothing more comes in the stream and nothing is read for it: the local peer gets the
 	 * last bytes, if it takes them in time.  A server may still be connecting meanwhile. */
 	RELAY_LINGERING, /* then it sees an end */
@@ -51,22 +51,22 @@ enum relay_way { WAY_OPEN, WAY_ENDED };
 
 struct relay {
 	struct tunnel *tunnel;
-	struct link *link;             /* NULL while waiting */
+	struct link *link;          /* NULL while waiting */
 	struct smux_stream *stream; /* NULL likewise */
-	struct dial *dial;             /* server: connecting */
-	struct relay *prev, *next;     /* of the link */
+	struct dial *dial;          /* server: connecting */
+	struct relay *prev, *next;  /* of the link */
 	struct relay *wait_next;
-	int fd;                        /* -1 while connecting */
+	int fd; /* -1 while connecting */
 	enum relay_life life;
-	enum relay_way up;             /* ended: the local peer sends no more, or is not asked any more */
-	enum relay_way down;           /* ended: the far peer's end was passed on */
-	bool far_first;                /* the far peer's end came first */
+	enum relay_way up;   /* ended: the local peer sends no more, or is not asked any more */
+	enum relay_way down; /* ended: the far peer's end was passed on */
+	bool far_first;      /* the far peer's end came first */
 	ev_io readable, writable;
-	ev_timer idle;                 /* runs while half closed, and while the last bytes are taken */
+	ev_timer idle; /* runs while half closed, and while the last bytes are taken */
 	double idle_s;
-	unsigned last_looks;           /* RESETTING: taken so far */
-	size_t unsent_seen;            /* at the last look whether a half-closed stream is idle */
-	uint64_t mark;                 /* place of the stream's end among the session's bytes, 0: not out */
+	unsigned last_looks; /* RESETTING: taken so far */
+	size_t unsent_seen;  /* at the last look whether a half-closed stream is idle */
+	uint64_t mark;       /* place of the stream's end among the session's bytes, 0: not out */
 	uint64_t sent, received;       /* bytes towards the far peer, and from it */
 	uint64_t opened_us, active_us; /* when it began, when bytes last passed */
 };

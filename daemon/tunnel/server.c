@@ -20,8 +20,8 @@ enum {
 };
 
 struct server {
-	struct link **table;   /* by peer address, chained through hash_next */
-	size_t table_size;     /* a power of two */
+	struct link **table; /* by peer address, chained through hash_next */
+	size_t table_size;   /* a power of two */
 	unsigned count;
 	uint64_t hash_seed;
 	struct log_limit refused;

@@ -65,8 +65,7 @@ void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count)
 
 /* ---- life ------------------------------------------------------------------------ */
 
-struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf,
-			  const struct tunnel_hooks *hooks)
+struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf, const struct tunnel_hooks *hooks)
 {
 	struct tunnel *t = calloc(1, sizeof(*t));
 
@@ -278,7 +277,8 @@ void tunnel_check_sockbuf(struct tunnel *t, const struct udp *u)
 		return;
 	if (u->rcvbuf < want || u->sndbuf < want) {
 		t->sockbuf_told = true;
-		log_warn(t->name, "sockbuf = %u: the kernel gives only %u to receive and %u to send; "
+		log_warn(t->name,
+			 "sockbuf = %u: the kernel gives only %u to receive and %u to send; "
 			 "set sysctl net.core.rmem_max and net.core.wmem_max to %u",
 			 want, u->rcvbuf, u->sndbuf, want);
 	}

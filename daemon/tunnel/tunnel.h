@@ -61,33 +61,33 @@ struct tunnel_hooks {
 struct walk;
 
 struct tunnel {
-	struct reactor *reactor;        /* borrowed */
-	struct conf_tunnel *conf;       /* owned */
-	const char *name;               /* conf's */
+	struct reactor *reactor;  /* borrowed */
+	struct conf_tunnel *conf; /* owned */
+	const char *name;         /* conf's */
 	const struct tunnel_role *role;
-	void *state;                    /* the role's */
+	void *state; /* the role's */
 	struct seal *seal;
-	struct qpp *qpp;                /* NULL: off */
+	struct qpp *qpp; /* NULL: off */
 	struct fifo_pool fifos;
 	struct port *ports;
 	struct link *links;
 	unsigned link_count;
-	struct relay *relays;           /* all, those without a link too */
+	struct relay *relays; /* all, those without a link too */
 	unsigned relay_count;
-	struct task reaper;             /* frees ended links after the pump */
+	struct task reaper; /* frees ended links after the pump */
 	bool draining;
-	uint64_t drain_us;              /* since when */
+	uint64_t drain_us; /* since when */
 	bool sockbuf_told;
-	struct counters past;           /* of links that are gone, and of no link */
-	struct counters baseline;       /* what a reset took the counters to be */
+	struct counters past;     /* of links that are gone, and of no link */
+	struct counters baseline; /* what a reset took the counters to be */
 	uint64_t link_peak;
-	uint64_t link_serial;           /* of the newest link */
+	uint64_t link_serial;            /* of the newest link */
 	uint64_t started_us, counted_us; /* begin of its life, and of the counters */
-	struct udp_stats past_udp;      /* of ports that are gone */
+	struct udp_stats past_udp;       /* of ports that are gone */
 	struct flow flow;
-	struct walk *walks;             /* looks under way */
+	struct walk *walks; /* looks under way */
 	struct diagnosis diagnosis;
-	struct log_quota tales;         /* of sessions and streams that come and go */
+	struct log_quota tales;           /* of sessions and streams that come and go */
 	const struct tunnel_hooks *hooks; /* borrowed; NULL: none */
 	void *hooked;                     /* what they keep */
 };

@@ -213,10 +213,10 @@ bool tunnel_set_reload(struct tunnel_set *set, struct config *config, reload_say
 	struct tunnel **tunnels = calloc(count, sizeof(*tunnels));
 
 	for (size_t i = 0; i < count; i++) {
-		if (plans != NULL && tunnels != NULL &&
-		    plan_one(set, &plans[i], config->tunnels[i]))
+		if (plans != NULL && tunnels != NULL && plan_one(set, &plans[i], config->tunnels[i]))
 			continue;
-		say(user, config->tunnels[i]->name, "cannot be made, see the log; nothing was changed");
+		say(user, config->tunnels[i]->name,
+		    "cannot be made, see the log; nothing was changed");
 		if (plans != NULL)
 			drop_plans(plans, i, config);
 		free(tunnels);

@@ -15,13 +15,13 @@
 #include "tunnel.h"
 
 struct tunnel_set {
-	struct reactor *reactor; /* borrowed */
+	struct reactor *reactor;          /* borrowed */
 	const struct tunnel_hooks *hooks; /* borrowed; of all tunnels */
 	struct tunnel **tunnels; /* in the order of the configuration; owned, and so is their conf */
 	size_t count;
 	struct leaving_tunnel *leaving;
-	struct counters gone;    /* what tunnels counted that are no more */
-	ev_timer leave; /* looks whether those are drained; runs only while there are any */
+	struct counters gone; /* what tunnels counted that are no more */
+	ev_timer leave;       /* looks whether those are drained; runs only while there are any */
 };
 
 /* What was done, for the log and for who asked. */

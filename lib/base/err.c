@@ -4,8 +4,10 @@
 const char *kt_strerror(int err)
 {
 	switch (err) {
-#define X(name, value, text) case name: return text;
-	KT_ERRORS(X)
+#define X(name, value, text) \
+	case name: \
+		return text;
+		KT_ERRORS(X)
 #undef X
 	default:
 		return err >= 0 ? "success" : "unknown error";

@@ -5,13 +5,13 @@
 #ifndef KT_ERR_H
 #define KT_ERR_H
 
-#define KT_ERRORS(X)                                                     \
-	X(KT_EAGAIN, -1, "nothing to do now, ask again later")           \
-	X(KT_EPROTO, -2, "the peer broke the protocol")                  \
-	X(KT_ELIMIT, -3, "a configured limit was reached")               \
-	X(KT_ENOMEM, -4, "out of memory")                                \
-	X(KT_ECLOSED, -5, "the stream or session is closed")             \
-	X(KT_EINVAL, -6, "invalid argument")                             \
+#define KT_ERRORS(X) \
+	X(KT_EAGAIN, -1, "nothing to do now, ask again later") \
+	X(KT_EPROTO, -2, "the peer broke the protocol") \
+	X(KT_ELIMIT, -3, "a configured limit was reached") \
+	X(KT_ENOMEM, -4, "out of memory") \
+	X(KT_ECLOSED, -5, "the stream or session is closed") \
+	X(KT_EINVAL, -6, "invalid argument") \
 	X(KT_ENOSUP, -7, "not supported by the crypto library")
 
 enum kt_err {

@@ -33,15 +33,15 @@ struct fifo_pool {
 
 void fifo_pool_init(struct fifo_pool *pool, size_t bytes_max); /* SIZE_MAX: no bound */
 void fifo_pool_dispose(struct fifo_pool *pool);                /* all chunks must be back */
-void fifo_pool_trim(struct fifo_pool *pool);                   /* give back what was not needed since the last call */
+void fifo_pool_trim(struct fifo_pool *pool); /* give back what was not needed since the last call */
 /* Bytes that can still be handed out, in chunks. */
 size_t fifo_pool_room(const struct fifo_pool *pool);
 
 struct fifo {
 	struct fifo_pool *pool; /* borrowed */
 	struct fifo_chunk *head, *tail;
-	size_t head_off;        /* bytes already consumed of the head chunk */
-	size_t len;             /* bytes held */
+	size_t head_off; /* bytes already consumed of the head chunk */
+	size_t len;      /* bytes held */
 };
 
 void fifo_init(struct fifo *f, struct fifo_pool *pool);

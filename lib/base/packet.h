@@ -21,7 +21,7 @@ enum {
 	PACKET_HEADROOM = 64,  /* >= seal header (20) + FEC header (8) */
 	PACKET_TAILROOM = 36,  /* >= AEAD tag (16) */
 	PACKET_CAP = PACKET_HEADROOM + PACKET_MTU_MAX + PACKET_TAILROOM,
-	BATCH_MAX = 512,       /* packets; > the 255 shards of the largest FEC set */
+	BATCH_MAX = 512, /* packets; > the 255 shards of the largest FEC set */
 };
 
 /* One datagram on its way.  Received packets point into the receiver's memory

@@ -83,8 +83,7 @@ size_t codec_bound(enum codec_kind kind, size_t n)
 	return format_of(kind)->bound(n);
 }
 
-int codec_encode(struct codec_enc *e, const struct view *pieces, size_t count, uint8_t *out,
-		 size_t cap)
+int codec_encode(struct codec_enc *e, const struct view *pieces, size_t count, uint8_t *out, size_t cap)
 {
 	size_t n = codec_total(pieces, count);
 

@@ -14,11 +14,11 @@ enum codec_kind {
 	CODEC_NONE = 0,
 	CODEC_SNAPPY,
 	CODEC_ZSTD,
-	CODEC_FOREIGN,      /* detection: the bytes are of none of these */
+	CODEC_FOREIGN, /* detection: the bytes are of none of these */
 };
 
 enum {
-	CODEC_DETECT_BYTES = 4, /* after this many detection is decided */
+	CODEC_DETECT_BYTES = 4,      /* after this many detection is decided */
 	CODEC_BLOCK_MAX = 65536 + 8, /* largest block for codec_encode(): a smux frame */
 };
 

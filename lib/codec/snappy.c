@@ -25,11 +25,11 @@ enum {
 
 	HEADER_BYTES = 4, /* type and length */
 	CRC_BYTES = 4,
-	PLAIN_MAX = 65536,                                        /* plain bytes of one chunk */
-	BLOCK_BYTES_MAX = 32 + PLAIN_MAX + PLAIN_MAX / 6,         /* snappy's worst block */
-	CHUNK_LENGTH_MAX = CRC_BYTES + BLOCK_BYTES_MAX,           /* Go refuses longer, of any type */
-	CHUNK_ROOM = HEADER_BYTES + CRC_BYTES + BLOCK_BYTES_MAX,  /* to compress a full chunk in */
-	NEVER_SHRINKS = 16, /* plain bytes: so short, snappy looks for no match */
+	PLAIN_MAX = 65536,                                /* plain bytes of one chunk */
+	BLOCK_BYTES_MAX = 32 + PLAIN_MAX + PLAIN_MAX / 6, /* snappy's worst block */
+	CHUNK_LENGTH_MAX = CRC_BYTES + BLOCK_BYTES_MAX,   /* Go refuses longer, of any type */
+	CHUNK_ROOM = HEADER_BYTES + CRC_BYTES + BLOCK_BYTES_MAX, /* to compress a full chunk in */
+	NEVER_SHRINKS = 16,      /* plain bytes: so short, snappy looks for no match */
 	TABLE_BYTES_MAX = 65536, /* libsnappy's hash table, all releases */
 };
 
@@ -214,8 +214,7 @@ static int encode(struct codec_enc *e, const struct view *pieces, size_t count, 
 	size_t left = codec_total(pieces, count), used = 0;
 	struct cursor c = { pieces, 0 };
 
-	if (scattered(pieces, count, left) &&
-	    !reserve_scratch(s, left < PLAIN_MAX ? left : PLAIN_MAX))
+	if (scattered(pieces, count, left) && !reserve_scratch(s, left < PLAIN_MAX ? left : PLAIN_MAX))
 		return KT_ENOMEM;
 	if (!s->identified) {
 		memcpy(out.p, identifier, sizeof(identifier));

@@ -21,12 +21,12 @@ enum {
 	HASH_LOG = 14,
 	CHAIN_LOG = 13,
 
-	WINDOW_LOG_MAX = 23,  /* of foreign frames: 8 MiB */
-	OUT_BYTES = 32768,    /* plain bytes of one codec_decode() */
+	WINDOW_LOG_MAX = 23, /* of foreign frames: 8 MiB */
+	OUT_BYTES = 32768,   /* plain bytes of one codec_decode() */
 	MAGIC_BYTES = 4,
 	FRAME_HEADER_MAX = 18,
 	BLOCK_HEADER_BYTES = 3,
-	BLOCKS_MAX = 4,       /* that a block of ours may be cut into, with room to spare */
+	BLOCKS_MAX = 4, /* that a block of ours may be cut into, with room to spare */
 };
 
 static const uint8_t frame_magic[MAGIC_BYTES] = { 0x28, 0xb5, 0x2f, 0xfd };
@@ -86,16 +86,13 @@ static bool set_up(ZSTD_CCtx *ctx)
 		ZSTD_cParameter key;
 		int value;
 	} parameters[] = {
-		{ ZSTD_c_compressionLevel, LEVEL },
-		{ ZSTD_c_windowLog, WINDOW_LOG },
-		{ ZSTD_c_hashLog, HASH_LOG },
-		{ ZSTD_c_chainLog, CHAIN_LOG },
+		{ ZSTD_c_compressionLevel, LEVEL }, { ZSTD_c_windowLog, WINDOW_LOG },
+		{ ZSTD_c_hashLog, HASH_LOG },       { ZSTD_c_chainLog, CHAIN_LOG },
 		{ ZSTD_c_checksumFlag, 0 }, /* it would come at a frame's end only */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parameters); i++)
-		if (ZSTD_isError(ZSTD_CCtx_setParameter(ctx, parameters[i].key,
-							parameters[i].value)))
+		if (ZSTD_isError(ZSTD_CCtx_setParameter(ctx, parameters[i].key, parameters[i].value)))
 			return false;
 	return true;
 }
@@ -132,8 +129,7 @@ static int encode(struct codec_enc *e, const struct view *pieces, size_t count, 
 		}
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!compress(z->ctx, &o, pieces[i],
-			      i + 1 < count ? ZSTD_e_continue : ZSTD_e_flush))
+		if (!compress(z->ctx, &o, pieces[i], i + 1 < count ? ZSTD_e_continue : ZSTD_e_flush))
 			goto fail;
 	z->frame_open = true;
 	return (int)o.pos;
@@ -146,8 +142,8 @@ fail:
 
 struct zstd_dec {
 	struct codec_dec base;
-	ZSTD_DCtx *ctx;  /* owned; NULL before the first frame and when trimmed between frames */
-	uint8_t *plain;  /* owned, OUT_BYTES; what the last call's out may point into */
+	ZSTD_DCtx *ctx; /* owned; NULL before the first frame and when trimmed between frames */
+	uint8_t *plain; /* owned, OUT_BYTES; what the last call's out may point into */
 	bool in_frame;
 	uint8_t header[FRAME_HEADER_MAX]; /* of the frame that is to begin */
 	uint8_t header_n;                 /* bytes of it that are in */

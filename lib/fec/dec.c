@@ -18,10 +18,10 @@ enum { REBUILD_ROWS = 6 /* shards rebuilt in one pass, as many as ISA-L's kernel
 
 /* What rebuilding with one (ds, ps) needs. */
 struct rebuilder {
-	unsigned cap;           /* shards that can be rebuilt of one set: min(ds, ps), of all held */
-	struct fec_shard *out;  /* cap; rebuilt ones, set by set in the order of seqid */
-	uint8_t *tables;        /* for REBUILD_ROWS shards at most */
-	uint8_t *data_weights;  /* ds */
+	unsigned cap;          /* shards that can be rebuilt of one set: min(ds, ps), of all held */
+	struct fec_shard *out; /* cap; rebuilt ones, set by set in the order of seqid */
+	uint8_t *tables;       /* for REBUILD_ROWS shards at most */
+	uint8_t *data_weights; /* ds */
 };
 
 struct fec_dec {
@@ -72,7 +72,7 @@ struct sources {
 
 /* Collect and pad; false when a data shard is longer than the parity made of it. */
 static bool gather(const struct fec_dec *d, const struct fec_set *s, size_t columns,
-                   struct sources *src)
+		   struct sources *src)
 {
 	unsigned count = 0;
 
@@ -96,12 +96,13 @@ static bool gather(const struct fec_dec *d, const struct fec_set *s, size_t colu
 
 /* Rebuild missing shards [from, from + count) into out. */
 static void interpolate(const struct fec_dec *d, struct sources *src, const uint8_t *weights,
-                        unsigned from, unsigned count, size_t columns, uint8_t **out)
+			unsigned from, unsigned count, size_t columns, uint8_t **out)
 {
 	uint8_t rows[REBUILD_ROWS * FEC_SHARDS_MAX];
 
 	for (unsigned i = 0; i < count; i++)
-		rs_row(src->x, weights, d->sets.ds, src->missing[from + i], rows + (size_t)i * d->sets.ds);
+		rs_row(src->x, weights, d->sets.ds, src->missing[from + i],
+		       rows + (size_t)i * d->sets.ds);
 	ec_init_tables((int)d->sets.ds, (int)count, rows, d->rb.tables);
 	ec_encode_data((int)columns, (int)d->sets.ds, (int)count, d->rb.tables, src->mem, out);
 	simd_leave();
@@ -162,7 +163,7 @@ static void rebuild(struct fec_dec *d, const struct fec_set *s)
 		return;
 	}
 	rs_weights_replaced(src.x, d->sets.ds, d->rb.data_weights, src.missing, src.missing_count,
-	                    weights);
+			    weights);
 	while (done < src.missing_count) {
 		unsigned left = src.missing_count - done;
 		unsigned count = get_mems(d, out, left < REBUILD_ROWS ? left : REBUILD_ROWS);
@@ -205,7 +206,7 @@ static void refresh_stats(struct fec_dec *d)
 
 /* All parity of a set is as long as its longest shard. */
 static bool parity_agrees(const struct fec_dec *d, const struct fec_set *s, unsigned position,
-                          size_t len)
+			  size_t len)
 {
 	return position < d->sets.ds || s->parity_len == 0 || s->parity_len == len;
 }

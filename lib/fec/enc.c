@@ -18,7 +18,7 @@
 
 /* What becomes of the parity of the open set. */
 enum parity {
-	PARITY_DUE,  /* sent when the set is complete */
+	PARITY_DUE, /* sent when the set is complete */
 	PARITY_LOST, /* shards were not kept for want of memory: none for this set, the next is due */
 	PARITY_HELD, /* none for this set nor the next ones, and no shards are kept */
 };
@@ -31,18 +31,18 @@ struct shard {
 struct fec_enc {
 	unsigned ds, ps;
 	size_t payload_max;
-	size_t stride;       /* bytes of one shard in the store */
+	size_t stride; /* bytes of one shard in the store */
 	uint32_t paws;
-	uint32_t seqid;      /* of the next shard */
-	uint64_t last_us;    /* when the newest data shard was made */
-	bool any;            /* last_us is set */
+	uint32_t seqid;   /* of the next shard */
+	uint64_t last_us; /* when the newest data shard was made */
+	bool any;         /* last_us is set */
 	enum parity parity;
-	unsigned count;      /* data shards in the open set */
-	unsigned settled;    /* of them, those that are in the store, or were not kept */
-	size_t longest;      /* shard of the open set */
+	unsigned count;   /* data shards in the open set */
+	unsigned settled; /* of them, those that are in the store, or were not kept */
+	size_t longest;   /* shard of the open set */
 	uint8_t *store;
 	unsigned store_shards;
-	uint8_t *tables;     /* ds * ps of RS_TABLE */
+	uint8_t *tables;       /* ds * ps of RS_TABLE */
 	struct shard shards[]; /* ds */
 };
 
@@ -182,7 +182,7 @@ static uint8_t *padded(const struct fec_enc *e, unsigned i, size_t columns)
 }
 
 static bool add_parity_packets(const struct fec_enc *e, struct batch *b, const void *path,
-                               uint8_t **parity)
+			       uint8_t **parity)
 {
 	for (unsigned i = 0; i < e->ps; i++) {
 		struct packet *pkt = batch_add(b);

@@ -63,7 +63,7 @@ void rs_data_weights(unsigned ds, uint8_t *weights)
 }
 
 void rs_weights_replaced(const uint8_t *x, size_t n, const uint8_t *data_weights,
-                         const uint8_t *missing, size_t e, uint8_t *weights)
+			 const uint8_t *missing, size_t e, uint8_t *weights)
 {
 	const uint8_t *replacing = x + n - e;
 

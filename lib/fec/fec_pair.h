@@ -35,10 +35,10 @@ enum fec_pair_state {
 
 struct fec_pair {
 	enum fec_pair_state state;
-	unsigned ds, ps;      /* configured, then in use */
-	size_t payload_max;   /* of what we send */
-	struct fec_enc *enc;  /* while shards are sent: HELD, PARITY */
-	struct fec_dec *dec;  /* NULL until a shard came */
+	unsigned ds, ps;     /* configured, then in use */
+	size_t payload_max;  /* of what we send */
+	struct fec_enc *enc; /* while shards are sent: HELD, PARITY */
+	struct fec_dec *dec; /* NULL until a shard came */
 };
 
 /* Bytes that a packet grows by at most. */

@@ -22,7 +22,7 @@ void rs_data_weights(unsigned ds, uint8_t *weights);
 /* The same for the `n` points x, which are the data but for `e` missing ones,
  * and then `e` parity shards in their place.  Costs n * e, not n * n. */
 void rs_weights_replaced(const uint8_t *x, size_t n, const uint8_t *data_weights,
-                         const uint8_t *missing, size_t e, uint8_t *weights);
+			 const uint8_t *missing, size_t e, uint8_t *weights);
 /* row[i]: what the value at x[i] contributes to the value at `at`, which is none of x. */
 void rs_row(const uint8_t *x, const uint8_t *weights, size_t n, uint8_t at, uint8_t *row);
 

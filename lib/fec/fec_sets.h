@@ -21,32 +21,32 @@ struct fec_shard {
 };
 
 struct fec_set {
-	uint64_t number;    /* of the unwrapped count */
-	bool used;          /* number is valid */
-	bool closed;        /* nothing more is expected of it */
-	bool touched;       /* since the last fec_sets_trim() */
-	unsigned held;      /* shards here */
-	unsigned data_held; /* of them, data */
-	size_t parity_len;  /* of each parity shard, 0: none here */
+	uint64_t number;          /* of the unwrapped count */
+	bool used;                /* number is valid */
+	bool closed;              /* nothing more is expected of it */
+	bool touched;             /* since the last fec_sets_trim() */
+	unsigned held;            /* shards here */
+	unsigned data_held;       /* of them, data */
+	size_t parity_len;        /* of each parity shard, 0: none here */
 	struct fec_shard *shards; /* ds + ps */
 };
 
 struct fec_sets {
-	unsigned ds, ps, n;  /* n = ds + ps; 0: nothing known yet, and nothing held */
+	unsigned ds, ps, n; /* n = ds + ps; 0: nothing known yet, and nothing held */
 	uint32_t paws;
-	uint32_t set_count;  /* sets before seqid wraps */
+	uint32_t set_count; /* sets before seqid wraps */
 	struct fec_set slots[FEC_SETS_MAX];
 	struct fec_shard *shards; /* of all slots */
-	bool started;        /* newest is valid */
-	uint32_t newest_set; /* as the sender counts */
-	uint64_t newest;     /* as we count */
-	unsigned strays;     /* in a row */
-	uint32_t stray_set;  /* the newest of them */
-	size_t stride;       /* bytes of one shard memory */
-	uint8_t **spare;     /* shard memory not in use */
+	bool started;             /* newest is valid */
+	uint32_t newest_set;      /* as the sender counts */
+	uint64_t newest;          /* as we count */
+	unsigned strays;          /* in a row */
+	uint32_t stray_set;       /* the newest of them */
+	size_t stride;            /* bytes of one shard memory */
+	uint8_t **spare;          /* shard memory not in use */
 	size_t spare_count;
-	size_t spare_cap;    /* as many as can ever be in use */
-	size_t mem_count;    /* shard memories, spare or not */
+	size_t spare_cap; /* as many as can ever be in use */
+	size_t mem_count; /* shard memories, spare or not */
 };
 
 /* For shards of up to `stride` bytes.  False when out of memory. */

@@ -83,12 +83,12 @@ static bool decided(const struct fec_tune *t)
 {
 	unsigned n = t->alive[0];
 
-	return t->alive_count == 1 && t->ds_min[n] == t->ds_max[n] &&
-	       t->heard >= SETS_HEARD * n && t->parity_heard >= PARITY_HEARD;
+	return t->alive_count == 1 && t->ds_min[n] == t->ds_max[n] && t->heard >= SETS_HEARD * n &&
+	       t->parity_heard >= PARITY_HEARD;
 }
 
 bool fec_tune_input(struct fec_tune *t, uint32_t seqid, bool is_data, bool fits, unsigned *ds,
-                    unsigned *ps)
+		    unsigned *ps)
 {
 	suspect(t, fits);
 	if (t->state == FEC_TUNE_PROVEN) {

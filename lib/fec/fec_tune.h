@@ -29,13 +29,13 @@ enum fec_tune_state {
 };
 
 struct fec_tune {
-	unsigned ds, ps;         /* in force; 0, 0: none yet */
+	unsigned ds, ps; /* in force; 0, 0: none yet */
 	enum fec_tune_state state;
-	unsigned suspicion;      /* up with each packet that does not fit, down with each that does */
+	unsigned suspicion; /* up with each packet that does not fit, down with each that does */
 	/* what was learnt, but for FEC_TUNE_PROVEN */
-	unsigned heard;          /* packets since learning began */
+	unsigned heard; /* packets since learning began */
 	unsigned parity_heard;
-	unsigned misfits;        /* of them, those that the numbers in force do not explain */
+	unsigned misfits; /* of them, those that the numbers in force do not explain */
 	unsigned alive_count;
 	uint8_t alive[FEC_SHARDS_MAX];      /* the n that are still possible, in no order */
 	uint8_t ds_min[FEC_SHARDS_MAX + 1]; /* by n, inclusive */
@@ -56,7 +56,7 @@ static inline bool fec_tune_quiet(const struct fec_tune *t)
 /* A packet came; `fits` if the numbers in force explain it.  True when other
  * numbers should be adopted: *ds, *ps.  The caller then does fec_tune_init(). */
 bool fec_tune_input(struct fec_tune *t, uint32_t seqid, bool is_data, bool fits, unsigned *ds,
-                    unsigned *ps);
+		    unsigned *ps);
 
 /* Do the numbers in force explain enough of what came lately? */
 bool fec_tune_trusted(const struct fec_tune *t);

@@ -45,17 +45,17 @@
 #include <string.h>
 
 enum {
-	LEVELS = 16,               /* timeouts of one segment that are told apart */
-	RESEND_MAX = 32,           /* larger values of `resend` count as this */
-	XMIT_MAX = 127,            /* transmissions are counted up to this */
-	RING_MIN = 16,             /* slots of a ring when it is first needed */
+	LEVELS = 16,     /* timeouts of one segment that are told apart */
+	RESEND_MAX = 32, /* larger values of `resend` count as this */
+	XMIT_MAX = 127,  /* transmissions are counted up to this */
+	RING_MIN = 16,   /* slots of a ring when it is first needed */
 	INTERVAL_MAX_MS = 5000,
 	ACKS_MIN = 16,
 	POOL_MIN = 8,
-	ACKS_SPARE = 128,          /* acknowledgements kept beyond a receive window */
-	ACKS_AGAIN = 128,          /* those that go out a second time, at most; a power of two */
-	QUICK_ACKS = 3,            /* told of at once after a new hole: `resend` is 2 mostly */
-	WINDOW_TELLS = 3,          /* a window that reopened is told this often when no data comes */
+	ACKS_SPARE = 128, /* acknowledgements kept beyond a receive window */
+	ACKS_AGAIN = 128, /* those that go out a second time, at most; a power of two */
+	QUICK_ACKS = 3,   /* told of at once after a new hole: `resend` is 2 mostly */
+	WINDOW_TELLS = 3, /* a window that reopened is told this often when no data comes */
 	BURST_PACKETS = 10,
 	SILENT_RESENDS_MIN = 16,
 };
@@ -73,7 +73,8 @@ enum {
 #define RTT_MAX_US (60 * US_PER_S)
 #define PROBE_FIRST_US (500 * US_PER_MS)
 #define PROBE_MAX_US (5 * US_PER_S) /* tells of a window that reopened may all be lost */
-#define RTT_WINDOW_US (10 * US_PER_S) /* the least round trip is that of this time and as much before */
+#define RTT_WINDOW_US \
+	(10 * US_PER_S) /* the least round trip is that of this time and as much before */
 #define SILENT_HOLD_US (1 * US_PER_S)
 #define PACE_WAIT_MIN_US UINT64_C(1000)
 #define PACE_BURST_US UINT64_C(2000)
@@ -566,9 +567,9 @@ struct slot {
 	uint32_t tx;         /* number of that transmission */
 	uint32_t prev, next; /* neighbours in the list of its level, by sn */
 	uint16_t len;
-	unsigned xmit : 7;   /* transmissions so far */
-	unsigned level : 4;  /* timeouts so far */
-	unsigned early : 1;  /* was resent early once */
+	unsigned xmit : 7;        /* transmissions so far */
+	unsigned level : 4;       /* timeouts so far */
+	unsigned early : 1;       /* was resent early once */
 	unsigned class_index : 4; /* of seg, which need not be touched to release it */
 };
 
@@ -710,11 +711,10 @@ static bool skipped(const struct delivered *d, uint32_t tx)
 
 static bool skipped_enough(const struct delivered *d, uint32_t tx)
 {
-	return d->resend != 0 && d->count == d->resend &&
-	       seq_diff(tx, d->tx[d->resend - 1]) < 0;
+	return d->resend != 0 && d->count == d->resend && seq_diff(tx, d->tx[d->resend - 1]) < 0;
 }
 
-struct silence { /* timeouts while nothing is heard, in rounds */
+struct silence {        /* timeouts while nothing is heard, in rounds */
 	uint64_t until; /* end of this round */
 	uint32_t left;  /* resends left in it */
 	uint32_t rounds;
@@ -736,8 +736,7 @@ static void silence_count(struct silence *s, uint64_t now_us, uint32_t inflight,
 	if (now_us >= s->until) {
 		rounds = ++s->rounds;
 		s->left = max32(SILENT_RESENDS_MIN, inflight >> min32(rounds + 1, 31));
-		s->until = now_us +
-			min64((uint64_t)rto_us * rounds, max64(SILENT_HOLD_US, rto_us));
+		s->until = now_us + min64((uint64_t)rto_us * rounds, max64(SILENT_HOLD_US, rto_us));
 	}
 	assert(s->left > 0);
 }
@@ -893,7 +892,7 @@ struct receiver { /* numbers in [base, nxt) are readable, up to high there are h
 	uint32_t base, nxt, high;
 	uint32_t beyond; /* segments held in [nxt, high) */
 	struct held *ring;
-	uint32_t ring_cap; /* power of two, or 0 */
+	uint32_t ring_cap;    /* power of two, or 0 */
 	uint32_t read_offset; /* bytes of base that were read */
 };
 
@@ -1000,7 +999,7 @@ struct ack {
 
 /* Of what stands beyond a hole only its acknowledgement tells, and if that is lost the sender takes
  * segments that arrived for lost.  So each goes out with two batches. */
-struct again { /* sent once, oldest first */
+struct again {            /* sent once, oldest first */
 	struct ack *ring; /* of ACKS_AGAIN; NULL until needed */
 	uint32_t head, count;
 	uint32_t ripe; /* of those, the ones of batches that are over */
@@ -1152,7 +1151,7 @@ static void acks_trim(struct acks *a, struct memory *m)
 
 /* ---- windows ------------------------------------------------------------- */
 
-struct teller { /* of our window */
+struct teller {            /* of our window */
 	uint32_t told_wnd; /* what the peer last heard, if it did */
 	uint32_t left;     /* so many times more, when no data comes */
 	uint64_t at;
@@ -1481,7 +1480,8 @@ static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slo
 	uint64_t t = s->sent_us + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us;
 
 	if (k->flight.progress_us != 0 && !skipped(&k->delivered, s->tx))
-		t = max64(t, k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) + k->rtt.srtt_us / 4);
+		t = max64(t,
+			  k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) + k->rtt.srtt_us / 4);
 	return k->silence.left == 0 ? max64(t, k->silence.until) : t;
 }
 
@@ -1490,7 +1490,8 @@ static uint64_t lost_at(const struct kcp *k, const struct slot *s)
 {
 	if (!skipped_enough(&k->delivered, s->tx))
 		return KCP_NEVER;
-	return k->rtt.reorder_us == 0 ? s->sent_us : s->sent_us + k->rtt.latest_us + k->rtt.reorder_us;
+	return k->rtt.reorder_us == 0 ? s->sent_us
+				      : s->sent_us + k->rtt.latest_us + k->rtt.reorder_us;
 }
 
 /* When the front of a list is resent if nothing new can be sent.  An eighth of
@@ -1627,15 +1628,13 @@ static void repeat_input(struct kcp *k, const struct kcp_seg_header *h, uint32_t
 }
 
 /* Without memory the segment is as good as lost: it comes again. */
-static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
-			uint32_t ts)
+static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data, uint32_t ts)
 {
 	bool in_order = h->sn == k->rcv.high;
 	struct seg *s;
 
 	if (!ring_reserve(&k->rcv, &k->mem, h->sn) ||
-	    !acks_reserve(&k->acks, &k->mem, k->cfg.rcv_wnd) ||
-	    (s = seg_new(&k->mem, h->len)) == NULL)
+	    !acks_reserve(&k->acks, &k->mem, k->cfg.rcv_wnd) || (s = seg_new(&k->mem, h->len)) == NULL)
 		return;
 	seg_append(s, data, h->len);
 	acks_hasten(&k->acks, seq_diff(h->sn, k->rcv.high));
@@ -2052,7 +2051,8 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	f.una = k->rcv.nxt;
 	f.wnd = free_window(&k->rcv, &k->cfg);
 	k->flight.memory_at = 0;
-	pacer_refill(&k->pacer, k->now_us, pacing_rate(k), min64(k->cfg.rate_limit, RATE_MAX), k->cfg.mtu);
+	pacer_refill(&k->pacer, k->now_us, pacing_rate(k), min64(k->cfg.rate_limit, RATE_MAX),
+		     k->cfg.mtu);
 	if (acks_due_at(&k->acks, &k->cfg) <= k->now_us)
 		put_acks(&f, true);
 	if (!f.no_room && put_tell(&f) && put_probe(&f) && resend(&f, false) && send_new(&f))
@@ -2093,11 +2093,10 @@ uint64_t kcp_deadline(const struct kcp *k)
 
 int kcp_config_check(const struct kcp_config *cfg)
 {
-	bool ok = cfg->mtu >= KCP_MTU_MIN && cfg->mtu <= KCP_MTU_MAX &&
-		  cfg->snd_wnd >= 1 && cfg->snd_wnd <= KCP_WND_MAX &&
-		  cfg->rcv_wnd >= 1 && cfg->rcv_wnd <= KCP_WND_MAX && cfg->nodelay <= 2 &&
-		  cfg->interval_ms >= 1 && cfg->interval_ms <= INTERVAL_MAX_MS &&
-		  cfg->output != NULL &&
+	bool ok = cfg->mtu >= KCP_MTU_MIN && cfg->mtu <= KCP_MTU_MAX && cfg->snd_wnd >= 1 &&
+		  cfg->snd_wnd <= KCP_WND_MAX && cfg->rcv_wnd >= 1 && cfg->rcv_wnd <= KCP_WND_MAX &&
+		  cfg->nodelay <= 2 && cfg->interval_ms >= 1 &&
+		  cfg->interval_ms <= INTERVAL_MAX_MS && cfg->output != NULL &&
 		  (cfg->cc == NULL || cfg->cc->state_size <= KCP_CC_STATE_MAX);
 
 	return ok ? KCP_OK : KCP_EINVAL;
@@ -2349,7 +2348,8 @@ static size_t verify_ring(const struct kcp *k)
 	assert(used == held);
 	assert(beyond == k->rcv.beyond);
 	if (unread(&k->rcv) > 0)
-		assert(k->rcv.read_offset == 0 || k->rcv.read_offset < ring_at(&k->rcv, k->rcv.base)->len);
+		assert(k->rcv.read_offset == 0 ||
+		       k->rcv.read_offset < ring_at(&k->rcv, k->rcv.base)->len);
 	if (unread(&k->rcv) > 0 && k->cfg.stream)
 		assert(ring_at(&k->rcv, k->rcv.base)->len > 0);
 	return bytes;

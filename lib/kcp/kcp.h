@@ -27,8 +27,8 @@
 #include <stdint.h>
 
 enum {
-	KCP_OVERHEAD = 24,        /* bytes of a segment's header */
-	KCP_MTU_MIN = 50,         /* smallest datagram size that can be configured */
+	KCP_OVERHEAD = 24, /* bytes of a segment's header */
+	KCP_MTU_MIN = 50,  /* smallest datagram size that can be configured */
 	KCP_MTU_MAX = 65507,
 	KCP_WND_MAX = 65535,      /* the wire has 16 bits */
 	KCP_FRG_MAX = 255,        /* fragments of one message, less one */
@@ -60,14 +60,14 @@ enum kcp_err {
  * Windows are in segments, rates in bytes per second. */
 struct kcp_cc_event {
 	uint64_t now_us;
-	uint32_t inflight;  /* segments sent and neither acknowledged nor given up */
-	uint32_t segs;      /* segments the event is about */
-	uint32_t bytes;     /* their payload */
-	uint32_t srtt_us;   /* smoothed round trip; 0 before the first sample */
-	uint32_t rtt_us;    /* on_rtt: the sample */
-	uint32_t snd_wnd;   /* our send window, the peer's window */
+	uint32_t inflight; /* segments sent and neither acknowledged nor given up */
+	uint32_t segs;     /* segments the event is about */
+	uint32_t bytes;    /* their payload */
+	uint32_t srtt_us;  /* smoothed round trip; 0 before the first sample */
+	uint32_t rtt_us;   /* on_rtt: the sample */
+	uint32_t snd_wnd;  /* our send window, the peer's window */
 	uint32_t rmt_wnd;
-	uint32_t mss;       /* payload bytes of a full segment */
+	uint32_t mss; /* payload bytes of a full segment */
 };
 
 struct kcp_cc {
@@ -99,16 +99,16 @@ uint64_t kcp_cc_rate(const struct kcp_cc_event *ev, uint32_t window);
 
 struct kcp_config {
 	uint32_t conv;
-	uint32_t mtu;         /* largest datagram, KCP_MTU_MIN .. KCP_MTU_MAX */
-	uint32_t snd_wnd;     /* segments in flight at most, 1 .. KCP_WND_MAX */
-	uint32_t rcv_wnd;     /* segments held for reading and beyond holes, as the peer is told */
-	uint32_t nodelay;     /* 0: RTO >= 100 ms, a timeout adds one RTO; 1: >= 30 ms, it adds half of
+	uint32_t mtu;     /* largest datagram, KCP_MTU_MIN .. KCP_MTU_MAX */
+	uint32_t snd_wnd; /* segments in flight at most, 1 .. KCP_WND_MAX */
+	uint32_t rcv_wnd; /* segments held for reading and beyond holes, as the peer is told */
+	uint32_t nodelay; /* 0: RTO >= 100 ms, a timeout adds one RTO; 1: >= 30 ms, it adds half of
 			       * the wait before; 2: >= 30 ms, it adds half an RTO */
 	uint32_t interval_ms; /* longest wait of an ACK; part of the RTO; 1 .. 5000 */
-	uint32_t resend;      /* later deliveries that make a segment lost, 32 at most; 0: timeouts only */
-	bool stream;          /* bytes, not messages: sends are merged, frg is 0 */
-	bool ack_nodelay;     /* ACKs leave at the next flush instead of after interval_ms */
-	uint64_t rate_limit;  /* bytes per second on the wire, 0: none */
+	uint32_t resend; /* later deliveries that make a segment lost, 32 at most; 0: timeouts only */
+	bool stream;     /* bytes, not messages: sends are merged, frg is 0 */
+	bool ack_nodelay;        /* ACKs leave at the next flush instead of after interval_ms */
+	uint64_t rate_limit;     /* bytes per second on the wire, 0: none */
 	const struct kcp_cc *cc; /* NULL: kcp_cc_none.  Borrowed for the life of the kcp */
 
 	/* Output.  Neither may call back into the kcp; output may only queue.
@@ -179,7 +179,7 @@ void kcp_trim(struct kcp *k);
 /* Bytes held by this kcp, all in all. */
 size_t kcp_memory(const struct kcp *k);
 
-struct kcp_stats { /* counts since kcp_new() */
+struct kcp_stats {                   /* counts since kcp_new() */
 	uint64_t in_segs, out_segs;  /* segments of any command */
 	uint64_t in_push, out_push;  /* of those, PUSH */
 	uint64_t retrans_segs;       /* all resent, the sum of the next three */

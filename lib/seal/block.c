@@ -134,7 +134,7 @@ static void xtea_four(const uint32_t k[static 4], uint8_t *out, const uint8_t *i
 }
 
 static inline void by_four(void (*four)(const uint32_t k[static 4], uint8_t *, const uint8_t *),
-			    const uint32_t k[static 4], uint8_t *out, const uint8_t *in, size_t len)
+			   const uint32_t k[static 4], uint8_t *out, const uint8_t *in, size_t len)
 {
 	uint8_t rest[TEA_SIZE * LANES] = { 0 };
 

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* clang-format off */
 #define IMPL(...) &(const struct seal_impl){ __VA_ARGS__ }
+/* clang-format on */
 #define CFB(name, key, block) IMPL(&seal_cfb_ops, key, name, block, seal_block_evp, false)
 #define CFB_LEGACY(name, key, block) IMPL(&seal_cfb_ops, key, name, block, seal_block_evp, true)
 #define CFB_OWN(setup, key, block) IMPL(&seal_cfb_ops, key, NULL, block, setup, false)
@@ -75,7 +77,9 @@ int seal_derive_key(uint8_t pass[static SEAL_KEY_SIZE], const void *key, size_t 
 	if (len > INT_MAX)
 		return KT_EINVAL;
 	return PKCS5_PBKDF2_HMAC_SHA1(key, (int)len, salt, sizeof(salt) - 1, ITERATIONS,
-				      SEAL_KEY_SIZE, pass) ? KT_OK : KT_ENOSUP;
+				      SEAL_KEY_SIZE, pass)
+		       ? KT_OK
+		       : KT_ENOSUP;
 }
 
 /* What libcrypto says of a failure is not for its error queue, where an unrelated

@@ -15,10 +15,10 @@
 #include "wire.h"
 
 enum {
-	SEAL_KEY_SIZE = 32,   /* of `pass`, the derived key */
-	SEAL_SEED_SIZE = 48,  /* of a nonce generator's seed */
-	SEAL_HEAD_MAX = 20,   /* bytes put before a payload, at most */
-	SEAL_TAIL_MAX = 16,   /* bytes put behind it, at most */
+	SEAL_KEY_SIZE = 32,    /* of `pass`, the derived key */
+	SEAL_SEED_SIZE = 48,   /* of a nonce generator's seed */
+	SEAL_HEAD_MAX = 20,    /* bytes put before a payload, at most */
+	SEAL_TAIL_MAX = 16,    /* bytes put behind it, at most */
 	SEAL_PAYLOAD_MIN = 12, /* shortest payload accepted, as in kcptun of 2026 */
 };
 

@@ -49,7 +49,7 @@ struct seal_block {
 	 * or does not overlap it.  False when libcrypto failed. */
 	bool (*encrypt)(struct seal_block *b, uint8_t *out, const uint8_t *in, size_t len);
 	EVP_CIPHER_CTX *evp;
-	OSSL_LIB_CTX *library;  /* a private one, for the legacy provider only */
+	OSSL_LIB_CTX *library; /* a private one, for the legacy provider only */
 	OSSL_PROVIDER *legacy;
 	union {
 		struct twofish_ctx twofish;
@@ -83,11 +83,11 @@ extern const struct seal_ops seal_cfb_ops, seal_aead_ops, seal_salsa20_ops, seal
 
 struct seal_impl {
 	const struct seal_ops *ops;
-	size_t key_size;       /* bytes of `pass` used */
-	const char *evp_name;  /* libcrypto's name of the cipher, or NULL */
+	size_t key_size;      /* bytes of `pass` used */
+	const char *evp_name; /* libcrypto's name of the cipher, or NULL */
 	size_t block_size;
 	int (*block_setup)(struct seal_block *b, const struct seal_impl *impl, const uint8_t *pass);
-	bool legacy;           /* lives in libcrypto's legacy provider */
+	bool legacy; /* lives in libcrypto's legacy provider */
 };
 
 struct seal_cfb {

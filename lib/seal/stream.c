@@ -43,8 +43,9 @@ static int xor_setup(struct seal *s, const uint8_t pass[static SEAL_KEY_SIZE])
 	enum { ITERATIONS = 32 };
 
 	return PKCS5_PBKDF2_HMAC_SHA1((const char *)pass, SEAL_KEY_SIZE, salt, sizeof(salt) - 1,
-				      ITERATIONS, sizeof(s->xor_table), s->xor_table) ?
-		       KT_OK : KT_ENOSUP;
+				      ITERATIONS, sizeof(s->xor_table), s->xor_table)
+		       ? KT_OK
+		       : KT_ENOSUP;
 }
 
 static bool xor_seal(struct seal *s, struct packet *pkts, size_t count)
@@ -92,7 +93,10 @@ static void nothing_to_dispose(struct seal *s)
 }
 
 const struct seal_ops seal_salsa20_ops = {
-	salsa20_setup, nothing_to_dispose, salsa20_seal, salsa20_open,
+	salsa20_setup,
+	nothing_to_dispose,
+	salsa20_seal,
+	salsa20_open,
 };
 const struct seal_ops seal_xor_ops = { xor_setup, nothing_to_dispose, xor_seal, xor_open };
 const struct seal_ops seal_none_ops = { plain_setup, nothing_to_dispose, seal_crc_frame, none_open };

@@ -93,7 +93,8 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 
 static struct view kept_bytes(const struct session_kept *k)
 {
-	return k->mem != NULL ? (struct view){ k->mem + k->off, k->len - k->off } : (struct view){ NULL, 0 };
+	return k->mem != NULL ? (struct view){ k->mem + k->off, k->len - k->off }
+			      : (struct view){ NULL, 0 };
 }
 
 /* Copy bytes aside, behind those that are there: they lie in memory that will not stay. */
@@ -190,7 +191,8 @@ static bool agree_on_codec(struct session *s, enum codec_kind kind)
 		session_fail(s, SESSION_FOREIGN);
 	else if (s->cfg.client && kind != s->codec_out)
 		session_fail(s, SESSION_OTHER_CODEC);
-	else if (!session_start_decoder(s, kind) || (!s->cfg.client && !session_start_encoder(s, kind)))
+	else if (!session_start_decoder(s, kind) ||
+		 (!s->cfg.client && !session_start_encoder(s, kind)))
 		session_fail(s, SESSION_NO_MEMORY);
 	return s->end == SESSION_ALIVE;
 }

@@ -50,8 +50,7 @@ static bool send_compressed(struct session *s, const struct smux_frame *f)
 		return false;
 	pieces[0] = (struct view){ f->header, f->header_len };
 	memcpy(pieces + 1, f->pieces, f->piece_count * sizeof(*pieces));
-	n = codec_encode(s->enc, pieces, f->piece_count + 1, s->cfg.scratch->buf,
-			 s->cfg.scratch->cap);
+	n = codec_encode(s->enc, pieces, f->piece_count + 1, s->cfg.scratch->buf, s->cfg.scratch->cap);
 	if (n < 0)
 		return false;
 	s->bytes_sent += (size_t)n;
@@ -82,8 +81,8 @@ static bool pull_frames(struct session *s, uint64_t now_us)
 	if (s->smux == NULL || s->codec_out == CODEC_UNKNOWN)
 		return false;
 	while (s->end == SESSION_ALIVE &&
-	       smux_next_frame(s->smux, now_us,
-			       kcp_waiting(s->kcp) < target ? SMUX_FRAME_MAX : 0, &f)) {
+	       smux_next_frame(s->smux, now_us, kcp_waiting(s->kcp) < target ? SMUX_FRAME_MAX : 0,
+			       &f)) {
 		if (!(s->enc != NULL ? send_compressed(s, &f) : send_plain(s, &f)))
 			session_fail(s, SESSION_NO_MEMORY);
 		any = true;

@@ -21,8 +21,8 @@ enum {
 	CHUNKS = (211 + CHUNK_BYTES - 1) / CHUNK_BYTES, /* 256! has 1684 bits: 211 bytes */
 	SUM_BYTES = 32,                                 /* an HMAC-SHA256: two AES blocks */
 	SUM_WORDS = SUM_BYTES / 4,
-	BATCH = 64,                                     /* pads made at once; all fit in the L1 cache */
-	GROUP_BYTES = 8,                                /* that share one random word */
+	BATCH = 64,      /* pads made at once; all fit in the L1 cache */
+	GROUP_BYTES = 8, /* that share one random word */
 
 	SEED_ROUNDS = 128,
 	CHUNK_ROUNDS = 1024,
@@ -38,9 +38,9 @@ static const char selector[] = "PERMUTATION_MATRIX_SELECTOR";
 struct qpp {
 	struct qpp_stream start; /* what every stream starts from */
 	unsigned count;
-	uint32_t reciprocal;     /* of count, see pad_number() */
-	uint8_t *inverses;       /* borrowed: the second half of pads */
-	uint8_t pads[];          /* count pads, then as many inverses */
+	uint32_t reciprocal; /* of count, see pad_number() */
+	uint8_t *inverses;   /* borrowed: the second half of pads */
+	uint8_t pads[];      /* count pads, then as many inverses */
 };
 
 static size_t qpp_bytes(unsigned count)
@@ -100,7 +100,7 @@ static bool seed_generator(struct qpp_stream *st, const void *key, size_t len)
 
 struct shuffler {
 	uint8_t chunks[CHUNKS][CHUNK_BYTES];
-	EVP_CIPHER_CTX *ciphers[CHUNKS];  /* owned */
+	EVP_CIPHER_CTX *ciphers[CHUNKS]; /* owned */
 	uint8_t sums[BATCH][SUM_BYTES];
 };
 
@@ -380,8 +380,7 @@ static inline void run(const struct qpp *q, const uint8_t *tables, struct cipher
 	if (st->used > 0)
 		at = run_part(q, tables, step, st, bytes);
 	if (st->used == 0)
-		at += run_groups(q, tables, step, st,
-				 (struct span){ bytes.p + at, bytes.n - at });
+		at += run_groups(q, tables, step, st, (struct span){ bytes.p + at, bytes.n - at });
 	if (at < bytes.n)
 		run_part(q, tables, step, st, (struct span){ bytes.p + at, bytes.n - at });
 }

@@ -56,9 +56,10 @@ struct session_config {
 	bool nc, ack_nodelay;
 	uint64_t rate_limit;
 
-	unsigned data_shards, parity_shards; /* client: of what we send, 0, 0: no FEC; server: a guess */
-	enum codec_kind compression;         /* client only */
-	int smux_version;                    /* client only */
+	unsigned data_shards,
+		parity_shards;       /* client: of what we send, 0, 0: no FEC; server: a guess */
+	enum codec_kind compression; /* client only */
+	int smux_version;            /* client only */
 
 	uint32_t framesize;
 	size_t smuxbuf;
@@ -74,13 +75,13 @@ struct session_config {
 
 enum session_end {
 	SESSION_ALIVE,
-	SESSION_TIMEOUT,          /* nothing heard for 30 s */
-	SESSION_NO_FRAME,         /* server: no smux frame within SESSION_FIRST_FRAME_US */
-	SESSION_FOREIGN,          /* the stream's first bytes are of nothing we know */
-	SESSION_OTHER_CODEC,      /* the peer compresses in another way: session_peer_codec() */
-	SESSION_OTHER_VERSION,    /* the peer speaks another smux version: session_peer_version() */
-	SESSION_BROKEN_CODEC,     /* the compressed stream is corrupt */
-	SESSION_BROKEN_SMUX,      /* a malformed smux frame */
+	SESSION_TIMEOUT,       /* nothing heard for 30 s */
+	SESSION_NO_FRAME,      /* server: no smux frame within SESSION_FIRST_FRAME_US */
+	SESSION_FOREIGN,       /* the stream's first bytes are of nothing we know */
+	SESSION_OTHER_CODEC,   /* the peer compresses in another way: session_peer_codec() */
+	SESSION_OTHER_VERSION, /* the peer speaks another smux version: session_peer_version() */
+	SESSION_BROKEN_CODEC,  /* the compressed stream is corrupt */
+	SESSION_BROKEN_SMUX,   /* a malformed smux frame */
 	SESSION_NO_MEMORY,
 };
 /* English, for the log; never NULL. */

@@ -25,16 +25,16 @@ struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
 	struct fec_pair fec;
-	struct codec_enc *enc;   /* NULL: not known yet (server), or CODEC_NONE */
-	struct codec_dec *dec;   /* NULL: not known yet, or CODEC_NONE */
-	struct smux *smux;       /* NULL on a server until the client was heard */
+	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */
+	struct codec_dec *dec; /* NULL: not known yet, or CODEC_NONE */
+	struct smux *smux;     /* NULL on a server until the client was heard */
 
 	enum codec_kind codec_in, codec_out;
 	int peer_version;
 	enum session_end end;
 	uint64_t born_us;
-	uint64_t trim_pkts;   /* packets in and out at the last session_trim() */
-	unsigned trims;       /* done since it became idle */
+	uint64_t trim_pkts; /* packets in and out at the last session_trim() */
+	unsigned trims;     /* done since it became idle */
 
 	struct session_kept kept;
 

@@ -10,7 +10,8 @@ static size_t min_size(size_t a, size_t b)
 
 /* ---- frames ----------------------------------------------------------------------- */
 
-static void put_header(const struct smux *m, struct smux_frame *f, uint8_t cmd, uint32_t sid, size_t length)
+static void put_header(const struct smux *m, struct smux_frame *f, uint8_t cmd, uint32_t sid,
+		       size_t length)
 {
 	const struct smux_header h = { (uint8_t)m->cfg.version, cmd, (uint16_t)length, sid };
 

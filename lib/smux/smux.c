@@ -58,7 +58,8 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 /* 0 means never, as an interval. */
 static uint64_t later(uint64_t from_us, uint64_t interval_us)
 {
-	return interval_us == 0 || interval_us > KT_NEVER - from_us ? KT_NEVER : from_us + interval_us;
+	return interval_us == 0 || interval_us > KT_NEVER - from_us ? KT_NEVER
+								    : from_us + interval_us;
 }
 
 /* While our own budget keeps us from reading, silence says nothing about the peer.

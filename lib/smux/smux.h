@@ -29,9 +29,9 @@ enum {
 	SMUX_HEADER = 8,
 	SMUX_UPD_BYTES = 8,
 	SMUX_FRAME_MAX = 65535,
-	SMUX_PEER_WINDOW_INITIAL = 262144, /* version 2, until the first UPD */
+	SMUX_PEER_WINDOW_INITIAL = 262144,  /* version 2, until the first UPD */
 	SMUX_TIMEOUT_US = 30 * 1000 * 1000, /* silence that ends a session */
-	SMUX_LINGER_US = 30 * 1000 * 1000, /* see smux_release() */
+	SMUX_LINGER_US = 30 * 1000 * 1000,  /* see smux_release() */
 };
 
 /* ---- pure codec ---------------------------------------------------------- */
@@ -72,17 +72,17 @@ struct smux_config {
 	const void *transform_key;              /* borrowed */
 };
 
-enum smux_close {          /* why a session ended */
-	SMUX_ALIVE,
-	SMUX_CLOSED_VERSION,   /* a frame of another version, or of an unknown command */
-	SMUX_CLOSED_TIMEOUT,   /* silence */
+enum smux_close { /* why a session ended */
+		  SMUX_ALIVE,
+		  SMUX_CLOSED_VERSION, /* a frame of another version, or of an unknown command */
+		  SMUX_CLOSED_TIMEOUT, /* silence */
 };
 
 struct smux_stats {
 	uint64_t streams_opened, streams_accepted, streams_refused;
 	uint64_t frames_in, frames_out;
 	uint64_t unknown_stream_bytes; /* PSH for streams that are gone, dropped */
-	uint64_t window_overruns;      /* version 2: streams cut because the peer ignored our window */
+	uint64_t window_overruns; /* version 2: streams cut because the peer ignored our window */
 };
 
 struct smux;
@@ -113,7 +113,7 @@ struct smux_frame {
 	size_t header_len; /* 8, or 16 with an UPD */
 	struct view pieces[SMUX_PIECES_MAX];
 	size_t piece_count;
-	size_t len;        /* header and pieces, all bytes */
+	size_t len; /* header and pieces, all bytes */
 };
 bool smux_next_frame(struct smux *m, uint64_t now_us, size_t room, struct smux_frame *f);
 /* Something to send: smux_next_frame() with room would give a frame. */
@@ -131,11 +131,11 @@ void smux_verify(const struct smux *m);
 
 /* ---- events --------------------------------------------------------------- */
 
-enum { /* bits of smux_event.what */
-	SMUX_OPENED = 1,   /* the peer opened this stream; give it an owner or release it */
-	SMUX_READABLE = 2, /* bytes, or the end of the peer's bytes, can be read */
-	SMUX_WRITABLE = 4, /* room again after smux_reserve() gave none */
-	SMUX_RESET = 8,    /* cut (window overrun, or the peer's smux_reset()): what is unread can
+enum {                    /* bits of smux_event.what */
+       SMUX_OPENED = 1,   /* the peer opened this stream; give it an owner or release it */
+       SMUX_READABLE = 2, /* bytes, or the end of the peer's bytes, can be read */
+       SMUX_WRITABLE = 4, /* room again after smux_reserve() gave none */
+       SMUX_RESET = 8,    /* cut (window overrun, or the peer's smux_reset()): what is unread can
 			      still be read, then release it */
 };
 struct smux_event {

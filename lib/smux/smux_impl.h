@@ -33,11 +33,11 @@
 #include "smux.h"
 
 enum {
-	SMUX_RETRY_US = 20 * 1000,     /* until an exhausted pool is looked at again */
-	SMUX_GRANT_MIN = 4096,         /* least window granted, so that every stream moves */
-	SMUX_REFUSALS_MAX = 1024,      /* FINs owed for refused SYNs; those beyond are not answered */
-	SMUX_BUDGET_MAX = 1 << 30,     /* of recv_bytes_max, keeps the arithmetic in 64 bits */
-	SMUX_HARD_FACTOR = 4,          /* version 2 stops reading at so many times recv_bytes_max */
+	SMUX_RETRY_US = 20 * 1000, /* until an exhausted pool is looked at again */
+	SMUX_GRANT_MIN = 4096,     /* least window granted, so that every stream moves */
+	SMUX_REFUSALS_MAX = 1024,  /* FINs owed for refused SYNs; those beyond are not answered */
+	SMUX_BUDGET_MAX = 1 << 30, /* of recv_bytes_max, keeps the arithmetic in 64 bits */
+	SMUX_HARD_FACTOR = 4,      /* version 2 stops reading at so many times recv_bytes_max */
 };
 
 struct link {
@@ -73,27 +73,27 @@ struct smux_stream {
 	struct smux *m;
 	struct smux_stream *child[2]; /* in the table, see table.c */
 	struct link all, control, data, ready, starved, linger;
-	struct fifo in, out;          /* unread, unsent */
+	struct fifo in, out; /* unread, unsent */
 	void *user;
-	uint64_t moved_us;            /* on the linger list: when it was put there or last sent */
-	uint64_t consumed;            /* bytes read, or dropped as if read */
-	uint64_t told;                /* `consumed` in our last UPD */
-	uint64_t edge;                /* the peer may send up to here: largest ever granted */
-	uint64_t sent;                /* bytes handed out */
+	uint64_t moved_us; /* on the linger list: when it was put there or last sent */
+	uint64_t consumed; /* bytes read, or dropped as if read */
+	uint64_t told;     /* `consumed` in our last UPD */
+	uint64_t edge;     /* the peer may send up to here: largest ever granted */
+	uint64_t sent;     /* bytes handed out */
 	uint32_t peer_consumed, peer_window; /* of the peer's last UPD */
-	uint32_t granted;             /* window in our last UPD, 0: none yet */
+	uint32_t granted;                    /* window in our last UPD, 0: none yet */
 	uint32_t sid;
 	uint8_t events;
 	bool syn_pending, upd_pending, fin_pending;
-	bool shut, fin_sent;          /* our direction: ending, ended */
-	bool reset_pending;           /* a second FIN is to follow the first */
-	bool peer_fin;                /* the peer's direction has ended */
-	bool peer_reset;              /* and it told us that it reads no more */
-	bool cut;                     /* window overrun; waits for its release */
-	bool released;                /* lingers until its FIN is out */
-	bool want_write;              /* owes the application a SMUX_WRITABLE */
-	uint8_t *reserved;            /* by the last smux_reserve() */
-	size_t plain;                 /* unread bytes, from the front, that the transform was done on */
+	bool shut, fin_sent; /* our direction: ending, ended */
+	bool reset_pending;  /* a second FIN is to follow the first */
+	bool peer_fin;       /* the peer's direction has ended */
+	bool peer_reset;     /* and it told us that it reads no more */
+	bool cut;            /* window overrun; waits for its release */
+	bool released;       /* lingers until its FIN is out */
+	bool want_write;     /* owes the application a SMUX_WRITABLE */
+	uint8_t *reserved;   /* by the last smux_reserve() */
+	size_t plain;        /* unread bytes, from the front, that the transform was done on */
 	alignas(uint64_t) uint8_t transform_state[]; /* out, in */
 };
 
@@ -110,25 +110,25 @@ struct smux {
 	struct smux_stream *root;   /* the table */
 	struct smux_stream *recent; /* last found there, or NULL */
 	struct link all, control, data, ready, starved, linger;
-	unsigned count;             /* streams */
-	size_t unread;              /* bytes in all `in` */
-	uint64_t next_sid;          /* beyond 32 bits: used up */
+	unsigned count;    /* streams */
+	size_t unread;     /* bytes in all `in` */
+	uint64_t next_sid; /* beyond 32 bits: used up */
 	struct smux_refusals refusals;
 	bool nop_pending;
 
-	uint64_t now_us;            /* latest time told */
-	uint64_t heard_us;          /* of the last input, or when input was unblocked */
-	uint64_t spoke_us;          /* of the last frame handed out */
-	uint64_t retry_us;          /* when to look at the pool again, if something is starved */
-	bool input_blocked;         /* as of the last smux_input() or tick: silence is ours */
-	bool input_starved;         /* the pool refused input */
+	uint64_t now_us;    /* latest time told */
+	uint64_t heard_us;  /* of the last input, or when input was unblocked */
+	uint64_t spoke_us;  /* of the last frame handed out */
+	uint64_t retry_us;  /* when to look at the pool again, if something is starved */
+	bool input_blocked; /* as of the last smux_input() or tick: silence is ours */
+	bool input_starved; /* the pool refused input */
 
 	uint8_t head[SMUX_HEADER + SMUX_UPD_BYTES]; /* of the frame that is arriving */
 	size_t head_len;
-	size_t payload_left;        /* bytes of a PSH still to come */
-	struct smux_stream *rx;     /* whose they are; NULL: nobody's */
+	size_t payload_left;    /* bytes of a PSH still to come */
+	struct smux_stream *rx; /* whose they are; NULL: nobody's */
 
-	struct smux_stream *taken;  /* whose bytes the last frame borrows, or NULL */
+	struct smux_stream *taken; /* whose bytes the last frame borrows, or NULL */
 	size_t taken_len;
 };
 

@@ -17,7 +17,8 @@ static size_t list_length(const struct link *list)
 static void verify_lists(const struct smux_stream *st)
 {
 	const bool alive = st->m->closed == SMUX_ALIVE;
-	const bool pending = st->syn_pending || st->upd_pending || st->fin_pending || smux_reset_due(st);
+	const bool pending = st->syn_pending || st->upd_pending || st->fin_pending ||
+			     smux_reset_due(st);
 	const bool sendable = smux_unsent(st) > 0 && smux_window_room(st) > 0;
 
 	assert(linked(&st->control) == (alive && pending));

@@ -105,9 +105,9 @@ static void round_trip(struct plan *plan, const uint8_t *p, size_t n)
 		cap = codec_bound(plan->kind, k);
 		wire = malloc(cap);
 		check(wire != NULL, "out of memory");
-		used = codec_encode(e, (struct view[]){ { p + at, split },
-							{ p + at + split, k - split } },
-				    2, wire, cap);
+		used = codec_encode(
+			e, (struct view[]){ { p + at, split }, { p + at + split, k - split } }, 2,
+			wire, cap);
 		check(used > 0 && (size_t)used <= cap, "more bytes than codec_bound() says");
 		for (size_t w = 0, cut; w < (size_t)used; w += cut) {
 			cut = next_cut(plan, (size_t)used - w);

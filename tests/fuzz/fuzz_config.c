@@ -11,7 +11,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct seen { size_t errors; };
+struct seen {
+	size_t errors;
+};
 
 static void note(void *user, enum conf_severity severity, const char *line)
 {

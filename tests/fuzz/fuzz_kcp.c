@@ -8,7 +8,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What is left of the input, read byte by byte; zeroes when it is used up. */
-struct tape { const uint8_t *p; size_t n; };
+struct tape {
+	const uint8_t *p;
+	size_t n;
+};
 
 static uint8_t take(struct tape *t)
 {
@@ -55,11 +58,20 @@ static struct kcp *open_kcp(struct tape *t, struct world *w)
 {
 	uint8_t bits = take(t);
 	struct kcp_config cfg = {
-		.conv = 1, .mtu = KCP_MTU_MIN + take(t) * 5u, .snd_wnd = 1 + take(t),
-		.rcv_wnd = 1 + take(t), .nodelay = (bits & 3u) % 3, .interval_ms = 1 + (bits >> 2 & 31),
-		.resend = take(t) & 3, .stream = bits >> 7, .ack_nodelay = bits >> 6 & 1,
-		.rate_limit = take(t) * UINT64_C(1000), .cc = bits & 1 ? &kcp_cc_none : &kcp_cc_reno,
-		.reserve = fuzz_reserve, .output = fuzz_output, .user = w,
+		.conv = 1,
+		.mtu = KCP_MTU_MIN + take(t) * 5u,
+		.snd_wnd = 1 + take(t),
+		.rcv_wnd = 1 + take(t),
+		.nodelay = (bits & 3u) % 3,
+		.interval_ms = 1 + (bits >> 2 & 31),
+		.resend = take(t) & 3,
+		.stream = bits >> 7,
+		.ack_nodelay = bits >> 6 & 1,
+		.rate_limit = take(t) * UINT64_C(1000),
+		.cc = bits & 1 ? &kcp_cc_none : &kcp_cc_reno,
+		.reserve = fuzz_reserve,
+		.output = fuzz_output,
+		.user = w,
 	};
 
 	return kcp_new(&cfg, w->now_us);
@@ -128,11 +140,21 @@ static void send_some(struct tape *t, struct world *w)
 static void change(struct tape *t, struct world *w)
 {
 	switch (take(t) % 5) {
-	case 0: kcp_set_window(w->kcp, take(t), take(t)); break;
-	case 1: kcp_set_nodelay(w->kcp, take(t) & 3, take(t), take(t)); break;
-	case 2: kcp_set_rate_limit(w->kcp, take(t) * UINT64_C(100)); break;
-	case 3: kcp_set_cc(w->kcp, take(t) & 1 ? &kcp_cc_reno : &kcp_cc_none, w->now_us); break;
-	default: kcp_trim(w->kcp); break;
+	case 0:
+		kcp_set_window(w->kcp, take(t), take(t));
+		break;
+	case 1:
+		kcp_set_nodelay(w->kcp, take(t) & 3, take(t), take(t));
+		break;
+	case 2:
+		kcp_set_rate_limit(w->kcp, take(t) * UINT64_C(100));
+		break;
+	case 3:
+		kcp_set_cc(w->kcp, take(t) & 1 ? &kcp_cc_reno : &kcp_cc_none, w->now_us);
+		break;
+	default:
+		kcp_trim(w->kcp);
+		break;
 	}
 }
 
@@ -158,13 +180,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	while (t.n > 0) {
 		switch (take(&t) & 7) {
-		case 0: raw_input(&t, &w); break;
-		case 1: case 2: input(&t, &w); break;
-		case 3: send_some(&t, &w); break;
-		case 4: consume(&t, &w); break;
-		case 5: change(&t, &w); break;
-		case 6: w.now_us += take(&t) * UINT64_C(1000); break;
-		default: flush(&t, &w); break;
+		case 0:
+			raw_input(&t, &w);
+			break;
+		case 1:
+		case 2:
+			input(&t, &w);
+			break;
+		case 3:
+			send_some(&t, &w);
+			break;
+		case 4:
+			consume(&t, &w);
+			break;
+		case 5:
+			change(&t, &w);
+			break;
+		case 6:
+			w.now_us += take(&t) * UINT64_C(1000);
+			break;
+		default:
+			flush(&t, &w);
+			break;
 		}
 		kcp_verify(w.kcp);
 	}

@@ -26,7 +26,9 @@ static const struct config *no_config(void *user)
 
 static struct reactor reactor;
 static const struct report_source source = {
-	.reactor = &reactor, .tunnels = no_tunnels, .config = no_config,
+	.reactor = &reactor,
+	.tunnels = no_tunnels,
+	.config = no_config,
 };
 
 /* As conn.c does: requests one by one, each answered to its end. */

@@ -37,7 +37,9 @@ static void start(struct world *w, uint8_t choice)
 		.nc = true,
 		.data_shards = choice & 2 ? 3 : 0,
 		.parity_shards = choice & 2 ? 2 : 0,
-		.compression = choice & 4 ? CODEC_SNAPPY : choice & 8 ? CODEC_ZSTD : CODEC_NONE,
+		.compression = choice & 4   ? CODEC_SNAPPY
+			       : choice & 8 ? CODEC_ZSTD
+					    : CODEC_NONE,
 		.smux_version = choice & 16 ? 1 : 2,
 		.framesize = 1000,
 		.smuxbuf = 65536,

@@ -75,7 +75,10 @@ static void feed_frame(struct run *r, uint8_t arg)
 {
 	static const uint16_t lengths[] = { 1, 100, 5000, 65535 };
 	const struct smux_header h = {
-		(uint8_t)r->m->cfg.version, arg % 5, lengths[arg >> 6], arg >> 3 & 7,
+		(uint8_t)r->m->cfg.version,
+		arg % 5,
+		lengths[arg >> 6],
+		arg >> 3 & 7,
 	};
 	static uint8_t frame[SMUX_HEADER + SMUX_FRAME_MAX];
 	size_t n = SMUX_HEADER;
@@ -91,7 +94,10 @@ static void feed_upd(struct run *r, uint8_t arg)
 {
 	static const uint32_t windows[] = { 0, 1, 262144, 0xffffffff };
 	const struct smux_header h = {
-		(uint8_t)r->m->cfg.version, SMUX_UPD, SMUX_UPD_BYTES, arg & 7,
+		(uint8_t)r->m->cfg.version,
+		SMUX_UPD,
+		SMUX_UPD_BYTES,
+		arg & 7,
 	};
 	const struct smux_stream *st = smux_table_find(r->m, h.sid);
 	uint8_t frame[SMUX_HEADER + SMUX_UPD_BYTES];
@@ -145,7 +151,8 @@ static void take_frames(struct run *r, uint8_t arg)
 		for (size_t k = 0; k < f.piece_count; k++)
 			sum += f.pieces[k].n;
 		check(sum == f.len, "a frame's length is not the sum of its pieces");
-		check(f.header[1] != SMUX_PSH || f.len - SMUX_HEADER <= room, "a frame beyond the room");
+		check(f.header[1] != SMUX_PSH || f.len - SMUX_HEADER <= room,
+		      "a frame beyond the room");
 		check(f.len <= SMUX_HEADER + r->m->cfg.framesize || f.header[1] == SMUX_UPD,
 		      "a frame beyond framesize");
 		smux_verify(r->m);
@@ -266,10 +273,16 @@ static void check_all(const struct run *r)
 static void begin(struct run *r, const uint8_t *c)
 {
 	const struct smux_config cfg = {
-		.version = 1 + (c[0] & 1), .client = c[0] & 2, .framesize = 1 + c[1] * 256u,
-		.recv_bytes_max = 1 + c[2] * 1000u, .streambuf = 1 + c[3] * 300u,
-		.send_bytes_max = 1 + c[3] * 500u, .streams_max = c[4] & 31,
-		.keepalive_us = 10000000, .timeout_us = SMUX_TIMEOUT_US, .pool = &r->pool,
+		.version = 1 + (c[0] & 1),
+		.client = c[0] & 2,
+		.framesize = 1 + c[1] * 256u,
+		.recv_bytes_max = 1 + c[2] * 1000u,
+		.streambuf = 1 + c[3] * 300u,
+		.send_bytes_max = 1 + c[3] * 500u,
+		.streams_max = c[4] & 31,
+		.keepalive_us = 10000000,
+		.timeout_us = SMUX_TIMEOUT_US,
+		.pool = &r->pool,
 	};
 
 	fifo_pool_init(&r->pool, c[0] & 4 ? SIZE_MAX : (1 + (size_t)(c[4] >> 5)) * 3 * FIFO_CHUNK);

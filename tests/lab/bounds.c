@@ -3,9 +3,16 @@
 
 #include <math.h>
 
-#define AT_LEAST(figure, v) { figure, v, INFINITY, true }
-#define AT_MOST(figure, v) { figure, -INFINITY, v, true }
+#define AT_LEAST(figure, v) \
+	{ \
+		figure, v, INFINITY, true \
+	}
+#define AT_MOST(figure, v) \
+	{ \
+		figure, -INFINITY, v, true \
+	}
 
+/* clang-format off */
 const struct bound bounds[] = {
 	/* A client's window of 512 fills half of this link, and FEC adds three tenths. */
 	{ .link = "wan", .config = "default", .spec = { .kind = EXPERIMENT_BULK },
@@ -29,4 +36,5 @@ const struct bound bounds[] = {
 	{ .link = "P3", .config = "default", .spec = { .kind = EXPERIMENT_RESUME },
 	  .limits = { AT_MOST(FIG_BACK, 1500) } },
 };
+/* clang-format on */
 const size_t bound_count = sizeof(bounds) / sizeof(bounds[0]);

@@ -11,7 +11,7 @@ enum { LIMITS_MAX = 8 };
 
 /* One experiment, run with several seeds, and limits that each run has to keep. */
 struct bound {
-	struct spec spec;  /* without link, config and seed; what is 0 is the usual */
+	struct spec spec;          /* without link, config and seed; what is 0 is the usual */
 	const char *link, *config; /* as on the command line */
 	struct limit {
 		enum figure figure;

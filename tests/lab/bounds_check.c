@@ -33,7 +33,10 @@ static bool report(const struct bound *b, const struct limit *l, const struct fi
 		most = fmax(most, v);
 	}
 	printf("%s %s %s %s%s%s: %s %g .. %g, wanted", good ? "ok" : "not ok", b->link, b->config,
-	       experiment_kinds[b->spec.kind], b->spec.up ? " up" : b->spec.both ? " both" : "",
+	       experiment_kinds[b->spec.kind],
+	       b->spec.up     ? " up"
+	       : b->spec.both ? " both"
+			      : "",
 	       beside(&b->spec), figure_infos[l->figure].name, least, most);
 	if (isfinite(l->least))
 		printf(" >= %g", l->least);
@@ -62,8 +65,8 @@ static bool check(const struct bound *b, uint64_t seed, unsigned seeds)
 		spec.seed = seed + i;
 		experiment_run(&spec, &runs[i]);
 		if (!runs[i].good)
-			printf("not ok %s %s --seed %u: %s\n", b->link, b->config, (unsigned)spec.seed,
-			       runs[i].why);
+			printf("not ok %s %s --seed %u: %s\n", b->link, b->config,
+			       (unsigned)spec.seed, runs[i].why);
 	}
 	for (const struct limit *l = b->limits; l < b->limits + LIMITS_MAX && l->set; l++)
 		good &= report(b, l, runs, seeds);

@@ -6,6 +6,7 @@
 
 #include "seal.h"
 
+/* clang-format off */
 const struct config configs[] = {
 	{ .name = "default", .what = "kcptun.ini's defaults, compression apart",
 	  .mode = "fast", .data_shards = 10, .parity_shards = 3, .conn = 1 },
@@ -20,6 +21,7 @@ const struct config configs[] = {
 	{ .name = "fast3-4096-fec", .what = "fast3, windows of 4096, FEC 10 + 3",
 	  .mode = "fast3", .wnd = 4096, .data_shards = 10, .parity_shards = 3, .conn = 1 },
 };
+/* clang-format on */
 const size_t config_count = sizeof(configs) / sizeof(configs[0]);
 
 const struct config *config_find(const char *name)
@@ -61,8 +63,12 @@ void config_session(const struct config *c, const char *crypt, bool client, uint
 		.conv = conv,
 		.packet_bytes_max = 1350 - m->head - m->tail,
 		.seal_overhead = m->head + m->tail,
-		.snd_wnd = c->wnd != 0 ? c->wnd : client ? 128 : 1024,
-		.rcv_wnd = c->wnd != 0 ? c->wnd : client ? 512 : 1024,
+		.snd_wnd = c->wnd != 0 ? c->wnd
+			   : client    ? 128
+				       : 1024,
+		.rcv_wnd = c->wnd != 0 ? c->wnd
+			   : client    ? 512
+				       : 1024,
 		.nodelay = mode->nodelay,
 		.interval_ms = mode->interval_ms,
 		.resend = mode->resend,

@@ -6,10 +6,10 @@
 
 #include "experiment_impl.h"
 
-#define S_TO_US(s) ((uint64_t)((s) * 1e6))
+#define S_TO_US(s) ((uint64_t)((s)*1e6))
 
 enum {
-	WARM_US = 2 * 1000 * 1000,  /* long enough for a warm tunnel to be quiet again */
+	WARM_US = 2 * 1000 * 1000, /* long enough for a warm tunnel to be quiet again */
 	WARM_TRIES = 15,
 	GRACE_US = 10 * 1000 * 1000, /* what is under way at the end may take so long */
 	GRACE_STEP_US = 100 * 1000,
@@ -17,12 +17,8 @@ enum {
 };
 
 const char *const experiment_kinds[EXPERIMENT_KINDS] = {
-	[EXPERIMENT_BULK] = "bulk",
-	[EXPERIMENT_THIN] = "thin",
-	[EXPERIMENT_CONNS] = "conns",
-	[EXPERIMENT_FCT] = "fct",
-	[EXPERIMENT_MIX] = "mix",
-	[EXPERIMENT_SHARE] = "share",
+	[EXPERIMENT_BULK] = "bulk",     [EXPERIMENT_THIN] = "thin", [EXPERIMENT_CONNS] = "conns",
+	[EXPERIMENT_FCT] = "fct",       [EXPERIMENT_MIX] = "mix",   [EXPERIMENT_SHARE] = "share",
 	[EXPERIMENT_RESUME] = "resume",
 };
 
@@ -33,12 +29,9 @@ static const struct usual {
 	uint64_t size;
 	double hz, pause_s;
 } usual[EXPERIMENT_KINDS] = {
-	[EXPERIMENT_BULK] = { 20, 1, 0, 0, 0 },
-	[EXPERIMENT_THIN] = { 20, 1, 64, 50, 0 },
-	[EXPERIMENT_CONNS] = { 20, 8, 1024, 0, 0 },
-	[EXPERIMENT_FCT] = { 60, 1, 100000, 0, 1 },
-	[EXPERIMENT_MIX] = { 20, 4, 64, 20, 0 },
-	[EXPERIMENT_SHARE] = { 35, 1, 0, 0, 0 },
+	[EXPERIMENT_BULK] = { 20, 1, 0, 0, 0 },     [EXPERIMENT_THIN] = { 20, 1, 64, 50, 0 },
+	[EXPERIMENT_CONNS] = { 20, 8, 1024, 0, 0 }, [EXPERIMENT_FCT] = { 60, 1, 100000, 0, 1 },
+	[EXPERIMENT_MIX] = { 20, 4, 64, 20, 0 },    [EXPERIMENT_SHARE] = { 35, 1, 0, 0, 0 },
 	[EXPERIMENT_RESUME] = { 42, 1, 0, 0, 0 },
 };
 
@@ -87,12 +80,12 @@ static struct load *add_load(struct lab *lab, const struct load_params *p)
 static void warm_up(struct lab *lab)
 {
 	struct load *l = add_load(lab, &(struct load_params){
-		.kind = LOAD_TRANSFERS,
-		.streams = tunnel_conns(lab->tunnel),
-		.from_us = lab->world.now_us,
-		.to_us = lab->world.now_us + 1,
-		.size = LOAD_WARM_BYTES,
-	});
+					       .kind = LOAD_TRANSFERS,
+					       .streams = tunnel_conns(lab->tunnel),
+					       .from_us = lab->world.now_us,
+					       .to_us = lab->world.now_us + 1,
+					       .size = LOAD_WARM_BYTES,
+				       });
 
 	for (int tries = 0; tries < WARM_TRIES; tries++) {
 		world_run(&lab->world, lab->world.now_us + WARM_US);
@@ -105,27 +98,27 @@ static void warm_up(struct lab *lab)
 static struct load *add_bulk(struct lab *lab, bool up, unsigned streams, double after_s)
 {
 	return add_load(lab, &(struct load_params){
-		.kind = LOAD_BULK,
-		.streams = streams,
-		.up = up,
-		.from_us = lab->from_us + S_TO_US(after_s),
-		.to_us = lab->to_us,
-	});
+				     .kind = LOAD_BULK,
+				     .streams = streams,
+				     .up = up,
+				     .from_us = lab->from_us + S_TO_US(after_s),
+				     .to_us = lab->to_us,
+			     });
 }
 
 static struct load *add_timed(struct lab *lab, enum load_kind kind, double after_s)
 {
 	return add_load(lab, &(struct load_params){
-		.kind = kind,
-		.streams = lab->s.streams,
-		.conn = lab->s.bulk_streams,
-		.from_us = lab->from_us + S_TO_US(after_s),
-		.to_us = lab->to_us,
-		.size = lab->s.size,
-		.hz = lab->s.hz,
-		.warmup_s = lab->s.thin_first ? mix_lead_s + 1 : 1,
-		.pause_s = usual[lab->s.kind].pause_s,
-	});
+				     .kind = kind,
+				     .streams = lab->s.streams,
+				     .conn = lab->s.bulk_streams,
+				     .from_us = lab->from_us + S_TO_US(after_s),
+				     .to_us = lab->to_us,
+				     .size = lab->s.size,
+				     .hz = lab->s.hz,
+				     .warmup_s = lab->s.thin_first ? mix_lead_s + 1 : 1,
+				     .pause_s = usual[lab->s.kind].pause_s,
+			     });
 }
 
 static void add_mix(struct lab *lab)

@@ -26,26 +26,26 @@ enum experiment_kind {
 enum { EXPERIMENT_RIVALS_MAX = 15 };
 extern const char *const experiment_kinds[EXPERIMENT_KINDS]; /* their names */
 
-struct spec { /* 0: the usual, where nothing else is said */
-	const char *link_name;       /* for people */
-	struct link_params link[2];  /* by direction */
+struct spec {                       /* 0: the usual, where nothing else is said */
+	const char *link_name;      /* for people */
+	struct link_params link[2]; /* by direction */
 	const struct config *config;
-	const char *crypt;           /* NULL: aes */
+	const char *crypt; /* NULL: aes */
 	enum experiment_kind kind;
-	bool up, both;               /* bulk: not downwards; mix: in both directions */
+	bool up, both; /* bulk: not downwards; mix: in both directions */
 	double seconds;
-	unsigned streams;            /* of the load; thin ones of a mix */
-	unsigned bulk_streams;       /* of a mix */
-	bool thin_first;             /* a mix's thin streams are opened before the bulk ones */
-	unsigned conn;               /* sessions; 0: as the configuration says */
-	uint64_t size;               /* bytes of a message or a download */
+	unsigned streams;      /* of the load; thin ones of a mix */
+	unsigned bulk_streams; /* of a mix */
+	bool thin_first;       /* a mix's thin streams are opened before the bulk ones */
+	unsigned conn;         /* sessions; 0: as the configuration says */
+	uint64_t size;         /* bytes of a message or a download */
 	double hz;
-	uint32_t timer_us;           /* see tunnel.h */
-	const char *rival;           /* "cubic", "bbr", "same": one more such tunnel; NULL: none */
-	unsigned rivals;             /* of them */
-	double rival_after_s;        /* they begin so much later */
+	uint32_t timer_us;    /* see tunnel.h */
+	const char *rival;    /* "cubic", "bbr", "same": one more such tunnel; NULL: none */
+	unsigned rivals;      /* of them */
+	double rival_after_s; /* they begin so much later */
 	uint64_t seed;
-	double trace_s;              /* rows of the trace, 0: none */
+	double trace_s; /* rows of the trace, 0: none */
 	/* What the trace comes to; it is given away before the world ends. */
 	void (*traced)(const struct trace *t, void *user);
 	void *user;

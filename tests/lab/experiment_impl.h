@@ -17,7 +17,7 @@ struct lab {
 	struct world world;
 	struct tunnel *tunnel;
 	struct load *bulk, *timed; /* what figures are of; NULL: none */
-	struct rivals *rivals; /* NULL: none */
+	struct rivals *rivals;     /* NULL: none */
 	struct load *loads[LOADS_MAX];
 	unsigned load_count;
 	struct trace *trace;

@@ -14,20 +14,21 @@ enum figure {
 	FIG_RESENT,    /* % of the data segments */
 	FIG_QUEUE_P50, /* ms that packets waited for the rate limiter, data's direction */
 	FIG_QUEUE_P95,
-	FIG_DROPPED,   /* % of the packets that the queue or the policer dropped, data's direction */
+	FIG_DROPPED, /* % of the packets that the queue or the policer dropped, data's direction */
 	/* of messages and transfers */
-	FIG_P50, FIG_P99, /* ms */
-	FIG_P99_OVER,  /* ms that p99 is over that of the same without the bulk streams */
-	FIG_MISSING,   /* begun and not back within the grace */
-	FIG_COUNT_OF,  /* how many came back */
-	FIG_RATIO,     /* p50 / (round trip + size / rate) of transfers */
-	FIG_KBIT,      /* kbit/s on the wire, both directions */
+	FIG_P50,
+	FIG_P99,      /* ms */
+	FIG_P99_OVER, /* ms that p99 is over that of the same without the bulk streams */
+	FIG_MISSING,  /* begun and not back within the grace */
+	FIG_COUNT_OF, /* how many came back */
+	FIG_RATIO,    /* p50 / (round trip + size / rate) of transfers */
+	FIG_KBIT,     /* kbit/s on the wire, both directions */
 	/* beside rivals */
-	FIG_SHARE,     /* % of what all got */
-	FIG_JAIN,      /* Jain's index over all flows */
-	FIG_USED,      /* % of the link's rate that all got together */
+	FIG_SHARE, /* % of what all got */
+	FIG_JAIN,  /* Jain's index over all flows */
+	FIG_USED,  /* % of the link's rate that all got together */
 	/* after an outage */
-	FIG_BACK,      /* ms until half of the earlier rate */
+	FIG_BACK, /* ms until half of the earlier rate */
 	FIG_COUNT
 };
 

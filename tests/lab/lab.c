@@ -42,9 +42,32 @@ __attribute__((noreturn)) static void die(const char *what, const char *which)
 
 /* ---- arguments ---------------------------------------------------------------------------- */
 
-enum { OPT_HELP = 1, OPT_LIST, OPT_LINK, OPT_CONFIG, OPT_LOAD, OPT_DIRECTION, OPT_SECONDS, OPT_SEEDS,
-       OPT_SEED, OPT_STREAMS, OPT_BULK_STREAMS, OPT_THIN_FIRST, OPT_CONN, OPT_SIZE, OPT_HZ, OPT_CRYPT,
-       OPT_TIMER, OPT_RIVAL, OPT_RIVALS, OPT_RIVAL_AFTER, OPT_TRACE, OPT_TABLE, OPT_PLOT, OPT_CHECK };
+enum {
+	OPT_HELP = 1,
+	OPT_LIST,
+	OPT_LINK,
+	OPT_CONFIG,
+	OPT_LOAD,
+	OPT_DIRECTION,
+	OPT_SECONDS,
+	OPT_SEEDS,
+	OPT_SEED,
+	OPT_STREAMS,
+	OPT_BULK_STREAMS,
+	OPT_THIN_FIRST,
+	OPT_CONN,
+	OPT_SIZE,
+	OPT_HZ,
+	OPT_CRYPT,
+	OPT_TIMER,
+	OPT_RIVAL,
+	OPT_RIVALS,
+	OPT_RIVAL_AFTER,
+	OPT_TRACE,
+	OPT_TABLE,
+	OPT_PLOT,
+	OPT_CHECK
+};
 
 static const struct option long_options[] = {
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -173,34 +196,81 @@ static void set_rivals(struct options *o, const char *count)
 static void set_option(struct options *o, int opt, const char *arg)
 {
 	switch (opt) {
-	case OPT_HELP: help(); exit(0);
-	case OPT_LIST: o->list = true; break;
-	case OPT_LINK: add_link(o, arg); break;
-	case OPT_CONFIG: add_config(o, arg); break;
-	case OPT_LOAD: o->spec.kind = kind_find(arg); break;
-	case OPT_DIRECTION: set_direction(o, arg); break;
-	case OPT_SECONDS: o->spec.seconds = number(arg); break;
-	case OPT_SEEDS: o->seeds = (unsigned)number(arg); break;
-	case OPT_SEED: o->spec.seed = (uint64_t)number(arg); break;
-	case OPT_STREAMS: o->spec.streams = (unsigned)number(arg); break;
-	case OPT_BULK_STREAMS: o->spec.bulk_streams = (unsigned)number(arg); break;
-	case OPT_THIN_FIRST: o->spec.thin_first = true; break;
-	case OPT_CONN: o->spec.conn = (unsigned)number(arg); break;
-	case OPT_SIZE: o->spec.size = (uint64_t)number(arg); break;
-	case OPT_HZ: o->spec.hz = number(arg); break;
-	case OPT_CRYPT: set_crypt(o, arg); break;
-	case OPT_TIMER: o->spec.timer_us = (uint32_t)number(arg); break;
-	case OPT_RIVAL: set_rival(o, arg); break;
-	case OPT_RIVALS: set_rivals(o, arg); break;
-	case OPT_RIVAL_AFTER: o->spec.rival_after_s = number(arg); break;
+	case OPT_HELP:
+		help();
+		exit(0);
+	case OPT_LIST:
+		o->list = true;
+		break;
+	case OPT_LINK:
+		add_link(o, arg);
+		break;
+	case OPT_CONFIG:
+		add_config(o, arg);
+		break;
+	case OPT_LOAD:
+		o->spec.kind = kind_find(arg);
+		break;
+	case OPT_DIRECTION:
+		set_direction(o, arg);
+		break;
+	case OPT_SECONDS:
+		o->spec.seconds = number(arg);
+		break;
+	case OPT_SEEDS:
+		o->seeds = (unsigned)number(arg);
+		break;
+	case OPT_SEED:
+		o->spec.seed = (uint64_t)number(arg);
+		break;
+	case OPT_STREAMS:
+		o->spec.streams = (unsigned)number(arg);
+		break;
+	case OPT_BULK_STREAMS:
+		o->spec.bulk_streams = (unsigned)number(arg);
+		break;
+	case OPT_THIN_FIRST:
+		o->spec.thin_first = true;
+		break;
+	case OPT_CONN:
+		o->spec.conn = (unsigned)number(arg);
+		break;
+	case OPT_SIZE:
+		o->spec.size = (uint64_t)number(arg);
+		break;
+	case OPT_HZ:
+		o->spec.hz = number(arg);
+		break;
+	case OPT_CRYPT:
+		set_crypt(o, arg);
+		break;
+	case OPT_TIMER:
+		o->spec.timer_us = (uint32_t)number(arg);
+		break;
+	case OPT_RIVAL:
+		set_rival(o, arg);
+		break;
+	case OPT_RIVALS:
+		set_rivals(o, arg);
+		break;
+	case OPT_RIVAL_AFTER:
+		o->spec.rival_after_s = number(arg);
+		break;
 	case OPT_TRACE:
 		o->trace = true;
 		o->spec.trace_s = arg != NULL ? number(arg) : 0;
 		break;
-	case OPT_TABLE: o->table = true; break;
-	case OPT_PLOT: o->plot = arg; break;
-	case OPT_CHECK: o->check = true; break;
-	default: exit(2);
+	case OPT_TABLE:
+		o->table = true;
+		break;
+	case OPT_PLOT:
+		o->plot = arg;
+		break;
+	case OPT_CHECK:
+		o->check = true;
+		break;
+	default:
+		exit(2);
 	}
 }
 

@@ -30,11 +30,11 @@ struct link {
 	struct rng loss, jitter, reorder, dup;
 	bool started, in_bad;
 	uint64_t started_ns;
-	double tokens; /* bytes in the policer's bucket ... */
-	uint64_t tokens_ns; /* ... at this time */
-	uint64_t free_ns; /* when the rate limiter is idle next */
+	double tokens;        /* bytes in the policer's bucket ... */
+	uint64_t tokens_ns;   /* ... at this time */
+	uint64_t free_ns;     /* when the rate limiter is idle next */
 	uint64_t last_due_ns; /* keeps the order under jitter */
-	struct due *heap; /* by arrival */
+	struct due *heap;     /* by arrival */
 	size_t count, cap;
 	uint64_t order;
 	size_t parcels;

@@ -33,17 +33,19 @@ enum {
 
 /* In the units that people say them in: Mbit/s, ms, percent, 1000 bytes. */
 struct link_params {
-	double delay, jitter;                 /* one way; uniform, +- */
-	double rate;                          /* 0: no limit */
-	double wave_low, wave_high, wave_s;   /* in place of rate: half of each period each; 0: none */
-	double queue;                         /* longest wait; of a wave, at its mean rate */
-	double queue_kb;                      /* the same in bytes; 0, 0: a queue of 100 ms */
-	double police, police_kb;             /* rate and bucket; 0: none */
-	double loss;                          /* of each packet by itself */
-	double burst_enter, burst_leave;      /* Gilbert-Elliott, per packet, in place of loss */
-	double burst_bad, burst_good;         /* loss in the two states */
+	double delay, jitter;               /* one way; uniform, +- */
+	double rate;                        /* 0: no limit */
+	double wave_low, wave_high, wave_s; /* in place of rate: half of each period each; 0: none */
+	double queue;                       /* longest wait; of a wave, at its mean rate */
+	double queue_kb;                    /* the same in bytes; 0, 0: a queue of 100 ms */
+	double police, police_kb;           /* rate and bucket; 0: none */
+	double loss;                        /* of each packet by itself */
+	double burst_enter, burst_leave;    /* Gilbert-Elliott, per packet, in place of loss */
+	double burst_bad, burst_good;       /* loss in the two states */
 	double reorder, reorder_by, dup;
-	struct { double start_s, length_s; } outage[LINK_OUTAGES_MAX]; /* length 0: none */
+	struct {
+		double start_s, length_s;
+	} outage[LINK_OUTAGES_MAX]; /* length 0: none */
 };
 
 /* Mbit/s of IP packets that can pass in the mean, policer, wave and outages of the first
@@ -54,11 +56,11 @@ double link_mean_loss(const struct link_params *p);
 
 /* What a sender gives, and a receiver gets. */
 struct link_packet {
-	uint32_t owner;   /* whose it is: the party of the world that it is handed to */
-	uint64_t tag;     /* the owner's */
-	uint32_t wire;    /* bytes on the wire */
-	uint32_t len;     /* of data: 0 for a packet that is only a length and a tag */
-	uint8_t *data;    /* send: copied.  receive: valid, and writable, until the next call */
+	uint32_t owner; /* whose it is: the party of the world that it is handed to */
+	uint64_t tag;   /* the owner's */
+	uint32_t wire;  /* bytes on the wire */
+	uint32_t len;   /* of data: 0 for a packet that is only a length and a tag */
+	uint8_t *data;  /* send: copied.  receive: valid, and writable, until the next call */
 };
 
 struct link;

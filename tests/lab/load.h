@@ -28,14 +28,14 @@ enum {
 
 struct load_params {
 	enum load_kind kind;
-	unsigned streams;  /* side by side */
-	unsigned conn;     /* the first stream's session; the others follow in turn */
+	unsigned streams; /* side by side */
+	unsigned conn;    /* the first stream's session; the others follow in turn */
 	uint64_t from_us, to_us;
-	bool up;           /* bulk: towards the server */
-	uint64_t size;     /* bytes of a message or a transfer */
-	double hz;         /* thin: messages per second of each stream */
-	double warmup_s;   /* thin: messages of this time are not counted */
-	double pause_s;    /* transfers: between two, in the mean (a quarter more or less); 0: none */
+	bool up;         /* bulk: towards the server */
+	uint64_t size;   /* bytes of a message or a transfer */
+	double hz;       /* thin: messages per second of each stream */
+	double warmup_s; /* thin: messages of this time are not counted */
+	double pause_s;  /* transfers: between two, in the mean (a quarter more or less); 0: none */
 	uint64_t seed;
 };
 

@@ -9,7 +9,7 @@ struct load {
 	struct world *world;
 	struct tunnel *tunnel;
 	const struct load_ops *ops;
-	void *state; /* of the kind's */
+	void *state;           /* of the kind's */
 	uint64_t bytes, begun; /* begun: of those counted */
 	struct samples times;
 	uint64_t *bins;

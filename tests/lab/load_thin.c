@@ -10,9 +10,9 @@ struct thin {
 	struct flow flow;
 	bool open;
 	double first_us, period_us;
-	uint64_t due;      /* messages that were due so far */
-	uint64_t echoed;   /* those back */
-	uint64_t owed[2];  /* bytes that an end has to write and had no room for */
+	uint64_t due;     /* messages that were due so far */
+	uint64_t echoed;  /* those back */
+	uint64_t owed[2]; /* bytes that an end has to write and had no room for */
 };
 
 static uint64_t due_us(const struct thin *t, uint64_t i)

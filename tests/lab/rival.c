@@ -54,7 +54,8 @@ static void send_one(struct rival *r, uint64_t now_us)
 		now_us, r->first_sent_us, r->delivered, r->delivered_us, SENT_UNHEARD,
 	};
 	link_send(r->world->link[r->way], now_us,
-		  &(struct link_packet){ .owner = r->owner, .tag = r->next_pn,
+		  &(struct link_packet){ .owner = r->owner,
+					 .tag = r->next_pn,
 					 .wire = RIVAL_WIRE_BYTES });
 	r->next_pn++;
 	r->inflight++;
@@ -192,7 +193,8 @@ static void on_timeout(struct rival *r, uint64_t now_us)
 static void send_ack(struct rival *r, uint64_t now_us)
 {
 	link_send(r->world->link[!r->way], now_us,
-		  &(struct link_packet){ .owner = r->owner, .tag = r->arrived | TAG_ACK,
+		  &(struct link_packet){ .owner = r->owner,
+					 .tag = r->arrived | TAG_ACK,
 					 .wire = RIVAL_ACK_BYTES });
 	r->told = r->arrived;
 	r->ack_due_us = UINT64_MAX;

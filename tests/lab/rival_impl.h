@@ -10,18 +10,18 @@
 /* What one acknowledgement told.  Windows and counts are in packets, rates in packets per second. */
 struct rival_ack {
 	uint64_t now_us;
-	uint64_t rtt_us;        /* of the newest packet that it told of */
-	uint64_t acked, lost;   /* by this one */
-	uint64_t inflight;      /* after it */
-	double rate;            /* of delivery, over the newest one's round trip; 0: no sample */
-	bool round_start;       /* the first to tell of a packet that left after the last such one */
-	bool recovering;        /* nothing that left after the last reduction has arrived yet */
-	bool new_loss;          /* the first loss since then */
+	uint64_t rtt_us;      /* of the newest packet that it told of */
+	uint64_t acked, lost; /* by this one */
+	uint64_t inflight;    /* after it */
+	double rate;          /* of delivery, over the newest one's round trip; 0: no sample */
+	bool round_start;     /* the first to tell of a packet that left after the last such one */
+	bool recovering;      /* nothing that left after the last reduction has arrived yet */
+	bool new_loss;        /* the first loss since then */
 };
 
 struct cubic {
 	double ssthresh, w_max, w_est, k, prior;
-	uint64_t epoch_us; /* 0: it begins with the next acknowledgement */
+	uint64_t epoch_us;     /* 0: it begins with the next acknowledgement */
 	uint64_t round_rtt_us; /* HyStart: the least of this round */
 	unsigned round_samples;
 };
@@ -58,19 +58,19 @@ struct rival {
 		struct bbr bbr;
 	} u;
 	/* the sender */
-	struct sent *sent;           /* a ring by number */
+	struct sent *sent; /* a ring by number */
 	uint64_t next_pn, inflight;
 	uint64_t largest_acked, scanned; /* up to there lost ones have been looked for */
-	uint64_t reordering;         /* so many later ones make one lost */
+	uint64_t reordering;             /* so many later ones make one lost */
 	uint64_t recovery_pn, round_pn;
 	uint64_t delivered, delivered_us, first_sent_us;
 	uint64_t srtt_us, rttvar_us, min_rtt_us;
 	uint64_t rto_at_us;
 	unsigned backoff;
-	uint64_t heard;              /* of the receiver's log */
+	uint64_t heard; /* of the receiver's log */
 	double next_send_us;
 	/* the receiver */
-	uint64_t *log;               /* the numbers, in order of arrival */
+	uint64_t *log; /* the numbers, in order of arrival */
 	uint64_t arrived, log_cap;
 	uint64_t told, ack_due_us;
 };

@@ -46,13 +46,14 @@ static void make_tunnel(struct rivals *r, struct one *o, const struct tunnel_par
 
 	p.seed += 1000 + i;
 	o->tunnel = tunnel_new(r->world, &p);
-	o->warm = load_new(r->world, o->tunnel, &(struct load_params){
-		.kind = LOAD_TRANSFERS,
-		.streams = tunnel_conns(o->tunnel),
-		.from_us = r->world->now_us,
-		.to_us = r->world->now_us + 1,
-		.size = LOAD_WARM_BYTES,
-	});
+	o->warm = load_new(r->world, o->tunnel,
+			   &(struct load_params){
+				   .kind = LOAD_TRANSFERS,
+				   .streams = tunnel_conns(o->tunnel),
+				   .from_us = r->world->now_us,
+				   .to_us = r->world->now_us + 1,
+				   .size = LOAD_WARM_BYTES,
+			   });
 }
 
 struct rivals *rivals_new(struct world *w, const char *kind, unsigned count,
@@ -111,13 +112,14 @@ void rivals_start(struct rivals *r, unsigned way, uint64_t from_us, uint64_t to_
 			o->tcp = rival_new(r->world, r->kind, way, from_us, r->seed * 64 + i);
 			continue;
 		}
-		o->bulk = load_new(r->world, o->tunnel, &(struct load_params){
-			.kind = LOAD_BULK,
-			.streams = 1,
-			.up = way == WORLD_UP,
-			.from_us = from_us,
-			.to_us = to_us,
-		});
+		o->bulk = load_new(r->world, o->tunnel,
+				   &(struct load_params){
+					   .kind = LOAD_BULK,
+					   .streams = 1,
+					   .up = way == WORLD_UP,
+					   .from_us = from_us,
+					   .to_us = to_us,
+				   });
 	}
 }
 

@@ -119,14 +119,14 @@ size_t trace_rows(const struct trace *t, const struct trace_row **rows)
 
 void trace_print(const struct trace *t, FILE *to)
 {
-	fprintf(to, "#%7s %8s %8s %8s %7s %8s %7s %7s %8s %8s %7s %7s %6s %7s\n", "s", "good", "wire",
-		"rivals", "queue", "inflight", "srtt", "minrtt", "pacing", "cc_wnd", "resent",
-		"spurious", "lost", "dropped");
+	fprintf(to, "#%7s %8s %8s %8s %7s %8s %7s %7s %8s %8s %7s %7s %6s %7s\n", "s", "good",
+		"wire", "rivals", "queue", "inflight", "srtt", "minrtt", "pacing", "cc_wnd",
+		"resent", "spurious", "lost", "dropped");
 	for (size_t i = 0; i < t->count; i++) {
 		const struct trace_row *r = &t->rows[i];
 
-		fprintf(to, "%8.3f %8.3f %8.3f %8.3f %7.2f ", r->time_s, r->goodput, r->wire, r->rivals,
-			r->queue);
+		fprintf(to, "%8.3f %8.3f %8.3f %8.3f %7.2f ", r->time_s, r->goodput, r->wire,
+			r->rivals, r->queue);
 		fprintf(to, "%8" PRIu64 " %7.2f %7.2f %8.3f %8" PRIu64, r->inflight, r->srtt,
 			r->min_rtt, r->pacing, r->cc_wnd);
 		fprintf(to, " %7" PRIu64 " %7" PRIu64 " %6" PRIu64 " %7" PRIu64 "\n", r->resent,

@@ -16,8 +16,8 @@ struct trace_row { /* rates in Mbit/s, times in ms; counts are of the period */
 	double pacing;
 	uint64_t inflight, cc_wnd; /* segments */
 	uint64_t resent, spurious;
-	uint64_t lost;             /* packets of all, by the medium and outages */
-	uint64_t dropped;          /* the same, by queue or policer */
+	uint64_t lost;    /* packets of all, by the medium and outages */
+	uint64_t dropped; /* the same, by queue or policer */
 };
 
 /* What is looked at, and in which direction the data goes. */
@@ -25,7 +25,7 @@ struct trace_subject {
 	struct world *world;
 	struct tunnel *tunnel;
 	unsigned way;
-	struct load *load;   /* goodput; NULL: none */
+	struct load *load;                     /* goodput; NULL: none */
 	uint64_t (*rival_bytes)(void *rivals); /* NULL: none */
 	void *rivals;
 	uint64_t period_us;

@@ -19,9 +19,9 @@ struct tunnel;
 
 struct tunnel_params {
 	const struct config *config;
-	const char *crypt;   /* a method's name; "none" is faster and as long as "aes" */
-	unsigned conn;       /* sessions; 0: as the configuration says */
-	uint32_t timer_us;   /* timers fire at multiples of this after they were set; 0: exactly */
+	const char *crypt; /* a method's name; "none" is faster and as long as "aes" */
+	unsigned conn;     /* sessions; 0: as the configuration says */
+	uint32_t timer_us; /* timers fire at multiples of this after they were set; 0: exactly */
 	uint64_t seed;
 };
 
@@ -42,11 +42,11 @@ void tunnel_fail(struct tunnel *t, const char *why);
 /* What an end has sent and how its sender sees the path, all sessions together; the round trips
  * and the window are of the session with the most in flight. */
 struct tunnel_look {
-	uint64_t wire_bytes;             /* headers and all */
-	uint64_t underway_bytes;         /* of those, what is going to arrive yet */
+	uint64_t wire_bytes;     /* headers and all */
+	uint64_t underway_bytes; /* of those, what is going to arrive yet */
 	uint64_t packets, data_segs, retrans_segs, spurious_segs;
 	uint64_t inflight_segs;
-	uint64_t pacing_rate;            /* bytes per second */
+	uint64_t pacing_rate; /* bytes per second */
 	uint32_t srtt_us, min_rtt_us, cc_wnd;
 };
 void tunnel_look(const struct tunnel *t, unsigned end, struct tunnel_look *look);

@@ -128,7 +128,8 @@ static void make_bufferbloat(struct world_params *p, struct rng *r)
 {
 	base(p);
 	no_fec(p);
-	both_nets(p, (struct net_params){ .delay_us = 10000, .bytes_per_s = 12500000,
+	both_nets(p, (struct net_params){ .delay_us = 10000,
+					  .bytes_per_s = 12500000,
 					  .queue_us = 400000 });
 	windows(p, 1024);
 	add_flow(p, 20 << 20, 0);
@@ -138,7 +139,8 @@ static void make_bufferbloat(struct world_params *p, struct rng *r)
 static void make_bufferbloat_long(struct world_params *p, struct rng *r)
 {
 	make_bufferbloat(p, r);
-	both_nets(p, (struct net_params){ .delay_us = 50000, .bytes_per_s = 12500000,
+	both_nets(p, (struct net_params){ .delay_us = 50000,
+					  .bytes_per_s = 12500000,
 					  .queue_us = 400000 });
 	windows(p, 2048);
 }
@@ -155,8 +157,7 @@ static void make_reorder(struct world_params *p, struct rng *r)
 static void make_bursts(struct world_params *p, struct rng *r)
 {
 	base(p);
-	both_nets(p, (struct net_params){ .delay_us = 30000, .burst_start = 0.005,
-					  .burst_end = 0.1 });
+	both_nets(p, (struct net_params){ .delay_us = 30000, .burst_start = 0.005, .burst_end = 0.1 });
 	add_flow(p, 1 << 20, 1 << 20);
 	p->time_max_us = 30 * 1000000;
 }
@@ -164,8 +165,10 @@ static void make_bursts(struct world_params *p, struct rng *r)
 static void make_dead_period(struct world_params *p, struct rng *r)
 {
 	base(p);
-	both_nets(p, (struct net_params){ .delay_us = 20000, .bytes_per_s = 1000000,
-					  .queue_us = 500000, .dead_from_us = 500000,
+	both_nets(p, (struct net_params){ .delay_us = 20000,
+					  .bytes_per_s = 1000000,
+					  .queue_us = 500000,
+					  .dead_from_us = 500000,
 					  .dead_until_us = 20500000 });
 	add_flow(p, 2 << 20, 2 << 20);
 	p->time_max_us = 40 * 1000000;
@@ -184,7 +187,9 @@ static void make_tiny_mtu(struct world_params *p, struct rng *r)
 static void make_fair(struct world_params *p, struct rng *r)
 {
 	base(p);
-	both_nets(p, (struct net_params){ .delay_us = 20000, .loss = 0.05, .bytes_per_s = 6000000,
+	both_nets(p, (struct net_params){ .delay_us = 20000,
+					  .loss = 0.05,
+					  .bytes_per_s = 6000000,
 					  .queue_us = 200000 });
 	for (unsigned i = 0; i < 64; i++)
 		add_flow(p, 200000, 200000);
@@ -238,7 +243,7 @@ static void make_wide_window(struct world_params *p, struct rng *r)
 
 static const char *const ciphers[] = {
 	"aes", "aes-128", "aes-192", "aes-128-gcm", "aes-256-gcm", "chacha20-poly1305", "salsa20",
-	"xor", "none", "null", "tea", "sm4", "twofish",
+	"xor", "none",    "null",    "tea",         "sm4",         "twofish",
 };
 
 static void draw_net(struct net_params *n, struct rng *r, bool may_corrupt)
@@ -274,7 +279,8 @@ static void draw_net(struct net_params *n, struct rng *r, bool may_corrupt)
 static void draw_end(struct session_config *c, struct rng *r)
 {
 	static const uint32_t wnds[] = { 2, 16, 128, 512, 1024, 4096, 65535 };
-	static const uint8_t shards[][2] = { { 0, 0 }, { 10, 3 }, { 1, 1 }, { 2, 5 }, { 20, 10 }, { 70, 30 } };
+	static const uint8_t shards[][2] = { { 0, 0 }, { 10, 3 },  { 1, 1 },
+					     { 2, 5 }, { 20, 10 }, { 70, 30 } };
 	size_t i = rng_below(r, ARRAY_LEN(shards));
 
 	c->data_shards = shards[i][0];
@@ -391,8 +397,10 @@ static bool run_one(const struct scenario *s, uint64_t seed, bool verbose)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "runs", required_argument, NULL, 'r' }, { "seed", required_argument, NULL, 's' },
-		{ "scenario", required_argument, NULL, 'n' }, { "verbose", no_argument, NULL, 'v' },
+		{ "runs", required_argument, NULL, 'r' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "scenario", required_argument, NULL, 'n' },
+		{ "verbose", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
 	unsigned long long runs = 1, seed = 1, bad = 0, total = 0;

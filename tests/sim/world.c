@@ -325,8 +325,8 @@ static void check_limits(struct world *w, unsigned side)
 	if (held > 2 * (size_t)cfg->rcv_wnd)
 		fail(w, "end %u holds %zu segments, window %u", side, held, cfg->rcv_wnd);
 	if (info.kcp.inflight_segs > cfg->snd_wnd)
-		fail(w, "end %u has %u segments in flight, window %u", side,
-		     info.kcp.inflight_segs, cfg->snd_wnd);
+		fail(w, "end %u has %u segments in flight, window %u", side, info.kcp.inflight_segs,
+		     cfg->snd_wnd);
 	if (info.unread_bytes > 4 * cfg->smuxbuf + SMUX_FRAME_MAX)
 		fail(w, "end %u holds %zu unread bytes", side, info.unread_bytes);
 	session_verify(w->node[side].session);
@@ -370,8 +370,8 @@ static void check_memory(struct world *w, unsigned side)
 	/* zstd has its window, and a wide shard set its copies and tables. */
 	if (info.codec_out != CODEC_ZSTD && info.ds_in + info.ps_in <= 16 &&
 	    info.ds_out + info.ps_out <= 16 && info.memory_bytes > 64 * 1024)
-		fail(w, "end %u: an idle session holds %zu bytes (KCP %zu, FEC %zu, codec %zu)", side,
-		     info.memory_bytes, info.kcp_bytes, info.fec_bytes, info.codec_bytes);
+		fail(w, "end %u: an idle session holds %zu bytes (KCP %zu, FEC %zu, codec %zu)",
+		     side, info.memory_bytes, info.kcp_bytes, info.fec_bytes, info.codec_bytes);
 }
 
 /* ---- time -------------------------------------------------------------------------------------- */

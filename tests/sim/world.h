@@ -15,9 +15,9 @@ enum { WORLD_FLOWS_MAX = 64 };
 struct flow_plan {
 	uint64_t open_at_us;
 	uint32_t bytes[2];
-	bool wait_for_eof[2];     /* this end sends its FIN only after the other's */
+	bool wait_for_eof[2];      /* this end sends its FIN only after the other's */
 	uint32_t read_pause_us[2]; /* its reader rests so long between reads, 0: never */
-	uint32_t read_chunk[2];   /* and takes so much at once */
+	uint32_t read_chunk[2];    /* and takes so much at once */
 };
 
 struct world_params {
@@ -26,12 +26,12 @@ struct world_params {
 	struct session_config cfg[2]; /* env pointers are filled in by the world */
 	const char *crypt;
 	bool qpp;
-	uint64_t time_max_us;     /* virtual time the run may take */
-	unsigned verify_every;    /* steps between two full checks of the invariants */
+	uint64_t time_max_us;  /* virtual time the run may take */
+	unsigned verify_every; /* steps between two full checks of the invariants */
 	unsigned flow_count;
 	struct flow_plan flows[WORLD_FLOWS_MAX];
-	double resent_share_max;  /* of data segments sent by the busier end; 1: any */
-	double stall_us_max;      /* longest wait of any open stream for a byte, 0: any */
+	double resent_share_max; /* of data segments sent by the busier end; 1: any */
+	double stall_us_max;     /* longest wait of any open stream for a byte, 0: any */
 };
 
 struct world_result {

@@ -43,8 +43,7 @@ static char *slurp(const char *name)
 static void add_field(struct vec_record *r, const char *name, const char *value)
 {
 	if ((r->field_count & (r->field_count + 1)) == 0)
-		r->fields = must(realloc(r->fields,
-					 (2 * r->field_count + 2) * sizeof(*r->fields)));
+		r->fields = must(realloc(r->fields, (2 * r->field_count + 2) * sizeof(*r->fields)));
 	r->fields[r->field_count++] = (struct vec_field){ name, value };
 }
 
@@ -201,8 +200,7 @@ struct vec_bytes vec_generate(const char *spec)
 	return out;
 }
 
-struct vec_bytes vec_bytes_or_gen(const struct vec_record *r, const char *name,
-				  const char *gen_name)
+struct vec_bytes vec_bytes_or_gen(const struct vec_record *r, const char *name, const char *gen_name)
 {
 	return vec_find(r, name) != NULL ? vec_hex(r, name) : vec_generate(vec_text(r, gen_name));
 }

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct vec_field { const char *name, *value; };
+struct vec_field {
+	const char *name, *value;
+};
 struct vec_record {
 	const char *kind; /* value of `record` */
 	int line;         /* of its first line, for messages */
@@ -21,7 +23,10 @@ struct vec_file {
 	struct vec_record *records;
 	size_t record_count;
 };
-struct vec_bytes { uint8_t *p; size_t n; }; /* freed with vec_bytes_free() */
+struct vec_bytes {
+	uint8_t *p;
+	size_t n;
+}; /* freed with vec_bytes_free() */
 
 /* `name` is looked up in the folder that the environment's KT_VECTORS names. */
 struct vec_file *vec_open(const char *name);

@@ -8,8 +8,8 @@
 
 enum {
 	PAYLOAD = 1350,
-	BATCH = 64,          /* data packets in one flush */
-	SETS = 32,           /* prepared for the receiver */
+	BATCH = 64, /* data packets in one flush */
+	SETS = 32,  /* prepared for the receiver */
 	RUN_NS = 300000000,
 };
 
@@ -22,7 +22,7 @@ static uint64_t now_ns(void)
 }
 
 static void print_rate(const char *what, unsigned ds, unsigned ps, size_t payload, uint64_t packets,
-                       uint64_t ns)
+		       uint64_t ns)
 {
 	printf("%-22s %3u+%-3u %5zu bytes %7.2f GB/s of data %8.1f ns/data packet\n", what, ds, ps,
 	       payload, (double)packets * (double)payload / (double)ns, (double)ns / (double)packets);
@@ -47,7 +47,7 @@ static void flush(struct fec_enc *e, struct batch *b, size_t payload, bool shard
 }
 
 static uint64_t time_flushes(struct fec_enc *e, struct batch *b, size_t payload, bool shards,
-                             uint64_t *packets)
+			     uint64_t *packets)
 {
 	uint64_t start = now_ns(), end;
 

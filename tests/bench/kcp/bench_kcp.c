@@ -126,10 +126,17 @@ static void pair_init(struct pair *p, uint32_t window, size_t payload, uint32_t 
 	p->payload = payload;
 	for (unsigned i = 0; i < 2; i++) {
 		struct kcp_config cfg = {
-			.conv = 1, .mtu = i == 0 ? (uint32_t)payload + KCP_OVERHEAD : 1350,
-			.snd_wnd = window, .rcv_wnd = KCP_WND_MAX, .nodelay = 1, .interval_ms = 10,
-			.resend = 2, .stream = stream, .reserve = wire_reserve,
-			.output = wire_output, .user = &p->wire[i],
+			.conv = 1,
+			.mtu = i == 0 ? (uint32_t)payload + KCP_OVERHEAD : 1350,
+			.snd_wnd = window,
+			.rcv_wnd = KCP_WND_MAX,
+			.nodelay = 1,
+			.interval_ms = 10,
+			.resend = 2,
+			.stream = stream,
+			.reserve = wire_reserve,
+			.output = wire_output,
+			.user = &p->wire[i],
 		};
 
 		wire_init(&p->wire[i], 2 * (size_t)window + 1024, (cfg.mtu + 63u) & ~63u,

@@ -138,8 +138,8 @@ static void report(void)
 {
 	double base[COLUMNS + 2] = { 0 };
 
-	printf("CPU ns per packet of %d bytes, %d a batch; in brackets: times cheaper than mmsg\n", LEN,
-	       BATCH);
+	printf("CPU ns per packet of %d bytes, %d a batch; in brackets: times cheaper than mmsg\n",
+	       LEN, BATCH);
 	printf("%-14s%16s%16s%16s%16s%16s%16s\n", "", "client send", "server recv", "sum",
 	       "server send", "client recv", "sum");
 	for (size_t pass = 0; pass < 2; pass++)

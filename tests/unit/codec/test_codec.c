@@ -284,8 +284,7 @@ static void check_read(const struct vec_record *r, struct view wire, size_t firs
 	struct bytes plain = { 0 };
 	char sha[65];
 
-	assert_int_equal(feed_cut(CODEC_SNAPPY, wire, first, step, &plain),
-			 good ? KT_OK : KT_EPROTO);
+	assert_int_equal(feed_cut(CODEC_SNAPPY, wire, first, step, &plain), good ? KT_OK : KT_EPROTO);
 	if (vec_find(r, "data") != NULL) {
 		struct vec_bytes data = vec_hex(r, "data");
 
@@ -392,8 +391,8 @@ static void pass(struct pair *p, const uint8_t *data, size_t n, size_t cut_max)
 
 static void returns_every_block_at_once_whatever_the_size_content_and_cut(void **state)
 {
-	static const size_t sizes[] = { 100,   1000,  1354,  4104,  8200,	   32767, 32768,
-					32769, 65535, 65536, 65537, CODEC_BLOCK_MAX };
+	static const size_t sizes[] = { 100,   1000,  1354,  4104,  8200,  32767,
+					32768, 32769, 65535, 65536, 65537, CODEC_BLOCK_MAX };
 	uint8_t *data = malloc(CODEC_BLOCK_MAX);
 
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
@@ -686,8 +685,8 @@ static void skips_the_longest_padding_without_holding_it(void **state)
 			assert_int_equal(feed(d, padding, n, &got), KT_OK);
 			assert_int_equal(codec_dec_memory(d), at_rest);
 		}
-		assert_int_equal(feed(d, (const uint8_t *)"\x01\x05\0\0\x78\x6e\xe4\x28\x61", 9,
-				      &got), KT_OK);
+		assert_int_equal(feed(d, (const uint8_t *)"\x01\x05\0\0\x78\x6e\xe4\x28\x61", 9, &got),
+				 KT_OK);
 		assert_same(got, "a", 1);
 		store_le32(header, types[i] | 76495u << 8);
 		assert_int_equal(feed(d, header, 4, &got), KT_EPROTO);

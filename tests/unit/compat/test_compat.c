@@ -149,8 +149,8 @@ static void the_quick_start_works_as_it_is_written(void **state)
 	const struct conf_tunnel *t;
 	struct line l;
 
-	CLIENT(&l, "-r", "192.0.2.1:4000", "-l", ":8388", "-mode", "fast3", "-nocomp", "-autoexpire",
-	       "900", "-sockbuf", "16777217", "-dscp", "46");
+	CLIENT(&l, "-r", "192.0.2.1:4000", "-l", ":8388", "-mode", "fast3", "-nocomp",
+	       "-autoexpire", "900", "-sockbuf", "16777217", "-dscp", "46");
 	t = only_tunnel(&l);
 	assert_int_equal(t->role, ROLE_CLIENT);
 	assert_string_equal(t->remoteaddr.host, "192.0.2.1");
@@ -163,7 +163,8 @@ static void the_quick_start_works_as_it_is_written(void **state)
 	assert_int_equal(t->sockbuf_bytes, 16777217);
 	assert_int_equal(t->dscp, 46);
 	assert_key(t, "it's a secrect");
-	assert_said(CONF_WARNING, "key: is missing, so that kcptun's own is taken: \"it's a secrect\"");
+	assert_said(CONF_WARNING,
+		    "key: is missing, so that kcptun's own is taken: \"it's a secrect\"");
 	assert_said(CONF_WARNING, "everybody knows; make one with");
 	end_line(&l);
 
@@ -182,14 +183,15 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 {
 	struct line l;
 
-	CLIENT(&l, "--localaddr", ":1", "--remoteaddr", "a:2-3", "--key", "k", "--crypt", "null", "--mode",
-	       "manual", "--QPP", "--QPPCount", "61", "--conn", "2", "--autoexpire", "1", "--scavengettl",
-	       "-1", "--mtu", "1400", "--ratelimit", "1048576", "--sndwnd", "300", "--rcvwnd", "301",
-	       "--datashard", "5", "--parityshard", "2", "--ds", "6", "--ps", "1", "--dscp", "46",
-	       "--nocomp", "--acknodelay", "--nodelay", "1", "--interval", "20", "--resend", "1", "--nc",
-	       "1", "--sockbuf", "65536", "--smuxver", "2", "--smuxbuf", "8388608", "--framesize", "4096",
-	       "--streambuf", "1048576", "--keepalive", "5", "--closewait", "0", "--snmplog", "",
-	       "--snmpperiod", "60", "--log", "x.log", "--quiet", "--tcp=false", "--pprof=false");
+	CLIENT(&l, "--localaddr", ":1", "--remoteaddr", "a:2-3", "--key", "k", "--crypt", "null",
+	       "--mode", "manual", "--QPP", "--QPPCount", "61", "--conn", "2", "--autoexpire", "1",
+	       "--scavengettl", "-1", "--mtu", "1400", "--ratelimit", "1048576", "--sndwnd", "300",
+	       "--rcvwnd", "301", "--datashard", "5", "--parityshard", "2", "--ds", "6", "--ps",
+	       "1", "--dscp", "46", "--nocomp", "--acknodelay", "--nodelay", "1", "--interval",
+	       "20", "--resend", "1", "--nc", "1", "--sockbuf", "65536", "--smuxver", "2",
+	       "--smuxbuf", "8388608", "--framesize", "4096", "--streambuf", "1048576",
+	       "--keepalive", "5", "--closewait", "0", "--snmplog", "", "--snmpperiod", "60",
+	       "--log", "x.log", "--quiet", "--tcp=false", "--pprof=false");
 	assert_non_null(l.config);
 	assert_int_equal(only_tunnel(&l)->datashard, 6);
 	assert_int_equal(only_tunnel(&l)->parityshard, 1);
@@ -203,12 +205,13 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 	end_line(&l);
 	assert_int_equal(said_of(CONF_ERROR), 0);
 
-	SERVER(&l, "--listen", ":1", "--target", "b:2", "--key", "k", "--crypt", "aes-128-gcm", "--QPP",
-	       "--QPPCount", "61", "--mode", "fast2", "--mtu", "1400", "--ratelimit", "0", "--sndwnd",
-	       "300", "--rcvwnd", "301", "--datashard", "0", "--parityshard", "0", "--dscp", "0",
-	       "--nocomp", "--sockbuf", "65536", "--smuxver", "1", "--smuxbuf", "8388608", "--framesize",
-	       "4096", "--streambuf", "1048576", "--keepalive", "5", "--closewait", "30", "--snmplog", "",
-	       "--snmpperiod", "60", "--pprof", "--log", "", "--quiet", "--tcp");
+	SERVER(&l, "--listen", ":1", "--target", "b:2", "--key", "k", "--crypt", "aes-128-gcm",
+	       "--QPP", "--QPPCount", "61", "--mode", "fast2", "--mtu", "1400", "--ratelimit", "0",
+	       "--sndwnd", "300", "--rcvwnd", "301", "--datashard", "0", "--parityshard", "0",
+	       "--dscp", "0", "--nocomp", "--sockbuf", "65536", "--smuxver", "1", "--smuxbuf",
+	       "8388608", "--framesize", "4096", "--streambuf", "1048576", "--keepalive", "5",
+	       "--closewait", "30", "--snmplog", "", "--snmpperiod", "60", "--pprof", "--log", "",
+	       "--quiet", "--tcp");
 	assert_non_null(l.config);
 	assert_null(l.c.log_path);
 	assert_said(CONF_WARNING, "pprof: is left out");
@@ -220,7 +223,10 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 static void one_dash_or_two_and_a_value_behind_an_equals_sign(void **state)
 {
 	static const char *const forms[][3] = {
-		{ "-mtu", "1234" }, { "--mtu", "1234" }, { "-mtu=1234" }, { "--mtu=1234" },
+		{ "-mtu", "1234" },
+		{ "--mtu", "1234" },
+		{ "-mtu=1234" },
+		{ "--mtu=1234" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
@@ -238,7 +244,7 @@ static void a_switch_takes_a_value_only_behind_an_equals_sign(void **state)
 		const char *word;
 		bool on;
 	} cases[] = {
-		{ "-nocomp", true }, { "-nocomp=true", true }, { "-nocomp=T", true },
+		{ "-nocomp", true },    { "-nocomp=true", true },   { "-nocomp=T", true },
 		{ "--nocomp=1", true }, { "-nocomp=false", false }, { "-nocomp=f", false },
 		{ "-nocomp=0", false }, { "-nocomp=yes", true },
 	};
@@ -289,8 +295,8 @@ static void faults_name_the_flag_and_are_told_at_once(void **state)
 
 static void strange_words_are_no_flags(void **state)
 {
-	static const char *const words[] = { "-", "--", "---", "=", "-=", "--=x", "", "-=-", "x",
-					     "--c=", "-c", "-\x01\xff=3" };
+	static const char *const words[] = { "-", "--",  "---", "=",    "-=", "--=x",
+					     "",  "-=-", "x",   "--c=", "-c", "-\x01\xff=3" };
 	struct line l;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -360,8 +366,8 @@ static void a_mode_overrides_the_four_whatever_they_are(void **state)
 {
 	struct line l;
 
-	CLIENT(&l, "-mode", "fast2", "-nodelay", "7", "-interval", "1", "-resend", "-5", "-nc", "9", "-key",
-	       "k");
+	CLIENT(&l, "-mode", "fast2", "-nodelay", "7", "-interval", "1", "-resend", "-5", "-nc", "9",
+	       "-key", "k");
 	assert_int_equal(only_tunnel(&l)->interval_ms, 20);
 	assert_int_equal(said.count, 1);
 	assert_said(CONF_WARNING, "mode: stands for nodelay, interval, resend and nc");
@@ -387,11 +393,13 @@ static void there_is_no_control_socket_unless_asked_for(void **state)
 
 /* ---- keys -------------------------------------------------------------------- */
 
+/* clang-format off */
 static const char *const hostile_keys[] = {
 	"a ;b", ";a", " a", "a ", "  ", "\ta\t", "a\nb", "a\n", "\n", "#a", "a #b", "a=b", "=a", "[a]", "\"a\"",
 	"'a'", "\\", "\\n", "a\\;b", "a;b=c\\", "it's a secrect ", "\x01\x02\x7f", "\xff\xfe",
 	"\xc3\xa9\xe2\x82\xac", "%s%n", "${x}", "-key", "--", "\xef\xbb\xbfz", "a\r", "yes",
 };
+/* clang-format on */
 
 static void a_key_arrives_as_it_was_given(void **state)
 {
@@ -471,12 +479,13 @@ static void a_json_file_overrides_flags_and_environment(void **state)
 {
 	struct line l;
 
-	write_file("c.json", "{\"MTU\": 1300, \"key\": \"of the file\", \"nocomp\": false, \"qpp-count\": 7,"
-			     "\"QPP\": true, \"conn\": null, \"crypt\": \"\", \"scavengettl\": -1,"
-			     "\"autoexpire\": 5, \"snmplog\": \"\", \"log\": \"\", \"tcp\": false}");
+	write_file("c.json",
+		   "{\"MTU\": 1300, \"key\": \"of the file\", \"nocomp\": false, \"qpp-count\": 7,"
+		   "\"QPP\": true, \"conn\": null, \"crypt\": \"\", \"scavengettl\": -1,"
+		   "\"autoexpire\": 5, \"snmplog\": \"\", \"log\": \"\", \"tcp\": false}");
 	setenv("KCPTUN_KEY", "of the environment", 1);
-	CLIENT(&l, "-c", "c.json", "-mtu", "1000", "-nocomp", "-conn", "3", "-crypt", "salsa20", "-dscp",
-	       "46", "-key", "of the flag");
+	CLIENT(&l, "-c", "c.json", "-mtu", "1000", "-nocomp", "-conn", "3", "-crypt", "salsa20",
+	       "-dscp", "46", "-key", "of the flag");
 	assert_int_equal(only_tunnel(&l)->mtu_bytes, 1300);
 	assert_key(only_tunnel(&l), "of the file");
 	assert_int_equal(only_tunnel(&l)->compression, CODEC_SNAPPY);
@@ -508,8 +517,9 @@ static void unknown_members_of_json_are_passed_over_with_a_word(void **state)
 {
 	struct line l;
 
-	write_file("c.json", "{\"key\": \"k\", \"conns\": 2, \"listen\": \":1\", \"_comment\": {\"a\": []},"
-			     "\"a name that is much longer than any that there is\": 1}");
+	write_file("c.json",
+		   "{\"key\": \"k\", \"conns\": 2, \"listen\": \":1\", \"_comment\": {\"a\": []},"
+		   "\"a name that is much longer than any that there is\": 1}");
 	CLIENT(&l, "-c", "c.json");
 	assert_non_null(l.config);
 	assert_said(CONF_WARNING, "c.json: conns: is passed over: unknown key; did you mean conn?");
@@ -566,8 +576,9 @@ static void run_plugin(struct plugin *p, const struct sip003 *env)
 	bool server = sip003_is_server(env->options);
 
 	memset(&said, 0, sizeof(said));
-	*p = (struct plugin){ .c = { .role = server ? ROLE_SERVER : ROLE_CLIENT, .where = "plugin",
-				     .report = note } };
+	*p = (struct plugin){
+		.c = { .role = server ? ROLE_SERVER : ROLE_CLIENT, .where = "plugin", .report = note }
+	};
 	sip003_take(&p->c, env);
 	p->config = compat_config(&p->c);
 }
@@ -773,8 +784,8 @@ static void a_plugin_is_known_by_its_environment(void **state)
 /* ---- the import -------------------------------------------------------------- */
 
 #define IMPORT(...) \
-	import_files((const char *[]){ __VA_ARGS__ }, ARRAY_LEN(((const char *[]){ __VA_ARGS__ })), \
-		     note, NULL)
+	import_files((const char *[]){ __VA_ARGS__ }, \
+		     ARRAY_LEN(((const char *[]){ __VA_ARGS__ })), note, NULL)
 
 static struct config *read_ini(char *text)
 {
@@ -802,8 +813,9 @@ static void json_files_become_tunnels(void **state)
 		   "\"crypt\": \"aes-128\", \"qpp\": true, \"qpp-count\": 61, \"mode\": \"fast3\","
 		   "\"nodelay\": 1, \"interval\": 40, \"resend\": 2, \"nc\": 1, \"nocomp\": true,"
 		   "\"smuxver\": 2, \"tcp\": false, \"ratelimit\": 1048576, \"scavengettl\": 5}");
-	write_file("my server.json", "{\"listen\": \":2000\", \"target\": \"127.0.0.1:9\", \"key\": \"K\","
-				     "\"pprof\": true, \"sndwnd\": 2048}");
+	write_file("my server.json",
+		   "{\"listen\": \":2000\", \"target\": \"127.0.0.1:9\", \"key\": \"K\","
+		   "\"pprof\": true, \"sndwnd\": 2048}");
 	text = IMPORT("client.json", "./my server.json");
 	assert_said(CONF_WARNING, "client.json: scavengettl: has no effect without autoexpire");
 	assert_said(CONF_WARNING, "my server.json: pprof: is left out");
@@ -827,8 +839,8 @@ static void json_files_become_tunnels(void **state)
 static void names_of_tunnels_are_unique(void **state)
 {
 	static const char json[] = "{\"target\": \"a:1\", \"key\": \"k\", \"listen\": \"127.0.0.1:%zu\"}";
-	static const char *const paths[] = { "a.json", "d/a.json", "e/a.json", "\xff\xfe.json", ".json",
-					     "a-2.json" };
+	static const char *const paths[] = { "a.json",        "d/a.json", "e/a.json",
+					     "\xff\xfe.json", ".json",    "a-2.json" };
 	struct config *c;
 	char text[128];
 
@@ -920,8 +932,10 @@ static void what_cannot_be_imported_is_told(void **state)
 		{ "{\"listen\": \":1\", \"remoteaddr\": \"a:1\"}", "of a client and of a server" },
 		{ "{\"listen\": \":1\", \"key\": \"k\", \"sndwnd\": 70000}", "sndwnd: 70000 is above" },
 		{ "{\"listen\": \":1\", \"key\": \"\"}", "key: has no value" },
-		{ "{\"listen\": \":1\", \"key\": \"k\", \"target\": \"/a ;b\"}", "cannot stand in an INI" },
-		{ "{\"listen\": \":1\", \"key\": \"k\", \"target\": \"/a\\n[client x]\"}", "cannot stand" },
+		{ "{\"listen\": \":1\", \"key\": \"k\", \"target\": \"/a ;b\"}",
+		  "cannot stand in an INI" },
+		{ "{\"listen\": \":1\", \"key\": \"k\", \"target\": \"/a\\n[client x]\"}",
+		  "cannot stand" },
 		{ "{\"listen\": \":1\", \"key\": \"k\", \"keyfile\": \"k\"}", "stands beside key" },
 		{ "nonsense", "is no JSON" },
 	};

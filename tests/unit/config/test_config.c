@@ -251,7 +251,10 @@ static void reads_every_key_of_a_client(void **state)
 
 static void every_mode_sets_its_four_numbers(void **state)
 {
-	static const struct { const char *text; unsigned v[4]; } modes[] = {
+	static const struct {
+		const char *text;
+		unsigned v[4];
+	} modes[] = {
 		{ CLIENT "mode = normal\n", { 0, 40, 2, 1 } },
 		{ CLIENT "mode = fast\n", { 0, 30, 2, 1 } },
 		{ CLIENT "mode = fast2\n", { 1, 20, 2, 1 } },
@@ -305,8 +308,8 @@ static void the_origin_of_each_value_is_kept(void **state)
 static void the_values_that_hold_read_back_as_the_same_config(void **state)
 {
 	struct config *c = read_good(CLIENT "ratelimit = 5G\nnocomp = yes\nsmuxver = 1\n"
-				     "mode = manual\nresend = 9\ndatashard = 0\n"
-				     "[daemon]\nsnmplog = all.csv\n");
+					    "mode = manual\nresend = 9\ndatashard = 0\n"
+					    "[daemon]\nsnmplog = all.csv\n");
 	char *text = as_ini(c), *keyed, *again;
 	struct config *d;
 
@@ -364,7 +367,9 @@ static void yes_and_no_have_four_spellings_each(void **state)
 
 static void every_fault_is_one_line_with_its_place(void **state)
 {
-	static const struct { const char *text, *line; } faults[] = {
+	static const struct {
+		const char *text, *line;
+	} faults[] = {
 		/* the file */
 		{ "", "t.ini: has no tunnel; add a section [client NAME] or [server NAME]" },
 		{ "[daemon]\n" DEFAULTS,
@@ -381,17 +386,18 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		  "t.ini:6: [client c] a control character is in this line" },
 
 		/* sections */
-		{ CLIENT "[nonsense]\nmtu = x\n", "t.ini:6: [nonsense]: unknown section; there are "
+		{ CLIENT "[nonsense]\nmtu = x\n",
+		  "t.ini:6: [nonsense]: unknown section; there are "
 		  "[daemon], [defaults], [client NAME] and [server NAME]" },
 		{ CLIENT "[default]\n",
 		  "t.ini:6: [default]: unknown section; did you mean [defaults]?" },
 		{ CLIENT "[serve x]\n",
 		  "t.ini:6: [serve x]: unknown section; did you mean [server NAME]?" },
 		{ CLIENT "[]\n", "t.ini:6: []: unknown section; there are "
-		  "[daemon], [defaults], [client NAME] and [server NAME]" },
+				 "[daemon], [defaults], [client NAME] and [server NAME]" },
 		{ CLIENT "[client]\n", "t.ini:6: [client]: the tunnel needs a name: [client NAME]" },
 		{ CLIENT "[client a b]\n", "t.ini:6: [client a b]: a name has letters, digits, "
-		  "'.', '_' and '-' only" },
+					   "'.', '_' and '-' only" },
 		{ CLIENT "[server x\n", "t.ini:6: the section's name has no ']' at its end" },
 		{ CLIENT "[server x] y\n", "t.ini:6: after the ']' only a comment may follow" },
 		{ CLIENT "[server c]\nlisten = :1\ntarget = h:2\n",
@@ -408,21 +414,24 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		{ CLIENT "zzzzzz = 3\n",
 		  "t.ini:6: [client c] zzzzzz: unknown key; kcptund --help lists all" },
 		{ CLIENT "tcp = yes\n", "t.ini:6: [client c] tcp: TCP emulation is not supported; a "
-		  "tunnel is UDP" },
+					"tunnel is UDP" },
 		{ CLIENT "mtu = 1000\nmtu = 1001\n",
 		  "t.ini:7: [client c] mtu: is given twice, first in line 6" },
-		{ CLIENT "listen = :3\n", "t.ini:6: [client c] listen: is a server's key; a client "
+		{ CLIENT "listen = :3\n",
+		  "t.ini:6: [client c] listen: is a server's key; a client "
 		  "takes connections on localaddr and carries them to remoteaddr" },
-		{ SERVER "remoteaddr = h:3\n", "t.ini:6: [server s] remoteaddr: is a client's key; a "
+		{ SERVER "remoteaddr = h:3\n",
+		  "t.ini:6: [server s] remoteaddr: is a client's key; a "
 		  "server awaits clients on listen and carries their streams to target" },
 		{ SERVER "conn = 3\n", "t.ini:6: [server s] conn: is a client's key and means nothing "
-		  "here; it may stand in [defaults]" },
+				       "here; it may stand in [defaults]" },
 		{ CLIENT "loglevel = info\n", "t.ini:6: [client c] loglevel: belongs into [daemon]" },
 		{ CLIENT "[daemon]\nmtu = 1000\n", "t.ini:7: [daemon] mtu: is a tunnel's key: it "
-		  "belongs into [defaults] or into a tunnel" },
+						   "belongs into [defaults] or into a tunnel" },
 
 		/* values */
-		{ CLIENT "mtu = 1501\n", "t.ini:6: [client c] mtu: 1501 is above 1500, the most allowed" },
+		{ CLIENT "mtu = 1501\n",
+		  "t.ini:6: [client c] mtu: 1501 is above 1500, the most allowed" },
 		{ CLIENT "mtu = 49\n", "t.ini:6: [client c] mtu: 49 is below 50, the least allowed" },
 		{ CLIENT "mtu = 0x500\n",
 		  "t.ini:6: [client c] mtu: '0x500' is not a number from 50 to 1500" },
@@ -430,53 +439,62 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		  "t.ini:6: [client c] mtu: '99999999999999999999' is not a number from 50 to 1500" },
 		{ CLIENT "mtu = -\n", "t.ini:6: [client c] mtu: '-' is not a number from 50 to 1500" },
 		{ CLIENT "sndwnd = 65536\n", "t.ini:6: [client c] sndwnd: 65536 is above 65535: the "
-		  "window field on the wire has 16 bits" },
+					     "window field on the wire has 16 bits" },
 		{ CLIENT "rcvwnd = 0\n",
 		  "t.ini:6: [client c] rcvwnd: 0 is below 1, the least allowed" },
-		{ CLIENT "keepalive = 30\n", "t.ini:6: [client c] keepalive: 30 is above 29: a peer "
+		{ CLIENT "keepalive = 30\n",
+		  "t.ini:6: [client c] keepalive: 30 is above 29: a peer "
 		  "gives up after 30 s of silence, so that a longer keepalive can never work" },
 		{ CLIENT "keepalive = 0\n",
 		  "t.ini:6: [client c] keepalive: 0 is below 1, the least allowed" },
 		{ CLIENT "scavengettl = -2\n",
 		  "t.ini:6: [client c] scavengettl: -2 is below -1, the least allowed" },
 		{ CLIENT "sockbuf = 4X\n", "t.ini:6: [client c] sockbuf: '4X' is not a number of "
-		  "bytes, such as 65536, 64K or 4M" },
+					   "bytes, such as 65536, 64K or 4M" },
 		{ CLIENT "sockbuf = K\n", "t.ini:6: [client c] sockbuf: 'K' is not a number of "
-		  "bytes, such as 65536, 64K or 4M" },
-		{ CLIENT "ratelimit = 9223372036854775807G\n", "t.ini:6: [client c] ratelimit: "
+					  "bytes, such as 65536, 64K or 4M" },
+		{ CLIENT "ratelimit = 9223372036854775807G\n",
+		  "t.ini:6: [client c] ratelimit: "
 		  "'9223372036854775807G' is not a number of bytes, such as 65536, 64K or 4M" },
 		{ CLIENT "quiet = maybe\n",
 		  "t.ini:6: [client c] quiet: 'maybe' is neither yes nor no" },
 		{ CLIENT "mode = turbo\n", "t.ini:6: [client c] mode: 'turbo' is none of normal, "
-		  "fast, fast2, fast3, manual" },
-		{ CLIENT "mode = fast # quick\n", "t.ini:6: [client c] mode: 'fast # quick' is none "
+					   "fast, fast2, fast3, manual" },
+		{ CLIENT "mode = fast # quick\n",
+		  "t.ini:6: [client c] mode: 'fast # quick' is none "
 		  "of normal, fast, fast2, fast3, manual; a comment behind a value starts with ';'" },
 		{ CLIENT "compression = gzip\n",
 		  "t.ini:6: [client c] compression: 'gzip' is none of snappy, zstd, none" },
 		{ CLIENT "[daemon]\nloglevel = loud\n",
 		  "t.ini:7: [daemon] loglevel: 'loud' is none of error, warn, info, debug" },
-		{ DEFAULTS "conn = 0\n" "[server s]\nlisten = :1\ntarget = h:2\n",
+		{ DEFAULTS "conn = 0\n"
+			   "[server s]\nlisten = :1\ntarget = h:2\n",
 		  "t.ini:3: [defaults] conn: 0 is below 1, the least allowed" },
 
 		/* between keys */
-		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n", "t.ini:1: [client c] key: is "
+		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n",
+		  "t.ini:1: [client c] key: is "
 		  "missing, as is keyfile; both ends need the same, make one with: "
 		  "kcptunctl genkey" },
 		{ CLIENT "snmplog = /var/log/\n", "t.ini:6: [client c] snmplog: '/var/log/' is a "
-		  "folder; name a file in it" },
+						  "folder; name a file in it" },
 		{ CLIENT "key = a\nkeyfile = b\n",
 		  "t.ini:7: [client c] keyfile: stands beside key in line 6; give one of them" },
-		{ DEFAULTS "[client c]\nlocaladdr = :1\n", "t.ini:3: [client c] remoteaddr: is "
+		{ DEFAULTS "[client c]\nlocaladdr = :1\n",
+		  "t.ini:3: [client c] remoteaddr: is "
 		  "missing; for example remoteaddr = vps.example.net:29900" },
-		{ CLIENT "datashard = 200\nparityshard = 56\n", "t.ini:6: [client c] datashard: "
+		{ CLIENT "datashard = 200\nparityshard = 56\n",
+		  "t.ini:6: [client c] datashard: "
 		  "datashard + parityshard is 256; at most 255 shards make a set" },
 		{ CLIENT "parityshard = 246\n", "t.ini:6: [client c] parityshard: datashard + "
-		  "parityshard is 256; at most 255 shards make a set" },
+						"parityshard is 256; at most 255 shards make a set" },
 		{ CLIENT "mtu = 77\n", "t.ini:6: [client c] mtu: an mtu of 77 is below 78: aes takes "
-		  "20, error correction 8 and KCP 50" },
-		{ CLIENT "mtu = 85\ncrypt = aes-128-gcm\n", "t.ini:6: [client c] mtu: an mtu of 85 is "
+				       "20, error correction 8 and KCP 50" },
+		{ CLIENT "mtu = 85\ncrypt = aes-128-gcm\n",
+		  "t.ini:6: [client c] mtu: an mtu of 85 is "
 		  "below 86: aes-128-gcm takes 28, error correction 8 and KCP 50" },
-		{ CLIENT "smuxbuf = 1M\n", "t.ini:6: [client c] smuxbuf: streambuf, 2097152, is above "
+		{ CLIENT "smuxbuf = 1M\n",
+		  "t.ini:6: [client c] smuxbuf: streambuf, 2097152, is above "
 		  "smuxbuf, 1048576: one stream cannot hold more than the session" },
 		{ CLIENT "nocomp = yes\ncompression = zstd\n",
 		  "t.ini:6: [client c] nocomp: contradicts compression in line 7" },
@@ -507,7 +525,9 @@ static void the_least_mtu_follows_the_cipher_and_fec(void **state)
 
 static void addresses_without_sense_are_refused(void **state)
 {
-	static const struct { const char *line, *fault; } bad[] = {
+	static const struct {
+		const char *line, *fault;
+	} bad[] = {
 		{ "localaddr = 127.0.0.1", "'127.0.0.1' has no port; write host:port, or a path" },
 		{ "localaddr = 127.0.0.1:0", "'0' is no port: 1 to 65535" },
 		{ "localaddr = 127.0.0.1:65536", "'65536' is no port" },
@@ -525,7 +545,8 @@ static void addresses_without_sense_are_refused(void **state)
 		{ "localaddr = *:80", "every local address is written :PORT" },
 		{ "localaddr = a b:80", "'a b' is no host name" },
 		{ "localaddr = /123456789012345678901234567890123456789012345678901234567890"
-		  "123456789012345678901234567890123456789012345678", "longer than 107 bytes" },
+		  "123456789012345678901234567890123456789012345678",
+		  "longer than 107 bytes" },
 		{ "remoteaddr = :80", "the host before the port is missing" },
 		{ "remoteaddr = h:2-1", "the port range 2-1 ends before it starts" },
 		{ "remoteaddr = h:1-", "'1-' is no port range: 1 to 65535, or first-last" },
@@ -555,8 +576,8 @@ static void long_lines_are_told_and_never_cut(void **state)
 	for (size_t n = 180; n < sizeof(key) - 1; n++) {
 		memset(key, 'k', n);
 		key[n] = '\0';
-		snprintf(text, sizeof(text), "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = %s\n",
-			 key);
+		snprintf(text, sizeof(text),
+			 "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = %s\n", key);
 		c = read_text(text);
 		if (c) { /* then all of it is there */
 			assert_int_equal(c->tunnels[0]->key_len, n);
@@ -606,7 +627,8 @@ static void all_faults_come_at_once_in_the_order_of_the_file(void **state)
 
 static void a_tunnel_whose_name_is_taken_is_checked_all_the_same(void **state)
 {
-	assert_null(read_text(CLIENT "[client c]\nlocaladdr = :3\nremoteaddr = h:2\nmtu = 1\nmut = 1\n"));
+	assert_null(read_text(CLIENT
+			      "[client c]\nlocaladdr = :3\nremoteaddr = h:2\nmtu = 1\nmut = 1\n"));
 	assert_int_equal(reports.count, 3);
 	assert_true(was_said("t.ini:6: [client c]: the name is taken by [client c] at line 3"));
 	assert_true(was_said("t.ini:9: [client c] mtu"));
@@ -657,8 +679,10 @@ static bool collide(const char *a, const char *b)
 	struct config *c;
 	bool told;
 
-	snprintf(text, sizeof(text), "%s[server a]\nlisten = %s\ntarget = h:1\n"
-		 "[server b]\nlisten = %s\ntarget = h:1\n", DEFAULTS, a, b);
+	snprintf(text, sizeof(text),
+		 "%s[server a]\nlisten = %s\ntarget = h:1\n"
+		 "[server b]\nlisten = %s\ntarget = h:1\n",
+		 DEFAULTS, a, b);
 	c = read_text(text);
 	told = reports.count == 1 && was_said("t.ini:7: [server b] listen: ") &&
 	       was_said(" of [server a] in line 4");
@@ -670,7 +694,10 @@ static bool collide(const char *a, const char *b)
 
 static void servers_on_one_address_are_told(void **state)
 {
-	static const struct { const char *a, *b; bool collide; } pairs[] = {
+	static const struct {
+		const char *a, *b;
+		bool collide;
+	} pairs[] = {
 		{ "1.2.3.4:80", "1.2.3.4:80", true },
 		{ "1.2.3.4:80", "1.2.3.4:81", false },
 		{ "1.2.3.4:80", "1.2.3.5:80", false },
@@ -706,12 +733,12 @@ static void clients_on_one_address_are_told_but_not_beside_a_server(void **state
 		     "t.ini:7: [client d] localaddr: 127.0.0.1:1 collides with :1 of [client c] in "
 		     "line 4");
 	expect_fault(DEFAULTS "[client a]\nlocaladdr = /run/x\nremoteaddr = h:2\n"
-		     "[client b]\nlocaladdr = /run/x\nremoteaddr = h:2\n",
+			      "[client b]\nlocaladdr = /run/x\nremoteaddr = h:2\n",
 		     "t.ini:7: [client b] localaddr: /run/x collides with /run/x of [client a] in "
 		     "line 4");
 	config_free(read_good(DEFAULTS "[client a]\nlocaladdr = /run/x\nremoteaddr = h:2\n"
-			      "[client b]\nlocaladdr = /run/y\nremoteaddr = h:2\n"
-			      "[client d]\nlocaladdr = :9\nremoteaddr = h:2\n"));
+				       "[client b]\nlocaladdr = /run/y\nremoteaddr = h:2\n"
+				       "[client d]\nlocaladdr = :9\nremoteaddr = h:2\n"));
 }
 
 static void an_inherited_address_serves_one_tunnel(void **state)
@@ -727,8 +754,9 @@ static void two_writers_of_one_snmplog_are_a_fault(void **state)
 		     "[server a]\nlisten = :1\n[server b]\nlisten = :2\n",
 		     "t.ini:3: [defaults] snmplog: /l/snmp-2006.log is inherited by [server a] and by "
 		     "[server b]; each needs its own");
-	expect_fault(CLIENT "snmplog = x.log\n" "[server s]\nlisten = :1\ntarget = h:2\n"
-		     "snmplog = .//x.log\n",
+	expect_fault(CLIENT "snmplog = x.log\n"
+			    "[server s]\nlisten = :1\ntarget = h:2\n"
+			    "snmplog = .//x.log\n",
 		     "t.ini:10: [server s] snmplog: .//x.log is the file of [client c], too, in line 6; "
 		     "each needs its own");
 	expect_fault(CLIENT "snmplog = x.log\n[daemon]\nsnmplog = x.log\n",
@@ -738,8 +766,8 @@ static void two_writers_of_one_snmplog_are_a_fault(void **state)
 
 static void snmplogs_of_different_names_may_be_many(void **state)
 {
-	struct config *c = read_good("[daemon]\nsnmplog = /x/all-20060102.log\nsnmpperiod = 5\n"
-				     DEFAULTS "snmplog = x.log\nsnmpperiod = 7\n"
+	struct config *c = read_good("[daemon]\nsnmplog = /x/all-20060102.log\nsnmpperiod = 5\n" DEFAULTS
+				     "snmplog = x.log\nsnmpperiod = 7\n"
 				     "[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
 				     "[client b]\nlocaladdr = :3\nremoteaddr = h:2\n"
 				     "snmplog = /x.log\n"
@@ -759,7 +787,9 @@ static void snmplogs_of_different_names_may_be_many(void **state)
 
 static void keys_without_effect_are_told(void **state)
 {
-	static const struct { const char *text, *line; } warnings[] = {
+	static const struct {
+		const char *text, *line;
+	} warnings[] = {
 		{ CLIENT "interval = 20\n",
 		  "t.ini:6: [client c] interval: has no effect without mode = manual" },
 		{ CLIENT "nodelay = 1\n",
@@ -778,10 +808,12 @@ static void keys_without_effect_are_told(void **state)
 		{ CLIENT "smuxver = 1\nstreambuf = 1M\n",
 		  "t.ini:7: [client c] streambuf: has no effect with smuxver = 1" },
 		{ SERVER "smuxver = 1\n", "t.ini:6: [server s] smuxver: has no effect in a server, "
-		  "which follows each client" },
-		{ CLIENT "qpp = yes\nqpp-count = 64\n", "t.ini:7: [client c] qpp-count: 64 is even, "
+					  "which follows each client" },
+		{ CLIENT "qpp = yes\nqpp-count = 64\n",
+		  "t.ini:7: [client c] qpp-count: 64 is even, "
 		  "which makes QPP weak; take a prime, such as 61" },
-		{ CLIENT "streambuf = 8000\n", "t.ini:6: [client c] streambuf: framesize, 8192, is "
+		{ CLIENT "streambuf = 8000\n",
+		  "t.ini:6: [client c] streambuf: framesize, 8192, is "
 		  "above streambuf, 8000: a frame so large will not be sent to a peer with the same "
 		  "streambuf" },
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = it's a secrect\n",
@@ -816,8 +848,10 @@ static enum codec_kind compression_of(const char *defaults, const char *own)
 	enum codec_kind kind;
 	struct config *c;
 
-	snprintf(text, sizeof(text), "[defaults]\nkey = k\n%s\n[client c]\nlocaladdr = :1\n"
-		 "remoteaddr = h:2\n%s\n", defaults, own);
+	snprintf(text, sizeof(text),
+		 "[defaults]\nkey = k\n%s\n[client c]\nlocaladdr = :1\n"
+		 "remoteaddr = h:2\n%s\n",
+		 defaults, own);
 	c = read_good(text);
 	kind = c->tunnels[0]->compression;
 	assert_int_equal(c->tunnels[0]->nocomp, kind == CODEC_NONE);
@@ -863,12 +897,12 @@ static void give_keyfile(const void *bytes, size_t n, mode_t mode)
 
 static void a_keyfile_loses_one_newline_and_nothing_else(void **state)
 {
-	static const struct { const char *bytes; size_t n, key; } files[] = {
-		{ "abc", 3, 3 },
-		{ "abc\n", 4, 3 },
-		{ "abc\n\n", 5, 4 },
-		{ " a\0b \n", 6, 5 },
-		{ "\n\n", 2, 1 },
+	static const struct {
+		const char *bytes;
+		size_t n, key;
+	} files[] = {
+		{ "abc", 3, 3 },      { "abc\n", 4, 3 }, { "abc\n\n", 5, 4 },
+		{ " a\0b \n", 6, 5 }, { "\n\n", 2, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
@@ -889,13 +923,13 @@ static void a_keyfile_that_cannot_be_used_is_a_fault(void **state)
 
 	unlink("k");
 	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k cannot be opened: No such file or "
-		     "directory");
+				     "directory");
 	give_keyfile("", 0, 0600);
 	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is empty; make a key with: "
-		     "kcptunctl genkey > k");
+				     "kcptunctl genkey > k");
 	give_keyfile("\n", 1, 0600);
 	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is empty; make a key with: "
-		     "kcptunctl genkey > k");
+				     "kcptunctl genkey > k");
 	memset(big, 'x', sizeof(big));
 	give_keyfile(big, sizeof(big), 0600);
 	expect_fault(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k is larger than 64 KiB");
@@ -911,10 +945,10 @@ static void a_doubtful_keyfile_is_told(void **state)
 {
 	give_keyfile("abc\n", 4, 0644);
 	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k can be read by every user; "
-		       "chmod o= it");
+				       "chmod o= it");
 	give_keyfile("abc\r\n", 5, 0600);
 	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k has a carriage return at its "
-		       "end, which is part of the key");
+				       "end, which is part of the key");
 	unlink("k");
 }
 
@@ -997,7 +1031,7 @@ static void the_command_line_moves_the_control_socket(void **state)
 	assert_int_equal(reports.count, 0);
 	assert_false(config_set_control(c, "relative", note, NULL));
 	assert_string_equal(reports.lines[0], "command line: control: 'relative' is neither none nor a "
-			    "path that starts with /");
+					      "path that starts with /");
 	config_free(c);
 }
 
@@ -1009,7 +1043,8 @@ static void files_that_are_none_are_refused(void **state)
 
 	forget_reports();
 	assert_null(config_read("no/such/file", note, NULL));
-	assert_string_equal(reports.lines[0], "no/such/file: cannot be opened: No such file or directory");
+	assert_string_equal(reports.lines[0],
+			    "no/such/file: cannot be opened: No such file or directory");
 	forget_reports();
 	assert_null(config_read("/", note, NULL));
 	assert_string_equal(reports.lines[0], "/: cannot be read: Is a directory");

@@ -27,19 +27,32 @@ static void numbers_have_the_units_that_people_read(void **state)
 		double v;
 		const char *text;
 	} rows[] = {
-		{ ctl_bytes, 0, "0 B" },	     { ctl_bytes, 999, "999 B" },
-		{ ctl_bytes, 1023, "1.0 KiB" },	     { ctl_bytes, 1536, "1.5 KiB" },
-		{ ctl_bytes, 102400, "100 KiB" },    { ctl_bytes, 1048576, "1.0 MiB" },
-		{ ctl_bytes, 1e18, "888 PiB" },	     { ctl_rate, 2048, "2.0 KiB/s" },
-		{ ctl_count, 999999, "999999" },     { ctl_count, 1234567, "1.2 M" },
-		{ ctl_per_second, 0, "0" },	     { ctl_per_second, 0.25, "0.2" },
-		{ ctl_per_second, 42.4, "42" },	     { ctl_ms, 0.84, "0.8 ms" },
-		{ ctl_ms, 41.4, "41 ms" },	     { ctl_ms, 1250, "1.25 s" },
-		{ ctl_age, 0, "0s" },		     { ctl_age, 59.9, "59s" },
-		{ ctl_age, 60, "1m0s" },	     { ctl_age, 3600 * 3 + 60 * 20, "3h20m" },
-		{ ctl_age, 86400 * 3 + 3600 * 4, "3d4h" }, { ctl_share, 0, "0.00 %" },
-		{ ctl_share, 0.00123, "0.12 %" },    { ctl_share, 0.123, "12.3 %" },
-		{ ctl_share, 1, "100.0 %" },	     { ctl_ratio, 1.349, "1.35" },
+		{ ctl_bytes, 0, "0 B" },
+		{ ctl_bytes, 999, "999 B" },
+		{ ctl_bytes, 1023, "1.0 KiB" },
+		{ ctl_bytes, 1536, "1.5 KiB" },
+		{ ctl_bytes, 102400, "100 KiB" },
+		{ ctl_bytes, 1048576, "1.0 MiB" },
+		{ ctl_bytes, 1e18, "888 PiB" },
+		{ ctl_rate, 2048, "2.0 KiB/s" },
+		{ ctl_count, 999999, "999999" },
+		{ ctl_count, 1234567, "1.2 M" },
+		{ ctl_per_second, 0, "0" },
+		{ ctl_per_second, 0.25, "0.2" },
+		{ ctl_per_second, 42.4, "42" },
+		{ ctl_ms, 0.84, "0.8 ms" },
+		{ ctl_ms, 41.4, "41 ms" },
+		{ ctl_ms, 1250, "1.25 s" },
+		{ ctl_age, 0, "0s" },
+		{ ctl_age, 59.9, "59s" },
+		{ ctl_age, 60, "1m0s" },
+		{ ctl_age, 3600 * 3 + 60 * 20, "3h20m" },
+		{ ctl_age, 86400 * 3 + 3600 * 4, "3d4h" },
+		{ ctl_share, 0, "0.00 %" },
+		{ ctl_share, 0.00123, "0.12 %" },
+		{ ctl_share, 0.123, "12.3 %" },
+		{ ctl_share, 1, "100.0 %" },
+		{ ctl_ratio, 1.349, "1.35" },
 	};
 	ctl_text out;
 
@@ -141,10 +154,10 @@ static void a_graph_grows_from_its_lowest_cell(void **state)
 static json_t *stats(double at_s, double uptime_s, long long payload_in)
 {
 	return json_pack("{s:s, s:s, s:I, s:f, s:[{s:s, s:s, s:i, s:i, s:{s:f}, s:{s:I}}]}", "type",
-			 "stats", "version", "1.2", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s",
-			 uptime_s, "tunnels", "tunnel", "home", "role", "client", "sessions", 1,
-			 "streams", 2, "rtt_ms", "mean", 40.0, "counters", "PayloadInBytes",
-			 (json_int_t)payload_in);
+			 "stats", "version", "1.2", "monotonic_us", (json_int_t)(at_s * 1e6),
+			 "uptime_s", uptime_s, "tunnels", "tunnel", "home", "role", "client",
+			 "sessions", 1, "streams", 2, "rtt_ms", "mean", 40.0, "counters",
+			 "PayloadInBytes", (json_int_t)payload_in);
 }
 
 static json_t *sessions(double at_s, double uptime_s, const char *first, long long received)
@@ -152,8 +165,8 @@ static json_t *sessions(double at_s, double uptime_s, const char *first, long lo
 	return json_pack("{s:s, s:I, s:f, s:[{s:s, s:s, s:f, s:I}, {s:s, s:s, s:n, s:I}]}", "type",
 			 "sessions", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s", uptime_s,
 			 "sessions", "session", first, "tunnel", "home", "srtt_ms", 30.0,
-			 "bytes_received", (json_int_t)received, "session", "home/10", "tunnel", "away",
-			 "srtt_ms", "bytes_received", (json_int_t)0);
+			 "bytes_received", (json_int_t)received, "session", "home/10", "tunnel",
+			 "away", "srtt_ms", "bytes_received", (json_int_t)0);
 }
 
 static double rate_in(const struct top_model *m, const char *id)
@@ -238,6 +251,7 @@ static void a_tunnel_that_is_gone_is_forgotten(void **state)
 
 static void strange_documents_do_no_harm(void **state)
 {
+	/* clang-format off */
 	static const char *const texts[] = {
 		"{\"type\": \"status\"}", "{\"type\": \"stats\", \"tunnels\": [1, {}, {\"rtt_ms\": 3}]}",
 		"{\"type\": \"sessions\", \"sessions\": [{}, [], 4, {\"session\": 3, \"fec_in\": {}}]}",
@@ -246,6 +260,7 @@ static void strange_documents_do_no_harm(void **state)
 		"{\"type\": \"reload\", \"lines\": [{}, 4]}", "{\"type\": \"reset\"}", "{\"type\": \"close\"}",
 		"{\"type\": \"version\"}", "{\"type\": \"loglevel\"}",
 	};
+	/* clang-format on */
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);

@@ -162,7 +162,7 @@ static void note_rebuilt(struct fec_dec *d, const struct sender *s, int announce
 		unsigned i = last;
 
 		while (i < s->ds && (s->set[i].len != v.n + FEC_HEADER_DATA ||
-		                     memcmp(payload_view(&s->set[i]).p, v.p, v.n) != 0))
+				     memcmp(payload_view(&s->set[i]).p, v.p, v.n) != 0))
 			i++;
 		assert_true(i < s->ds); /* one of the set, and in order */
 		assert_false(o->got[i]);
@@ -252,8 +252,8 @@ static void matrix_rows_are_those_of_the_wire(void **state)
 static void refuses_impossible_numbers_of_shards(void **state)
 {
 	static const unsigned bad[][2] = {
-		{ 0, 1 }, { 1, 0 }, { 255, 1 }, { 1, 255 }, { 128, 128 }, { 255, 0 },
-		{ 0, 255 }, { UINT32_MAX, 2 }, { 2, UINT32_MAX }, { 256, 256 },
+		{ 0, 1 },   { 1, 0 },   { 255, 1 },        { 1, 255 },        { 128, 128 },
+		{ 255, 0 }, { 0, 255 }, { UINT32_MAX, 2 }, { 2, UINT32_MAX }, { 256, 256 },
 	};
 	uint8_t rows[4];
 
@@ -408,8 +408,8 @@ static void encode_all_records(enum settling how)
 		if (vec_find(r, "start") != NULL) {
 			fec_enc_free(e);
 			batch_clear(b);
-			e = fec_enc_new((unsigned)vec_number(r, "ds"), (unsigned)vec_number(r, "ps"),
-			                PAYLOAD_MAX);
+			e = fec_enc_new((unsigned)vec_number(r, "ds"),
+					(unsigned)vec_number(r, "ps"), PAYLOAD_MAX);
 			assert_non_null(e);
 			fec_enc_set_seqid(e, (uint32_t)vec_number(r, "start"));
 		}
@@ -488,7 +488,7 @@ static void run_parameters(const struct vec_file *f, const char *session, unsign
 /* Check what came out of input `index` against the records rec[*next] .. that name it;
  * a repeat is not asked of us. */
 static void check_recovered(struct fec_dec *d, const struct vec_record *r, unsigned index,
-                            int announced, unsigned *next)
+			    int announced, unsigned *next)
 {
 	const char *text;
 	int n = 0;
@@ -606,8 +606,8 @@ static void bad_packets_have_no_effect(void **state)
 /* ---- recovery ---- */
 
 static const unsigned shapes[][2] = {
-	{ 10, 3 },   { 1, 1 },     { 1, 254 },  { 254, 1 },  { 128, 127 }, { 127, 128 }, { 70, 30 },
-	{ 3, 10 },   { 20, 1 },    { 2, 253 },  { 253, 2 },  { 2, 1 },     { 20, 10 },   { 7, 7 },
+	{ 10, 3 }, { 1, 1 },  { 1, 254 }, { 254, 1 }, { 128, 127 }, { 127, 128 }, { 70, 30 },
+	{ 3, 10 }, { 20, 1 }, { 2, 253 }, { 253, 2 }, { 2, 1 },     { 20, 10 },   { 7, 7 },
 };
 
 static void rebuilds_all_of_each_set_with_as_many_losses_as_parity(void **state)
@@ -685,7 +685,8 @@ static void recovery_goes_on_where_seqid_wraps(void **state)
 			struct outcome o;
 
 			sender_set(s, 60);
-			assert_int_equal(load_le32(s->set[0].bytes), set < 2 ? paws - (2 - set) * n : (set - 2) * n);
+			assert_int_equal(load_le32(s->set[0].bytes),
+					 set < 2 ? paws - (2 - set) * n : (set - 2) * n);
 			o = deliver_set(d, s, ps);
 			assert_all_got(s, &o);
 		}
@@ -760,7 +761,8 @@ static void empty_payloads_are_sound_but_not_delivered(void **state)
 	assert_int_equal(fec_enc_add(s->enc, 0, &s->batch, 0), 0);
 	assert_int_equal(fec_enc_add(s->enc, 0, &s->batch, 1), 1);
 	for (size_t i = 1; i < 3; i++)
-		assert_int_equal(fec_dec_input(d, (struct view){ s->batch.v[i].data, s->batch.v[i].len }), 0);
+		assert_int_equal(
+			fec_dec_input(d, (struct view){ s->batch.v[i].data, s->batch.v[i].len }), 0);
 	assert_false(fec_dec_next(d, &v));
 	assert_int_equal(fec_dec_stats(d)->recovered, 1);
 	assert_int_equal(fec_dec_stats(d)->errors, 0);
@@ -775,13 +777,13 @@ static void malformed_packets_are_refused_and_counted(void **state)
 	struct fec_dec *d = fec_dec_new(10, 3, 100);
 	uint32_t paws = UINT32_MAX / 13 * 13;
 	const struct wire_packet bad[] = {
-		loose(0, FEC_TYPE_DATA, 0, 10),          /* size does not count itself */
+		loose(0, FEC_TYPE_DATA, 0, 10), /* size does not count itself */
 		loose(0, FEC_TYPE_DATA, 1, 10),
-		loose(0, FEC_TYPE_DATA, 11, 10),         /* size past the end */
+		loose(0, FEC_TYPE_DATA, 11, 10), /* size past the end */
 		loose(0, FEC_TYPE_DATA, 0xffff, 10),
-		loose(0, FEC_TYPE_DATA, 103, 103),       /* longer than was agreed */
+		loose(0, FEC_TYPE_DATA, 103, 103), /* longer than was agreed */
 		loose(10, FEC_TYPE_PARITY, 0, 103),
-		loose(10, FEC_TYPE_PARITY, 0, 1),        /* not even a size */
+		loose(10, FEC_TYPE_PARITY, 0, 1), /* not even a size */
 		loose(10, FEC_TYPE_PARITY, 0, 0),
 		loose(0, FEC_TYPE_OOB, 10, 10),
 		loose(0, 0x51, 10, 10),
@@ -871,7 +873,8 @@ static void rebuilt_shards_with_noise_behind_the_payload_are_dropped(void **stat
 	}
 	s->batch.v[2].data[s->batch.v[2].len - 1] ^= 1;
 	for (size_t i = 1; i < 3; i++)
-		assert_int_equal(fec_dec_input(d, (struct view){ s->batch.v[i].data, s->batch.v[i].len }), 0);
+		assert_int_equal(
+			fec_dec_input(d, (struct view){ s->batch.v[i].data, s->batch.v[i].len }), 0);
 	assert_int_equal(fec_dec_stats(d)->errors, 1);
 	assert_int_equal(fec_dec_stats(d)->recovered, 0);
 	fec_dec_free(d);
@@ -935,7 +938,8 @@ static void resumes_soon_wherever_the_sender_jumps(void **state)
 		for (int back = 0; back < 2; back++) {
 			uint32_t from = 1000;
 			uint32_t to = (from + (back ? sets - jumps[i] : jumps[i])) % sets;
-			struct sender *a = sender_new(10, 3, from * 13), *b = sender_new(10, 3, to * 13);
+			struct sender *a = sender_new(10, 3, from * 13),
+				      *b = sender_new(10, 3, to * 13);
 			struct fec_dec *d = fec_dec_new(10, 3, PAYLOAD_MAX);
 
 			assert_int_equal(sets_until_recovery(d, a), 1);
@@ -962,8 +966,9 @@ static void packets_astray_do_not_disturb_a_set(void **state)
 		sender_set(s, 60);
 		for (unsigned i = 0; i < 13; i++) {
 			const uint32_t place = places[(set + i) % ARRAY_LEN(places)];
-			struct wire_packet stray = loose(place * 13 + i, i < 10 ? FEC_TYPE_DATA : FEC_TYPE_PARITY,
-			                                 20, 20);
+			struct wire_packet stray = loose(place * 13 + i,
+							 i < 10 ? FEC_TYPE_DATA : FEC_TYPE_PARITY,
+							 20, 20);
 
 			assert_int_equal(receive(d, &stray), 0);
 			if (i == set % 10)
@@ -989,7 +994,9 @@ static void a_clump_of_late_packets_does_not_lose_the_place(void **state)
 		assert_all_got(s, &o);
 	}
 	for (uint32_t seqid = 100; seqid < 107; seqid++) {
-		struct wire_packet late = loose(seqid, seqid % 13 < 10 ? FEC_TYPE_DATA : FEC_TYPE_PARITY, 20, 20);
+		struct wire_packet late = loose(seqid,
+						seqid % 13 < 10 ? FEC_TYPE_DATA : FEC_TYPE_PARITY,
+						20, 20);
 
 		assert_int_equal(receive(d, &late), 0);
 	}
@@ -1052,7 +1059,7 @@ static void trimming_an_encoder_with_an_open_set_keeps_the_set(void **state)
 	}
 	for (unsigned i = 0; i < 3; i++)
 		assert_bytes((struct view){ s->batch.v[1 + i].data, s->batch.v[1 + i].len },
-		             plain->batch.v[10 + i].data, plain->batch.v[10 + i].len);
+			     plain->batch.v[10 + i].data, plain->batch.v[10 + i].len);
 	sender_free(s);
 	sender_free(plain);
 }
@@ -1088,7 +1095,7 @@ static void packets_without_room_behind_them_are_copied(void **state)
 	}
 	for (unsigned i = 0; i < 3; i++)
 		assert_bytes((struct view){ s->batch.v[i].data, s->batch.v[i].len },
-		             plain->batch.v[i].data, plain->batch.v[i].len);
+			     plain->batch.v[i].data, plain->batch.v[i].len);
 	sender_free(s);
 	sender_free(plain);
 }
@@ -1121,8 +1128,10 @@ static void finds_the_numbers_in_every_trace_of_the_reference(void **state)
 	assert_int_equal(f->record_count, 22);
 	for (size_t i = 0; i < f->record_count; i++) {
 		const struct vec_record *r = &f->records[i];
-		unsigned enc_ds = (unsigned)vec_number(r, "enc_ds"), enc_ps = (unsigned)vec_number(r, "enc_ps");
-		unsigned dec_ds = (unsigned)vec_number(r, "dec_ds"), dec_ps = (unsigned)vec_number(r, "dec_ps");
+		unsigned enc_ds = (unsigned)vec_number(r, "enc_ds"),
+			 enc_ps = (unsigned)vec_number(r, "enc_ps");
+		unsigned dec_ds = (unsigned)vec_number(r, "dec_ds"),
+			 dec_ps = (unsigned)vec_number(r, "dec_ps");
 		struct fec_dec *d = fec_dec_new(dec_ds, dec_ps, PAYLOAD_MAX);
 		const char *text;
 
@@ -1143,7 +1152,7 @@ static void finds_the_numbers_in_every_trace_of_the_reference(void **state)
 /* Positions of one (ds, ps) stream with loss, swaps and repeats; the number of sets
  * until the decoder has the right numbers, or 0. */
 static unsigned sets_to_tune(struct fec_dec *d, unsigned ds, unsigned ps, uint32_t first,
-                             unsigned loss, unsigned disorder, uint64_t *rng)
+			     unsigned loss, unsigned disorder, uint64_t *rng)
 {
 	unsigned n = ds + ps, got_ds, got_ps;
 	uint32_t seqid = first, paws = UINT32_MAX / n * n;
@@ -1176,7 +1185,8 @@ static void finds_the_numbers_under_loss_and_disorder_within_a_few_sets(void **s
 			const unsigned *start = from[i % ARRAY_LEN(from)];
 			uint32_t first = i % 2 == 0 ? 0 : 30007;
 			struct fec_dec *d = fec_dec_new(start[0], start[1], PAYLOAD_MAX);
-			unsigned sets = sets_to_tune(d, ds, ps, first, loss[i / ARRAY_LEN(from)], 10, &rng);
+			unsigned sets = sets_to_tune(d, ds, ps, first, loss[i / ARRAY_LEN(from)],
+						     10, &rng);
 
 			/* A set of two packets tells little at a time. */
 			if (ds != start[0] || ps != start[1])
@@ -1197,7 +1207,8 @@ static void finds_the_numbers_across_the_wrap_of_seqid(void **state)
 		uint32_t paws = UINT32_MAX / n * n;
 		struct fec_dec *d = fec_dec_new(0, 0, PAYLOAD_MAX);
 
-		assert_in_range(sets_to_tune(d, shapes[k][0], shapes[k][1], paws - n / 2, 10, 0, &rng), 1, 20);
+		assert_in_range(sets_to_tune(d, shapes[k][0], shapes[k][1], paws - n / 2, 10, 0, &rng),
+				1, 20);
 		fec_dec_free(d);
 	}
 }
@@ -1293,7 +1304,8 @@ static void follows_a_sender_that_changes_its_numbers(void **state)
 static void numbers_that_hardly_differ_are_told_apart(void **state)
 {
 	static const unsigned pairs[][4] = {
-		{ 254, 1, 253, 1 }, { 253, 2, 254, 1 }, { 20, 1, 21, 1 }, { 10, 3, 10, 2 }, { 1, 254, 1, 253 },
+		{ 254, 1, 253, 1 }, { 253, 2, 254, 1 }, { 20, 1, 21, 1 },
+		{ 10, 3, 10, 2 },   { 1, 254, 1, 253 },
 	};
 	uint64_t rng = 3;
 
@@ -1333,7 +1345,8 @@ static bool show(struct fec_tune *t, unsigned ds, unsigned ps, unsigned count, b
 	unsigned found_ds, found_ps;
 
 	for (uint32_t seqid = 0; seqid < count; seqid++) {
-		bool found = fec_tune_input(t, seqid, seqid % (ds + ps) < ds, fits, &found_ds, &found_ps);
+		bool found = fec_tune_input(t, seqid, seqid % (ds + ps) < ds, fits, &found_ds,
+					    &found_ps);
 
 		fec_tune_verify(t);
 		if (!found)
@@ -1474,7 +1487,8 @@ static void guess_wrongly(unsigned ds, unsigned ps, unsigned guess_ds, unsigned 
 
 static void a_wrong_guess_never_rebuilds_noise(void **state)
 {
-	static const uint8_t guesses[][2] = { { 1, 1 }, { 2, 5 }, { 10, 3 }, { 9, 4 }, { 3, 10 }, { 5, 1 } };
+	static const uint8_t guesses[][2] = { { 1, 1 }, { 2, 5 },  { 10, 3 },
+					      { 9, 4 }, { 3, 10 }, { 5, 1 } };
 
 	for (size_t i = 0; i < ARRAY_LEN(guesses); i++)
 		for (size_t k = 0; k < ARRAY_LEN(guesses); k++)

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct net_rng { uint64_t s; };
+struct net_rng {
+	uint64_t s;
+};
 
 static inline uint32_t net_random(struct net_rng *r)
 {
@@ -26,14 +28,14 @@ static inline bool net_chance(struct net_rng *r, uint32_t permille)
 
 /* One direction.  Zeroes make it perfect and instant. */
 struct net_path {
-	uint64_t delay_us, jitter_us;   /* jitter is what puts packets out of order */
-	uint64_t rate;                  /* bottleneck, bytes per second */
-	uint64_t queue_max;             /* bytes that wait at it; 0: any */
-	uint32_t loss, dup, late;       /* permille */
-	uint64_t late_us;               /* how much later a `late` packet comes */
+	uint64_t delay_us, jitter_us;    /* jitter is what puts packets out of order */
+	uint64_t rate;                   /* bottleneck, bytes per second */
+	uint64_t queue_max;              /* bytes that wait at it; 0: any */
+	uint32_t loss, dup, late;        /* permille */
+	uint64_t late_us;                /* how much later a `late` packet comes */
 	uint32_t burst_start, burst_end; /* permille: to enter and leave a period of loss */
-	uint64_t dead_from, dead_to;    /* nothing passes */
-	uint32_t recovered;             /* permille of lost packets rebuilt `late_us` later */
+	uint64_t dead_from, dead_to;     /* nothing passes */
+	uint32_t recovered;              /* permille of lost packets rebuilt `late_us` later */
 	/* state */
 	bool in_burst;
 	uint64_t free_us, last_us;
@@ -50,16 +52,16 @@ struct net_packet {
 struct net_end {
 	struct net *net;
 	struct kcp *kcp;
-	struct net_path path; /* of what leaves here */
-	uint64_t to_send, sent;     /* application bytes */
+	struct net_path path;   /* of what leaves here */
+	uint64_t to_send, sent; /* application bytes */
 	uint64_t received;
-	uint64_t read_max;          /* bytes read in one step; 0: all */
+	uint64_t read_max; /* bytes read in one step; 0: all */
 	uint64_t read_every_us, read_at;
-	uint32_t reserve_fails;     /* permille */
-	bool corrupt;               /* a byte differed from what was sent */
-	bool stuck;                 /* the last flush had no room */
-	uint64_t send_until;        /* 0: no end */
-	uint32_t chunk;             /* bytes per kcp_send(); 0: 4096 */
+	uint32_t reserve_fails;          /* permille */
+	bool corrupt;                    /* a byte differed from what was sent */
+	bool stuck;                      /* the last flush had no room */
+	uint64_t send_until;             /* 0: no end */
+	uint32_t chunk;                  /* bytes per kcp_send(); 0: 4096 */
 	uint64_t send_every_us, send_at; /* one chunk at a time */
 	uint8_t buf[KCP_MTU_MAX];
 };
@@ -187,8 +189,14 @@ static inline void net_output(void *user, uint8_t *buf, size_t len)
 static inline struct kcp_config net_config(uint32_t wnd)
 {
 	return (struct kcp_config){
-		.conv = 0x11223344, .mtu = 1350, .snd_wnd = wnd, .rcv_wnd = wnd, .nodelay = 1,
-		.interval_ms = 10, .resend = 2, .stream = true,
+		.conv = 0x11223344,
+		.mtu = 1350,
+		.snd_wnd = wnd,
+		.rcv_wnd = wnd,
+		.nodelay = 1,
+		.interval_ms = 10,
+		.resend = 2,
+		.stream = true,
 	};
 }
 
@@ -357,8 +365,8 @@ static inline void net_print(const struct net *n, const char *what)
 
 	kcp_get_info(n->end[0].kcp, &i);
 	printf("%-28s %6.2f s, sent %lu push, lost %lu, resent %lu (fast %lu early %lu timeout %lu), "
-	       "spurious %lu, repeats %lu, srtt %u rto %u reorder %u, acks %lu\n", what,
-	       (double)(n->now_us - 1000000) / 1e6, (unsigned long)s->out_push,
+	       "spurious %lu, repeats %lu, srtt %u rto %u reorder %u, acks %lu\n",
+	       what, (double)(n->now_us - 1000000) / 1e6, (unsigned long)s->out_push,
 	       (unsigned long)n->end[0].path.lost, (unsigned long)s->retrans_segs,
 	       (unsigned long)s->fast_retrans_segs, (unsigned long)s->early_retrans_segs,
 	       (unsigned long)s->lost_segs, (unsigned long)s->spurious_segs,

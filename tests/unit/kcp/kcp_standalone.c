@@ -8,7 +8,11 @@ enum { TOTAL = 300000, SLOTS = 512 };
 
 /* One direction of a network: a delay line of 20 ms that drops each 7th packet. */
 struct line {
-	struct { uint64_t at_us; size_t len; uint8_t data[1400]; } slot[SLOTS];
+	struct {
+		uint64_t at_us;
+		size_t len;
+		uint8_t data[1400];
+	} slot[SLOTS];
 	size_t head, count, sent;
 	uint64_t now_us;
 	uint8_t buf[1400];
@@ -77,9 +81,17 @@ int main(void)
 		data[i] = byte_at(i);
 	for (int i = 0; i < 2; i++) {
 		struct kcp_config cfg = {
-			.conv = 7, .mtu = 1400, .snd_wnd = 128, .rcv_wnd = 128, .nodelay = 1,
-			.interval_ms = 10, .resend = 2, .stream = true,
-			.reserve = room, .output = output, .user = &line[i],
+			.conv = 7,
+			.mtu = 1400,
+			.snd_wnd = 128,
+			.rcv_wnd = 128,
+			.nodelay = 1,
+			.interval_ms = 10,
+			.resend = 2,
+			.stream = true,
+			.reserve = room,
+			.output = output,
+			.user = &line[i],
 		};
 
 		k[i] = kcp_new(&cfg, now);

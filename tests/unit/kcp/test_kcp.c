@@ -78,9 +78,16 @@ static void peer_output(void *user, uint8_t *buf, size_t len)
 static struct kcp_config base_config(void)
 {
 	return (struct kcp_config){
-		.conv = CONV, .mtu = 1024, .snd_wnd = 256, .rcv_wnd = 64, .nodelay = 1,
-		.interval_ms = 10, .resend = 2, .stream = true,
-		.reserve = peer_reserve, .output = peer_output,
+		.conv = CONV,
+		.mtu = 1024,
+		.snd_wnd = 256,
+		.rcv_wnd = 64,
+		.nodelay = 1,
+		.interval_ms = 10,
+		.resend = 2,
+		.stream = true,
+		.reserve = peer_reserve,
+		.output = peer_output,
 	};
 }
 
@@ -129,7 +136,12 @@ static int give(struct peer *p, uint64_t us, enum kcp_cmd cmd, uint32_t sn, uint
 {
 	static uint8_t buf[4096];
 	struct kcp_seg_header h = {
-		.conv = CONV, .cmd = (uint8_t)cmd, .wnd = 128, .ts = ts, .sn = sn, .una = una,
+		.conv = CONV,
+		.cmd = (uint8_t)cmd,
+		.wnd = 128,
+		.ts = ts,
+		.sn = sn,
+		.una = una,
 		.len = (uint32_t)len,
 	};
 	int r;
@@ -173,7 +185,10 @@ static void send_bytes(struct peer *p, size_t n)
 
 static void refuses_configs_out_of_range(void **state)
 {
-	static const struct { size_t offset; uint32_t bad; } t[] = {
+	static const struct {
+		size_t offset;
+		uint32_t bad;
+	} t[] = {
 		{ offsetof(struct kcp_config, mtu), 49 },
 		{ offsetof(struct kcp_config, mtu), 65508 },
 		{ offsetof(struct kcp_config, snd_wnd), 0 },
@@ -370,8 +385,7 @@ static void a_segment_is_lost_when_exactly_resend_later_ones_arrived(void **stat
 		ack(p, now + MS, 9, 1, sent);
 		ack(p, now + MS, 10, 1, sent);
 		flush_at(p, now + MS);
-		assert_int_equal(kcp_stats(p->k)->fast_retrans_segs,
-				 after[i]);
+		assert_int_equal(kcp_stats(p->k)->fast_retrans_segs, after[i]);
 		close_peer(p);
 	}
 }
@@ -492,7 +506,9 @@ static void timeouts_back_off_by_mode(void **state)
 {
 	/* Sums of timeouts in initial rtos of 200 ms, in tenths. */
 	static const uint64_t at[3][4] = {
-		{ 10, 30, 60, 100 }, { 10, 25, 47, 81 }, { 10, 25, 45, 70 },
+		{ 10, 30, 60, 100 },
+		{ 10, 25, 47, 81 },
+		{ 10, 25, 45, 70 },
 	};
 
 	(void)state;
@@ -722,10 +738,16 @@ static uint64_t own_slow_rate(const void *state, const struct kcp_cc_event *ev)
 static struct kcp_cc own_control(void)
 {
 	return (struct kcp_cc){
-		.name = "own", .state_size = sizeof(struct own_cc), .init = own_init,
-		.on_sent = own_on_sent, .on_acked = own_on_acked, .on_lost = own_on_lost,
-		.on_timeout = own_on_timeout, .on_rtt = own_on_rtt,
-		.window = own_window, .pacing_rate = own_rate,
+		.name = "own",
+		.state_size = sizeof(struct own_cc),
+		.init = own_init,
+		.on_sent = own_on_sent,
+		.on_acked = own_on_acked,
+		.on_lost = own_on_lost,
+		.on_timeout = own_on_timeout,
+		.on_rtt = own_on_rtt,
+		.window = own_window,
+		.pacing_rate = own_rate,
 	};
 }
 
@@ -795,7 +817,12 @@ static void an_applications_own_rate_spaces_packets_evenly(void **state)
 static void reno_halves_once_per_round_trip_and_starts_again_after_a_timeout(void **state)
 {
 	struct kcp_cc_event ev = {
-		.now_us = T0, .segs = 40, .srtt_us = 100 * MS, .snd_wnd = 256, .rmt_wnd = 30, .mss = 1000,
+		.now_us = T0,
+		.segs = 40,
+		.srtt_us = 100 * MS,
+		.snd_wnd = 256,
+		.rmt_wnd = 30,
+		.mss = 1000,
 	};
 	uint64_t reno[KCP_CC_STATE_MAX / sizeof(uint64_t)] = { 0 };
 	const struct kcp_cc *cc = &kcp_cc_reno;
@@ -1034,7 +1061,11 @@ static void hostile_repeats_and_tiny_segments_cost_bounded_memory(void **state)
 
 /* ---- want of memory ------------------------------------------------------ */
 
-struct pipe { struct kcp *to; uint8_t buf[512]; uint64_t now_us; };
+struct pipe {
+	struct kcp *to;
+	uint8_t buf[512];
+	uint64_t now_us;
+};
 
 static uint8_t *pipe_reserve(void *user, size_t cap)
 {

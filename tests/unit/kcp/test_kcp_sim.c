@@ -50,9 +50,12 @@ static void run_until(struct net *n, uint64_t us)
 }
 
 /* Of the profiles, of timeouts only, with a congestion window. */
-static const struct { uint32_t nodelay, interval, resend; bool reno; } modes[] = {
+static const struct {
+	uint32_t nodelay, interval, resend;
+	bool reno;
+} modes[] = {
 	{ 0, 40, 2, false }, { 0, 30, 2, false }, { 1, 20, 2, false }, { 1, 10, 2, false },
-	{ 2, 10, 2, false }, { 1, 10, 0, false }, { 0, 40, 2, true }, { 1, 10, 2, true },
+	{ 2, 10, 2, false }, { 1, 10, 0, false }, { 0, 40, 2, true },  { 1, 10, 2, true },
 };
 
 static struct kcp_config mode_config(size_t i, uint32_t wnd)
@@ -90,7 +93,10 @@ static void a_loss_free_queue_that_grows_sees_under_one_percent_resent(void **st
 
 static void random_loss_of_data_costs_about_its_share(void **state)
 {
-	static const struct { uint32_t loss; double seconds; } t[] = { { 50, 2.0 }, { 200, 3.5 } };
+	static const struct {
+		uint32_t loss;
+		double seconds;
+	} t[] = { { 50, 2.0 }, { 200, 3.5 } };
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {

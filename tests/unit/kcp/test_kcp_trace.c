@@ -62,7 +62,9 @@ static void check_dgram(const struct vec_record *r)
 	vec_bytes_free(&wire);
 }
 
-struct sink { uint8_t buf[2048]; };
+struct sink {
+	uint8_t buf[2048];
+};
 
 static uint8_t *sink_reserve(void *user, size_t cap)
 {
@@ -79,9 +81,16 @@ static void sink_output(void *user, uint8_t *buf, size_t len)
 static struct kcp *receiver(struct sink *s, uint32_t conv, uint32_t rcv_wnd)
 {
 	struct kcp_config cfg = {
-		.conv = conv, .mtu = 1400, .snd_wnd = 32, .rcv_wnd = rcv_wnd, .nodelay = 1,
-		.interval_ms = 10, .resend = 2, .reserve = sink_reserve,
-		.output = sink_output, .user = s,
+		.conv = conv,
+		.mtu = 1400,
+		.snd_wnd = 32,
+		.rcv_wnd = rcv_wnd,
+		.nodelay = 1,
+		.interval_ms = 10,
+		.resend = 2,
+		.reserve = sink_reserve,
+		.output = sink_output,
+		.user = s,
 	};
 	struct kcp *k = kcp_new(&cfg, 1000000);
 
@@ -185,7 +194,9 @@ static struct kcp *trace_kcp(const struct vec_record *config, const char *peer, 
 		.conv = (uint32_t)vec_number(config, "conv"),
 		.mtu = (uint32_t)vec_number(config, "mtu"),
 		.stream = vec_number(config, "stream") == 1,
-		.reserve = sink_reserve, .output = sink_output, .user = s,
+		.reserve = sink_reserve,
+		.output = sink_output,
+		.user = s,
 	};
 	const char *wnd = vec_text(config, peer[0] == 'A' ? "wnd_A" : "wnd_B");
 	unsigned v[4];
@@ -194,8 +205,8 @@ static struct kcp *trace_kcp(const struct vec_record *config, const char *peer, 
 	assert_int_equal(sscanf(wnd, "%u %u", &v[0], &v[1]), 2);
 	cfg.snd_wnd = v[0];
 	cfg.rcv_wnd = v[1];
-	assert_int_equal(sscanf(vec_text(config, "nodelay"), "%u %u %u %u", &v[0], &v[1], &v[2],
-				&v[3]), 4);
+	assert_int_equal(
+		sscanf(vec_text(config, "nodelay"), "%u %u %u %u", &v[0], &v[1], &v[2], &v[3]), 4);
 	cfg.nodelay = v[0];
 	cfg.interval_ms = v[1];
 	cfg.resend = v[2];
@@ -265,6 +276,7 @@ static void replay(const struct vec_file *f, const char *peer)
 
 static void traces_of_both_peers_are_received_byte_for_byte(void **state)
 {
+	/* clang-format off */
 	static const char *const names[] = {
 		"c_bad_network", "c_clock_and_sn_wrap", "c_cwnd", "c_fast_resend", "c_lossless",
 		"c_message_fragments", "c_rto", "c_stream_merge", "c_window_update",
@@ -272,6 +284,7 @@ static void traces_of_both_peers_are_received_byte_for_byte(void **state)
 		"go_cwnd", "go_fast_resend", "go_lossless", "go_message_fragments", "go_rto",
 		"go_stream_merge", "go_window_update", "go_zero_window",
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -331,8 +331,8 @@ static void accepting_stops_at_what_is_kept_back_and_goes_on_later(void **state)
 	assert_non_null(l);
 	for (size_t i = 0; i < 8; i++) {
 		clients[i] = socket(AF_INET, SOCK_STREAM, 0);
-		assert_int_equal(connect(clients[i], (struct sockaddr *)&addr,
-					 sizeof(struct sockaddr_in)), 0);
+		assert_int_equal(
+			connect(clients[i], (struct sockaddr *)&addr, sizeof(struct sockaddr_in)), 0);
 	}
 	before = set_limit(limit_before_kept());
 	run_for(0.7); /* one rest of half a second in it */

@@ -395,7 +395,10 @@ static void many_at_once_are_all_answered(void **state)
 	struct answer *a = calloc(MANY, sizeof(*a));
 
 	for (size_t i = 0; i < MANY; i++)
-		resolve_start(w->resolver, i % 3 ? "both.test." : i % 2 ? "192.0.2.7" : "no.test.",
+		resolve_start(w->resolver,
+			      i % 3   ? "both.test."
+			      : i % 2 ? "192.0.2.7"
+				      : "no.test.",
 			      443, note, &a[i]);
 	assert_true(open_descriptors() < w->open_before + 20); /* they share sockets */
 	ev_run(w->loop, 0);

@@ -81,8 +81,9 @@ static void what_is_not_known_is_left_out(void **state)
 
 static void values_of_labels_are_escaped(void **state)
 {
-	json_t *document = parse("{\"type\": \"streams\", \"streams\": [{\"tunnel\": \"t\", \"session\": \"s\", "
-				 "\"sid\": 3, \"peer\": \"/a\\\\b\\\"c\\nd\", \"bytes_in\": 9}]}");
+	json_t *document = parse(
+		"{\"type\": \"streams\", \"streams\": [{\"tunnel\": \"t\", \"session\": \"s\", "
+		"\"sid\": 3, \"peer\": \"/a\\\\b\\\"c\\nd\", \"bytes_in\": 9}]}");
 	struct text out = { 0 };
 
 	write_all(&out, document, 100);
@@ -94,8 +95,9 @@ static void values_of_labels_are_escaped(void **state)
 
 static void large_integers_stay_whole(void **state)
 {
-	json_t *document = parse("{\"type\": \"stats\", \"tunnels\": [{\"tunnel\": \"t\", \"role\": \"client\", "
-				 "\"counters\": {\"BytesSent\": 9007199254740993}}]}");
+	json_t *document = parse(
+		"{\"type\": \"stats\", \"tunnels\": [{\"tunnel\": \"t\", \"role\": \"client\", "
+		"\"counters\": {\"BytesSent\": 9007199254740993}}]}");
 	struct text out = { 0 };
 
 	write_all(&out, document, 100);
@@ -107,11 +109,13 @@ static void large_integers_stay_whole(void **state)
 
 static void strange_documents_do_no_harm(void **state)
 {
+	/* clang-format off */
 	static const char *const texts[] = {
 		"{}", "[]", "{\"type\": 3}", "{\"type\": \"stats\"}", "{\"type\": \"stats\", \"tunnels\": 3}",
 		"{\"type\": \"stats\", \"tunnels\": [1, null, [], {\"counters\": 4}, {\"rtt_ms\": []}]}",
 		"{\"type\": \"config\", \"sections\": []}",
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		json_t *document = parse(texts[i]);

@@ -144,9 +144,8 @@ static void gauges_and_peaks_are_those_of_the_moment(void **state)
 	tick(1);
 	w.totals.curr_estab = 3;
 	tick(2);
-	expect_lines("snmp.log",
-		     "1,0,0,9,0,0,4,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n"
-		     "2,0,0,9,0,0,3,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n");
+	expect_lines("snmp.log", "1,0,0,9,0,0,4,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n"
+				 "2,0,0,9,0,0,3,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n");
 }
 
 static void every_column_holds_the_counter_that_its_name_says(void **state)

@@ -171,7 +171,8 @@ static void reference_twofish(const uint8_t *key, uint8_t b[static 16])
 }
 
 static const uint8_t reference_iv[16] = {
-	0xa7, 0x73, 0x4f, 0x9c, 0x12, 0xac, 0x1b, 0x01, 0xa4, 0x15, 0xf2, 0xc1, 0xfc, 0x78, 0xe6, 0x6b,
+	0xa7, 0x73, 0x4f, 0x9c, 0x12, 0xac, 0x1b, 0x01,
+	0xa4, 0x15, 0xf2, 0xc1, 0xfc, 0x78, 0xe6, 0x6b,
 };
 
 static void cfb_by_block(void (*encrypt)(const uint8_t *key, uint8_t *block), size_t size,
@@ -188,17 +189,26 @@ static void cfb_by_block(void (*encrypt)(const uint8_t *key, uint8_t *block), si
 	}
 }
 
-static void one_tea(const uint8_t *key, uint8_t *block) { reference_tea(key, block); }
-static void one_xtea(const uint8_t *key, uint8_t *block) { reference_xtea(key, block); }
-static void one_twofish(const uint8_t *key, uint8_t *block) { reference_twofish(key, block); }
+static void one_tea(const uint8_t *key, uint8_t *block)
+{
+	reference_tea(key, block);
+}
+static void one_xtea(const uint8_t *key, uint8_t *block)
+{
+	reference_xtea(key, block);
+}
+static void one_twofish(const uint8_t *key, uint8_t *block)
+{
+	reference_twofish(key, block);
+}
 
 /* libcrypto's own CFB, one call per packet. */
 static const char *evp_cfb_name(const char *method)
 {
 	static const char *const names[][2] = {
-		{ "aes", "AES-256-CFB" },   { "aes-128", "AES-128-CFB" },
+		{ "aes", "AES-256-CFB" },     { "aes-128", "AES-128-CFB" },
 		{ "aes-192", "AES-192-CFB" }, { "sm4", "SM4-CFB" },
-		{ "blowfish", "BF-CFB" },   { "cast5", "CAST5-CFB" },
+		{ "blowfish", "BF-CFB" },     { "cast5", "CAST5-CFB" },
 		{ "3des", "DES-EDE3-CFB" },
 	};
 
@@ -210,8 +220,8 @@ static const char *evp_cfb_name(const char *method)
 
 struct reference {
 	const struct seal_method *method;
-	EVP_CIPHER_CTX *cfb;        /* libcrypto's CFB, or NULL */
-	struct seal *twin;          /* of the same seed: tells the nonces */
+	EVP_CIPHER_CTX *cfb; /* libcrypto's CFB, or NULL */
+	struct seal *twin;   /* of the same seed: tells the nonces */
 };
 
 static struct reference make_reference(const struct seal *s, struct seal *twin)
@@ -283,13 +293,28 @@ static void reference_seal(struct reference *r, uint8_t *out, const uint8_t *pay
 
 static void the_table_has_each_method_once_with_its_overhead(void **state)
 {
-	static const struct { const char *name; size_t overhead; bool ours; } known[] = {
-		{ "aes", 20, false },      { "aes-128", 20, false },  { "aes-192", 20, false },
-		{ "sm4", 20, false },      { "twofish", 20, false },  { "blowfish", 20, false },
-		{ "cast5", 20, false },    { "3des", 20, false },     { "tea", 20, false },
-		{ "xtea", 20, false },     { "salsa20", 20, false },  { "xor", 20, false },
-		{ "none", 20, false },     { "null", 0, false },      { "aes-128-gcm", 28, false },
-		{ "aes-256-gcm", 28, true }, { "chacha20-poly1305", 28, true },
+	static const struct {
+		const char *name;
+		size_t overhead;
+		bool ours;
+	} known[] = {
+		{ "aes", 20, false },
+		{ "aes-128", 20, false },
+		{ "aes-192", 20, false },
+		{ "sm4", 20, false },
+		{ "twofish", 20, false },
+		{ "blowfish", 20, false },
+		{ "cast5", 20, false },
+		{ "3des", 20, false },
+		{ "tea", 20, false },
+		{ "xtea", 20, false },
+		{ "salsa20", 20, false },
+		{ "xor", 20, false },
+		{ "none", 20, false },
+		{ "null", 0, false },
+		{ "aes-128-gcm", 28, false },
+		{ "aes-256-gcm", 28, true },
+		{ "chacha20-poly1305", 28, true },
 	};
 
 	assert_int_equal(seal_method_count, ARRAY_LEN(known));
@@ -545,6 +570,7 @@ static void check_capture(const char *name)
 
 static void every_datagram_of_the_captured_sessions_opens(void **state)
 {
+	/* clang-format off */
 	static const char *const names[] = {
 		"session_aes_fec_smux1_comp.txt", "session_aes_fec_smux2_comp.txt",
 		"session_aes_nofec_smux2_nocomp.txt", "session_debian2021_aes_fec_smux1_comp.txt",
@@ -552,6 +578,7 @@ static void every_datagram_of_the_captured_sessions_opens(void **state)
 		"session_mixed_client2026_server2021_tea_fec_smux2_comp.txt",
 		"session_null_nofec_smux2_nocomp.txt", "session_salsa20_fec_smux2_comp_qpp.txt",
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		check_capture(names[i]);
@@ -756,8 +783,7 @@ static void every_truncation_is_bad(void **state)
 			continue;
 		len = make_datagram(s, d);
 		for (size_t n = 0; n < len; n++)
-			assert_int_equal(opens(s, d, n),
-					 overhead(m) == 0 && n >= SEAL_PAYLOAD_MIN);
+			assert_int_equal(opens(s, d, n), overhead(m) == 0 && n >= SEAL_PAYLOAD_MIN);
 		seal_free(s);
 	}
 }

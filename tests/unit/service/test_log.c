@@ -151,7 +151,9 @@ static void a_quoted_peer_cannot_forge_a_line(void **state)
 static void letters_beyond_ascii_stay_but_no_controls(void **state)
 {
 	/* U+009B is a control that starts terminal sequences; U+00FC and U+201B are letters */
-	log_info(NULL, "%s", "\xc3\xbc \xe2\x80\x9b \xc2\x9b" "0m");
+	log_info(NULL, "%s",
+		 "\xc3\xbc \xe2\x80\x9b \xc2\x9b"
+		 "0m");
 	assert_string_equal(next_text(), "info \xc3\xbc \xe2\x80\x9b \xc2?0m\n");
 }
 

@@ -284,8 +284,10 @@ static void a_reload_is_told_with_the_time_it_began(void **state)
 	assert_int_equal(notify_open(&n), 0);
 	before = monotonic_us();
 	notify_reloading(&n, "reloading");
-	assert_int_equal(sscanf(heard(), "RELOADING=1\nMONOTONIC_USEC=%" SCNu64
-				"\nSTATUS=reloading\n%n", &us, &end), 1);
+	assert_int_equal(sscanf(heard(),
+				"RELOADING=1\nMONOTONIC_USEC=%" SCNu64 "\nSTATUS=reloading\n%n",
+				&us, &end),
+			 1);
 	assert_int_not_equal(end, 0);
 	assert_in_range(us, before, monotonic_us());
 	notify_close(&n);

@@ -10,6 +10,7 @@
 #include "wire.h"
 
 /* protocol section 9, typed from there: the list under test must not check itself. */
+/* clang-format off */
 static const char *const kcptun_names[] = {
 	"BytesSent", "BytesReceived", "MaxConn", "ActiveOpens", "PassiveOpens", "CurrEstab",
 	"InErrs", "InCsumErrors", "KCPInErrors", "InPkts", "OutPkts", "InSegs", "OutSegs",
@@ -18,6 +19,7 @@ static const char *const kcptun_names[] = {
 	"FECRecovered", "FECShardSet", "FECShardMin", "RingBufferSndQueue",
 	"RingBufferRcvQueue", "RingBufferSndBuffer", "OOBPackets",
 };
+/* clang-format on */
 
 static void the_first_counters_have_the_names_of_kcptun_in_its_order(void **state)
 {
@@ -85,8 +87,8 @@ static void retiring_keeps_counters_and_forgets_what_is_only_true_now(void **sta
 static void present_values_and_peaks_are_marked_as_such(void **state)
 {
 	static const char *const gauges[] = {
-		"CurrEstab", "FECShardSet", "FECShardMin", "RingBufferSndQueue",
-		"RingBufferRcvQueue", "RingBufferSndBuffer",
+		"CurrEstab",          "FECShardSet",        "FECShardMin",
+		"RingBufferSndQueue", "RingBufferRcvQueue", "RingBufferSndBuffer",
 	};
 	size_t found = 0;
 

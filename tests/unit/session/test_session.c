@@ -108,8 +108,8 @@ static void capture_open(struct capture *c, const char *name)
 	c->seal = seal_new(m, pass, seed, NULL);
 	assert_non_null(c->seal);
 	if (strcmp(vec_text(c->cfg, "qpp"), "yes") == 0) {
-		c->qpp = qpp_new(password.p, password.n,
-				 (unsigned)vec_number(c->cfg, "qppcount"), NULL);
+		c->qpp = qpp_new(password.p, password.n, (unsigned)vec_number(c->cfg, "qppcount"),
+				 NULL);
 		assert_non_null(c->qpp);
 	}
 	vec_bytes_free(&password);
@@ -254,10 +254,10 @@ static void run_capture(const char *name)
 	}
 }
 
-#define CAPTURE(name)                                                       \
-	static void replays_##name(void **state)                            \
-	{                                                                   \
-		run_capture("session_" #name ".txt");                       \
+#define CAPTURE(name) \
+	static void replays_##name(void **state) \
+	{ \
+		run_capture("session_" #name ".txt"); \
 	}
 CAPTURE(aes_fec_smux1_comp)
 CAPTURE(aes_fec_smux2_comp)
@@ -439,8 +439,7 @@ static void a_client_names_what_the_server_does_otherwise(void **state)
 /* Stream bytes of our choice, through a bare KCP. */
 static void put_segment(uint8_t *seg, uint32_t sn, const void *data, uint32_t len)
 {
-	struct kcp_seg_header h = { .conv = 77, .cmd = KCP_CMD_PUSH, .wnd = 128, .sn = sn,
-				    .len = len };
+	struct kcp_seg_header h = { .conv = 77, .cmd = KCP_CMD_PUSH, .wnd = 128, .sn = sn, .len = len };
 
 	kcp_header_encode(seg, &h);
 	memcpy(seg + KCP_OVERHEAD, data, len);
@@ -476,8 +475,7 @@ static void a_server_ends_what_is_no_kcptun_stream(void **state)
 			 SESSION_FOREIGN);
 	assert_int_equal(end_of_server_that_hears("\x02\x07\x00\x00\x03\x00\x00\x00", 8),
 			 SESSION_BROKEN_SMUX);
-	assert_int_equal(end_of_server_that_hears("\xff\x06\x00\x00sNaPpX", 10),
-			 SESSION_BROKEN_CODEC);
+	assert_int_equal(end_of_server_that_hears("\xff\x06\x00\x00sNaPpX", 10), SESSION_BROKEN_CODEC);
 	assert_int_equal(end_of_server_that_hears("\x02\x00\x00\x00\x03\x00\x00\x00", 8),
 			 SESSION_ALIVE);
 }

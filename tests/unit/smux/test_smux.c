@@ -61,9 +61,15 @@ struct fixture {
 static struct smux_config config(int version, bool client)
 {
 	return (struct smux_config){
-		.version = version, .client = client, .framesize = 8192,
-		.recv_bytes_max = 4194304, .streambuf = 65536, .send_bytes_max = 1 << 20,
-		.streams_max = 1000, .keepalive_us = 10 * S, .timeout_us = SMUX_TIMEOUT_US,
+		.version = version,
+		.client = client,
+		.framesize = 8192,
+		.recv_bytes_max = 4194304,
+		.streambuf = 65536,
+		.send_bytes_max = 1 << 20,
+		.streams_max = 1000,
+		.keepalive_us = 10 * S,
+		.timeout_us = SMUX_TIMEOUT_US,
 	};
 }
 
@@ -417,7 +423,8 @@ static void summarize(const struct fixture *x, char *text, size_t cap, struct by
 		struct smux_header h;
 
 		assert_int_equal(smux_header_decode(&h, x->cfg.version,
-				 (struct view){ x->out.p + at, x->out.n - at }), KT_OK);
+						    (struct view){ x->out.p + at, x->out.n - at }),
+				 KT_OK);
 		bytes_add(data, x->out.p + at + SMUX_HEADER, h.length);
 		at += SMUX_HEADER + h.length;
 		snprintf(one, sizeof(one), "%u:%u:%u:%u", h.ver, h.cmd, h.sid, h.length);
@@ -427,7 +434,8 @@ static void summarize(const struct fixture *x, char *text, size_t cap, struct by
 		else if (repeats > 2)
 			snprintf(text + used - 1, cap - used + 1, "%u", repeats);
 		else
-			used += (size_t)snprintf(text + used, cap - used, "%s%s", used ? " " : "", one);
+			used += (size_t)snprintf(text + used, cap - used, "%s%s", used ? " " : "",
+						 one);
 		memcpy(last, one, sizeof(last));
 		assert_true(used < cap && repeats < 10);
 	}
@@ -611,8 +619,12 @@ static void a_syn_precedes_its_data_and_syns_keep_their_order(void **state)
 	c = open_stream(&x);
 	write_zeros(c, 1);
 	write_zeros(b, 1);
-	expect_frames(&x, "0100000003000000" "0100000005000000" "0100000007000000"
-			  "010201000300000000" "010201000700000000" "010201000500000000");
+	expect_frames(&x, "0100000003000000"
+			  "0100000005000000"
+			  "0100000007000000"
+			  "010201000300000000"
+			  "010201000700000000"
+			  "010201000500000000");
 	end(&x);
 }
 
@@ -728,10 +740,13 @@ static void a_fin_never_overtakes_the_data_even_if_the_window_is_shut(void **sta
 	feed_upd(&x, 3, 0, 10);
 	write_zeros(st, 12);
 	smux_shutdown(st);
-	expect_frames(&x, "02020a0003000000" "00000000000000000000");
+	expect_frames(&x, "02020a0003000000"
+			  "00000000000000000000");
 	assert_false(smux_next_frame(x.m, x.now, SIZE_MAX, &f));
 	feed_upd(&x, 3, 10, 10);
-	expect_frames(&x, "0202020003000000" "0000" "0201000003000000");
+	expect_frames(&x, "0202020003000000"
+			  "0000"
+			  "0201000003000000");
 	assert_int_equal(smux_unsent(st), 0);
 	end(&x);
 }
@@ -744,11 +759,15 @@ static void each_direction_ends_on_its_own(void **state)
 	begin(&x, 1, true);
 	st = open_stream(&x);
 	smux_shutdown(st);
-	expect_frames(&x, "0100000003000000" "0101000003000000");
+	expect_frames(&x, "0100000003000000"
+			  "0101000003000000");
 	assert_int_equal(smux_reserve(st).n, 0);
 	smux_shutdown(st);
 	expect_frames(&x, "");
-	assert_int_equal(feed(&x, "0102020003000000" "6162" "0101000003000000"), KT_OK);
+	assert_int_equal(feed(&x, "0102020003000000"
+				  "6162"
+				  "0101000003000000"),
+			 KT_OK);
 	expect_event(&x, st, SMUX_READABLE);
 	assert_true(smux_peer_finished(st));
 	assert_false(smux_eof(st));
@@ -764,7 +783,8 @@ static void each_direction_ends_on_its_own(void **state)
 	expect_event(&x, st, SMUX_READABLE);
 	assert_true(smux_eof(st));
 	assert_int_equal(write_some(st, "ok", 2), 2);
-	expect_frames(&x, "0102020005000000" "6f6b");
+	expect_frames(&x, "0102020005000000"
+			  "6f6b");
 	smux_release(st, false);
 	expect_frames(&x, "0101000005000000");
 	assert_int_equal(smux_stream_count(x.m), 0);
@@ -782,11 +802,16 @@ static void a_released_stream_lingers_until_its_bytes_and_fin_are_out(void **sta
 	write_zeros(st, 3);
 	smux_release(st, false);
 	assert_int_equal(smux_stream_count(x.m), 1);
-	assert_int_equal(feed(&x, "0102020003000000" "6162"), KT_OK);
+	assert_int_equal(feed(&x, "0102020003000000"
+				  "6162"),
+			 KT_OK);
 	expect_no_event(&x);
 	assert_int_equal(smux_unread_bytes(x.m), 0);
 	assert_int_equal(smux_stats(x.m)->unknown_stream_bytes, 2);
-	expect_frames(&x, "0100000003000000" "0102030003000000" "000000" "0101000003000000");
+	expect_frames(&x, "0100000003000000"
+			  "0102030003000000"
+			  "000000"
+			  "0101000003000000");
 	assert_int_equal(smux_stream_count(x.m), 0);
 	assert_false(smux_next_frame(x.m, x.now, SIZE_MAX, &f));
 	end(&x);
@@ -824,7 +849,8 @@ static void a_stream_discarded_before_its_syn_left_leaves_no_trace(void **state)
 	expect_frames(&x, "");
 	st = open_stream(&x);
 	smux_release(st, false); /* without discard it is carried faithfully */
-	expect_frames(&x, "0200000005000000" "0201000005000000");
+	expect_frames(&x, "0200000005000000"
+			  "0201000005000000");
 	end(&x);
 }
 
@@ -835,12 +861,18 @@ static void data_for_streams_that_are_gone_is_consumed_and_counted(void **state)
 
 	begin(&x, 2, false);
 	st = accept_sid(&x, 3);
-	assert_int_equal(feed(&x, "0202050003000000" "6162"), KT_OK); /* in the middle of a frame */
+	assert_int_equal(feed(&x, "0202050003000000"
+				  "6162"),
+			 KT_OK); /* in the middle of a frame */
 	smux_release(st, true);
 	assert_int_equal(smux_unread_bytes(x.m), 0);
 	drain(&x);
 	assert_int_equal(smux_stream_count(x.m), 0);
-	assert_int_equal(feed(&x, "636465" "0202010003000000" "66" "0200000005000000"), KT_OK);
+	assert_int_equal(feed(&x, "636465"
+				  "0202010003000000"
+				  "66"
+				  "0200000005000000"),
+			 KT_OK);
 	assert_int_equal(smux_sid(accept_stream(&x)), 5);
 	assert_int_equal(smux_stats(x.m)->unknown_stream_bytes, 4);
 	end(&x);
@@ -853,7 +885,11 @@ static void data_after_the_peers_own_fin_is_dropped(void **state)
 
 	begin(&x, 1, false);
 	st = accept_sid(&x, 3);
-	assert_int_equal(feed(&x, "0102010003000000" "61" "0101000003000000" "0102010003000000" "62"),
+	assert_int_equal(feed(&x, "0102010003000000"
+				  "61"
+				  "0101000003000000"
+				  "0102010003000000"
+				  "62"),
 			 KT_OK);
 	assert_int_equal(smux_unread(st), 1);
 	assert_int_equal(smux_stats(x.m)->unknown_stream_bytes, 1);
@@ -874,14 +910,20 @@ static void a_lingering_stream_still_opens_the_peers_window(void **state)
 	drain(&x);
 	feed_frame(&x, SMUX_PSH, 3, 1000, NULL);
 	smux_release(st, false);
-	expect_frames(&x, "0204080003000000" "e8030000" "00000100"); /* 1000 dropped, 65536 */
+	expect_frames(&x, "0204080003000000"
+			  "e8030000"
+			  "00000100"); /* 1000 dropped, 65536 */
 	feed_frame(&x, SMUX_PSH, 3, 32767, NULL);
 	expect_frames(&x, "");
 	feed_frame(&x, SMUX_PSH, 3, 1, NULL);
-	expect_frames(&x, "0204080003000000" "e8830000" "00000100");
+	expect_frames(&x, "0204080003000000"
+			  "e8830000"
+			  "00000100");
 	assert_int_equal(smux_stream_count(x.m), 1);
 	feed_upd(&x, 3, SMUX_PEER_WINDOW_INITIAL, 100);
-	expect_frames(&x, "0202010003000000" "00" "0201000003000000");
+	expect_frames(&x, "0202010003000000"
+			  "00"
+			  "0201000003000000");
 	assert_int_equal(smux_stream_count(x.m), 0);
 	end(&x);
 }
@@ -937,7 +979,10 @@ static void a_reset_is_a_second_fin_behind_the_data(void **state)
 	smux_reset(st);
 	smux_reset(st);
 	smux_release(st, false);
-	expect_frames(&x, "0200000003000000" "0202020003000000" "0000" "0201000003000000"
+	expect_frames(&x, "0200000003000000"
+			  "0202020003000000"
+			  "0000"
+			  "0201000003000000"
 			  "0201000003000000");
 	assert_int_equal(smux_stream_count(x.m), 0);
 
@@ -946,7 +991,8 @@ static void a_reset_is_a_second_fin_behind_the_data(void **state)
 	write_zeros(st, 2);
 	smux_reset(st);
 	smux_release(st, true); /* without the data */
-	expect_frames(&x, "0201000005000000" "0201000005000000");
+	expect_frames(&x, "0201000005000000"
+			  "0201000005000000");
 	assert_int_equal(smux_stream_count(x.m), 0);
 	end(&x);
 }
@@ -1000,7 +1046,10 @@ static void a_peers_reset_is_told_and_no_regular_end(void **state)
 	begin(&x, 1, false);
 	st = accept_sid(&x, 3);
 	write_zeros(st, 20000);
-	assert_int_equal(feed(&x, "0102010003000000" "61" "0101000003000000" "0101000003000000"),
+	assert_int_equal(feed(&x, "0102010003000000"
+				  "61"
+				  "0101000003000000"
+				  "0101000003000000"),
 			 KT_OK);
 	expect_event(&x, st, SMUX_READABLE | SMUX_RESET);
 	assert_int_equal(smux_unsent(st), 0);
@@ -1010,7 +1059,8 @@ static void a_peers_reset_is_told_and_no_regular_end(void **state)
 	assert_int_equal(feed(&x, "0101000003000000"), KT_OK); /* a third is no news */
 	expect_no_event(&x);
 	/* Whoever still reads must not take our cut bytes for whole. */
-	expect_frames(&x, "0101000003000000" "0101000003000000");
+	expect_frames(&x, "0101000003000000"
+			  "0101000003000000");
 	smux_reset(st);
 	smux_release(st, true);
 	expect_frames(&x, "");
@@ -1059,8 +1109,11 @@ static void resets_that_cross_leave_nothing_behind(void **state)
 	begin(&x, 2, false);
 	st = accept_sid(&x, 3);
 	smux_reset(st);
-	expect_frames(&x, "0201000003000000" "0201000003000000");
-	assert_int_equal(feed(&x, "0201000003000000" "0201000003000000"), KT_OK);
+	expect_frames(&x, "0201000003000000"
+			  "0201000003000000");
+	assert_int_equal(feed(&x, "0201000003000000"
+				  "0201000003000000"),
+			 KT_OK);
 	expect_event(&x, st, SMUX_READABLE | SMUX_RESET);
 	smux_release(st, true);
 	expect_frames(&x, "");
@@ -1071,7 +1124,9 @@ static void resets_that_cross_leave_nothing_behind(void **state)
 	drain(&x);
 	smux_reset(st);
 	smux_release(st, true); /* its second FIN is not out yet */
-	assert_int_equal(feed(&x, "0201000005000000" "0201000005000000"), KT_OK);
+	assert_int_equal(feed(&x, "0201000005000000"
+				  "0201000005000000"),
+			 KT_OK);
 	drain(&x);
 	assert_int_equal(smux_stream_count(x.m), 0);
 	end(&x);
@@ -1088,7 +1143,10 @@ static void streams_beyond_the_limit_are_answered_by_fin(void **state)
 	cfg.streams_max = 1;
 	begin_cfg(&x, cfg, SIZE_MAX);
 	st = accept_sid(&x, 3);
-	assert_int_equal(feed(&x, "0200000005000000" "0202010005000000" "61"), KT_OK);
+	assert_int_equal(feed(&x, "0200000005000000"
+				  "0202010005000000"
+				  "61"),
+			 KT_OK);
 	expect_no_event(&x);
 	assert_int_equal(smux_stats(x.m)->streams_refused, 1);
 	assert_int_equal(smux_stats(x.m)->streams_accepted, 1);
@@ -1235,8 +1293,12 @@ static void version_1_stops_at_its_budget_and_goes_on_after_reads(void **state)
 	assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 1000, &left), KT_OK);
 	assert_false(smux_input_blocked(x.m));
 	/* Control frames and data for nobody need no budget. */
-	assert_int_equal(feed(&x, "0100000005000000" "0101000005000000" "0103000000000000"
-				  "0102010063000000" "00"), KT_OK);
+	assert_int_equal(feed(&x, "0100000005000000"
+				  "0101000005000000"
+				  "0103000000000000"
+				  "0102010063000000"
+				  "00"),
+			 KT_OK);
 	assert_true(smux_eof(accept_stream(&x)));
 	assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 10, &left), KT_EAGAIN);
 	assert_int_equal(left, 10);
@@ -1304,11 +1366,15 @@ static void the_first_read_tells_the_window_and_then_every_half_of_it(void **sta
 	feed_frame(&x, SMUX_PSH, 3, 40000, NULL);
 	expect_frames(&x, "");
 	smux_consume(st, 1);
-	expect_frames(&x, "0204080003000000" "01000000" "00000100");
+	expect_frames(&x, "0204080003000000"
+			  "01000000"
+			  "00000100");
 	smux_consume(st, 32767);
 	expect_frames(&x, "");
 	smux_consume(st, 1);
-	expect_frames(&x, "0204080003000000" "01800000" "00000100");
+	expect_frames(&x, "0204080003000000"
+			  "01800000"
+			  "00000100");
 	smux_consume(st, 0);
 	expect_frames(&x, "");
 	end(&x);
@@ -1346,7 +1412,7 @@ static void windows_shrink_with_the_budget_but_never_to_nothing(void **state)
 	assert_int_equal(smux_stats(x.m)->window_overruns, 0);
 	smux_consume(b, 2047);
 	expect_frames(&x, "");
-	smux_consume(a, 239999); /* its own first read */
+	smux_consume(a, 239999);                  /* its own first read */
 	assert_int_equal(granted_now(&x), 49409); /* 1 and 152952 unread */
 	smux_consume(b, 1);
 	assert_int_equal(granted_now(&x), 49409);
@@ -1377,7 +1443,11 @@ static void a_peer_that_overruns_its_window_is_cut_and_only_that_stream(void **s
 	assert_int_equal(smux_reserve(a).n, 0);
 	assert_false(smux_eof(a));
 	expect_frames(&x, "0201000003000000");
-	assert_int_equal(feed(&x, "0202010003000000" "00" "0202010005000000" "62"), KT_OK);
+	assert_int_equal(feed(&x, "0202010003000000"
+				  "00"
+				  "0202010005000000"
+				  "62"),
+			 KT_OK);
 	expect_event(&x, b, SMUX_READABLE);
 	expect_no_event(&x);
 	smux_release(a, false);
@@ -1433,7 +1503,9 @@ static void our_own_consumed_wraps_at_32_bits(void **state)
 	st->edge = st->consumed + 1000;
 	feed_frame(&x, SMUX_PSH, 3, 1000, NULL);
 	smux_consume(st, 1000);
-	expect_frames(&x, "0204080003000000" "e6030000" "00000100");
+	expect_frames(&x, "0204080003000000"
+			  "e6030000"
+			  "00000100");
 	feed_frame(&x, SMUX_PSH, 3, 65535, NULL);
 	feed_frame(&x, SMUX_PSH, 3, 1, NULL);
 	assert_int_equal(smux_stats(x.m)->window_overruns, 0);
@@ -1488,7 +1560,8 @@ static void no_window_lets_so_much_in_flight_that_order_is_lost(void **state)
 
 static void an_upd_for_more_than_was_sent_changes_nothing(void **state)
 {
-	static const uint32_t lies[] = { 6, 100, 0x7fffffff, 0x80000000, 0x80000005, 0xfffffff0, 0xffffffff };
+	static const uint32_t lies[] = { 6,          100,        0x7fffffff, 0x80000000,
+					 0x80000005, 0xfffffff0, 0xffffffff };
 	struct smux_stream *st;
 	struct fixture x;
 
@@ -1718,7 +1791,9 @@ static void silence_that_is_our_own_doing_does_not_count(void **state)
 	begin_cfg(&x, cfg, SIZE_MAX);
 	st = accept_sid(&x, 3);
 	/* Blocked in the middle of a frame although all of the input was taken. */
-	assert_int_equal(feed(&x, "0102140003000000" "00000000000000000000"), KT_OK);
+	assert_int_equal(feed(&x, "0102140003000000"
+				  "00000000000000000000"),
+			 KT_OK);
 	assert_true(smux_input_blocked(x.m));
 	assert_int_equal(smux_deadline(x.m), KT_NEVER);
 	assert_int_equal(feed_bytes(&x, "x", 1, &left), KT_EAGAIN);
@@ -1760,7 +1835,9 @@ static void what_came_before_the_end_of_a_session_can_still_be_read(void **state
 	begin(&x, 1, false);
 	a = accept_sid(&x, 3);
 	b = accept_sid(&x, 5);
-	assert_int_equal(feed(&x, "0102020003000000" "6162"), KT_OK);
+	assert_int_equal(feed(&x, "0102020003000000"
+				  "6162"),
+			 KT_OK);
 	write_zeros(a, 10);
 	write_zeros(b, 10);
 	smux_release(b, false);
@@ -1788,7 +1865,9 @@ static void users_are_kept_per_stream(void **state)
 	smux_set_user(a, &a);
 	assert_ptr_equal(smux_user(a), &a);
 	assert_null(smux_user(b));
-	assert_int_equal(feed(&x, "0102030003000000" "616263"), KT_OK);
+	assert_int_equal(feed(&x, "0102030003000000"
+				  "616263"),
+			 KT_OK);
 	assert_int_equal(smux_peek(a, &piece, 1), 1);
 	assert_int_equal(piece.n, 3);
 	assert_int_equal(piece.p[2], 'c');
@@ -1836,16 +1915,25 @@ static void a_transform_is_done_once_on_each_byte_however_it_is_looked_at(void *
 	assert_int_equal(write_some(a, "aa", 2), 2);
 	assert_int_equal(write_some(b, "aaa", 3), 3);
 	assert_int_equal(write_some(a, "a", 1), 1);
-	expect_frames(&x, "0102030003000000" "626364" "0102030005000000" "626364");
+	expect_frames(&x, "0102030003000000"
+			  "626364"
+			  "0102030005000000"
+			  "626364");
 
-	assert_int_equal(feed(&x, "0102030003000000" "626364"), KT_OK);
+	assert_int_equal(feed(&x, "0102030003000000"
+				  "626364"),
+			 KT_OK);
 	for (int look = 0; look < 2; look++) {
 		assert_int_equal(smux_peek(a, &piece, 1), 1);
 		assert_int_equal(piece.n, 3);
 		assert_memory_equal(piece.p, "aaa", 3);
 	}
 	smux_consume(a, 1);
-	assert_int_equal(feed(&x, "0102020003000000" "6566" "0102010005000000" "62"), KT_OK);
+	assert_int_equal(feed(&x, "0102020003000000"
+				  "6566"
+				  "0102010005000000"
+				  "62"),
+			 KT_OK);
 	expect_read(a, (const uint8_t *)"aaaa", 4);
 	expect_read(b, (const uint8_t *)"a", 1);
 	end(&x);
@@ -1857,19 +1945,19 @@ static void a_transform_is_done_once_on_each_byte_however_it_is_looked_at(void *
  * bytes in random cuts.  Every stream has a script of its own: how many bytes each end writes,
  * whether it then ends its direction at once or after the peer did, and whether it gives up early.
  * Every byte's value follows from stream, direction and place. */
-struct flow {              /* one end of one stream */
+struct flow { /* one end of one stream */
 	struct smux_stream *st;
 	size_t to_write, written, read;
-	bool waits;            /* ends its direction only after the peer's end */
-	bool aborts;           /* gives up early */
+	bool waits;  /* ends its direction only after the peer's end */
+	bool aborts; /* gives up early */
 	bool done;
 };
 
 enum { FLOWS_MAX = 40 };
 
 struct world {
-	struct fixture side[2];   /* client, server */
-	struct bytes pipe[2];     /* from side i, not yet taken by the other */
+	struct fixture side[2]; /* client, server */
+	struct bytes pipe[2];   /* from side i, not yet taken by the other */
 	struct flow flow[2][FLOWS_MAX];
 	unsigned opened, to_open;
 	uint32_t rng;

@@ -8,7 +8,7 @@
 
 #include "flow.h"
 
-#define S(seconds) ((uint64_t)((seconds) * 1000000.))
+#define S(seconds) ((uint64_t)((seconds)*1000000.))
 
 /* A tunnel that received `bytes` so far, half of it as payload. */
 static struct flow_sample sample(uint64_t at_us, uint64_t bytes)
