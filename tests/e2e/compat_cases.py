@@ -202,7 +202,9 @@ class Shadowsocks:
         self.server = self.start("ss-server", f"server;{key};mode=fast3{server_options}", udp=[self.far])
         self.client = self.start("ss-local", f"{key};mode=fast3{client_options}", "-l", self.socks, "-b", LOCAL,
                                  tcp=[self.socks])
-        wait_until(lambda: self.plugin(self.client), 20, "ss-local has a plugin")
+        # ss-local listens before its plugin does, and gives a connection up that comes in between.
+        for parent in (self.server, self.client):
+            check(parent.wait_log(r"kcptund \S+ ready", 30), f"the plugin of {parent.name} is not ready")
 
     def start(self, program, options, *more, **ports):
         p = self.case.start([program, "-s", self.host, "-p", self.far, "-k", "a password", "-m", "aes-256-gcm",
