@@ -1162,10 +1162,11 @@ static uint64_t tell_due_at(const struct teller *t)
 	return t->left > 0 ? t->at : KCP_NEVER;
 }
 
-/* The peer believes our window shut, or nearly: tell it that it is not. */
+/* The peer believes our window shut, or nearly: tell it that it is not, once there is room
+ * for more than a segment or two (RFC 9293, 3.8.6.2.2). */
 static void tell_if_reopened(struct teller *t, uint64_t now_us, uint32_t wnd, uint32_t full)
 {
-	bool reopened = t->told_wnd == 0 && wnd > 0;
+	bool reopened = t->told_wnd == 0 && wnd >= max32(full / 8, 1);
 	bool widened = t->told_wnd < full / 8 && wnd >= full / 2;
 
 	if (t->left > 0 || (!reopened && !widened))
@@ -1525,6 +1526,11 @@ uint32_t kcp_waiting(const struct kcp *k)
 	return k->flight.count + k->queue.count;
 }
 
+uint32_t kcp_queued(const struct kcp *k)
+{
+	return k->queue.count;
+}
+
 /* ---- reading ------------------------------------------------------------- */
 
 /* Make readable what follows in order.  A stream's empty segments go at once,
@@ -1760,14 +1766,16 @@ static uint8_t *reserve(struct kcp *k)
 
 static void datagram_end(struct flush *f)
 {
+	size_t bytes;
+
 	if (f->buf == NULL)
 		return;
 	assert(f->len >= KCP_OVERHEAD);
+	bytes = f->k->cfg.output(f->k->cfg.user, f->buf, f->len);
 	if (f->acks_only)
-		pacer_spend_acks(&f->k->pacer, f->len);
+		pacer_spend_acks(&f->k->pacer, bytes);
 	else
-		pacer_spend(&f->k->pacer, f->len);
-	f->k->cfg.output(f->k->cfg.user, f->buf, f->len);
+		pacer_spend(&f->k->pacer, bytes);
 	f->buf = NULL;
 	f->len = 0;
 }

@@ -116,9 +116,12 @@ struct kcp_config {
 	 * reserve: where to build the next datagram, `cap` bytes (the mtu); NULL
 	 * means no room now: the flush stops and what is left stays due.  A
 	 * reserved buffer is always followed by output() with it, len >= 24.
-	 * May be NULL: then datagrams are built in memory of the kcp. */
+	 * May be NULL: then datagrams are built in memory of the kcp.
+	 *
+	 * output: returns the bytes that it caused on the wire, len and whatever is added below
+	 * (parity, a cipher's overhead): rates are about those. */
 	uint8_t *(*reserve)(void *user, size_t cap);
-	void (*output)(void *user, uint8_t *buf, size_t len);
+	size_t (*output)(void *user, uint8_t *buf, size_t len);
 	void *user;
 };
 
@@ -173,6 +176,8 @@ uint64_t kcp_deadline(const struct kcp *k);
 uint32_t kcp_send_room(const struct kcp *k);
 /* Segments queued or in flight. */
 uint32_t kcp_waiting(const struct kcp *k);
+/* Of those, the ones that were never sent. */
+uint32_t kcp_queued(const struct kcp *k);
 /* Free what has been kept for reuse and shrink the rings to their content;
  * call it every few seconds on idle conversations. */
 void kcp_trim(struct kcp *k);

@@ -4,9 +4,11 @@
 #include <assert.h>
 
 struct reno {
-	uint32_t cwnd, ssthresh; /* segments */
-	uint32_t acked;          /* towards the next step of congestion avoidance */
-	uint64_t cut_until_us;   /* no further halving before */
+	uint32_t cwnd, ssthresh;    /* segments */
+	uint32_t acked;             /* towards the next step of congestion avoidance */
+	uint64_t cut_until_us;      /* no further halving before */
+	uint32_t peak, peak_before; /* most in flight in this round trip, and in the one before */
+	uint64_t peak_us;           /* when this one began */
 };
 
 static_assert(sizeof(struct reno) <= KCP_CC_STATE_MAX, "state fits");
@@ -27,11 +29,34 @@ static void reno_init(void *state, const struct kcp_cc_event *ev)
 	*(struct reno *)state = (struct reno){ .cwnd = 1, .ssthresh = KCP_WND_MAX };
 }
 
+static void reno_on_sent(void *state, const struct kcp_cc_event *ev)
+{
+	struct reno *r = state;
+
+	if (ev->now_us - r->peak_us >= ev->srtt_us) {
+		r->peak_before = r->peak;
+		r->peak = 0;
+		r->peak_us = ev->now_us;
+	}
+	r->peak = max32(r->peak, ev->inflight);
+}
+
+/* A window that was not used has proven nothing (RFC 7661): it does not grow while the application is
+ * the limit, and in slow start to twice what was in flight at most. */
+static bool reno_may_grow(const struct reno *r)
+{
+	uint32_t used = max32(r->peak, r->peak_before);
+
+	return r->cwnd < r->ssthresh ? r->cwnd < 2 * used : r->cwnd <= used;
+}
+
 static void reno_on_acked(void *state, const struct kcp_cc_event *ev)
 {
 	struct reno *r = state;
 	uint32_t limit = max32(min32(ev->snd_wnd, ev->rmt_wnd), 1);
 
+	if (!reno_may_grow(r))
+		return;
 	if (r->cwnd < r->ssthresh) {
 		r->cwnd += ev->segs;
 	} else {
@@ -93,6 +118,7 @@ const struct kcp_cc kcp_cc_reno = {
 	.name = "reno",
 	.state_size = sizeof(struct reno),
 	.init = reno_init,
+	.on_sent = reno_on_sent,
 	.on_acked = reno_on_acked,
 	.on_lost = reno_on_lost,
 	.on_timeout = reno_on_timeout,

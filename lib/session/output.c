@@ -9,7 +9,10 @@
 
 /* Segments handed to KCP between two looks at whether it could send them.  What
  * waits in KCP is past the fair order of the streams, so this is kept short. */
-enum { PULL_SEGMENTS = 64 };
+enum {
+	PULL_SEGMENTS = 64,
+	CONTROL_SEGMENTS = 64, /* beyond those, of control frames */
+};
 
 /* ---- work memory ------------------------------------------------------------------ */
 
@@ -69,7 +72,8 @@ static bool send_plain(struct session *s, const struct smux_frame *f)
 }
 
 /* Move frames from smux to KCP, about as much as KCP can send at once.  Control
- * frames go even when the window is shut: they are few and bounded.  A frame
+ * frames go even when the window is shut, up to a bound: a peer that opens and closes streams and
+ * never acknowledges would else make us hold a frame for each.  A frame
  * that was taken but could not be queued leaves a hole, which ends the session. */
 static bool pull_frames(struct session *s, uint64_t now_us)
 {
@@ -80,7 +84,7 @@ static bool pull_frames(struct session *s, uint64_t now_us)
 
 	if (s->smux == NULL || s->codec_out == CODEC_UNKNOWN)
 		return false;
-	while (s->end == SESSION_ALIVE &&
+	while (s->end == SESSION_ALIVE && kcp_queued(s->kcp) < PULL_SEGMENTS + CONTROL_SEGMENTS &&
 	       smux_next_frame(s->smux, now_us, kcp_waiting(s->kcp) < target ? SMUX_FRAME_MAX : 0,
 			       &f)) {
 		if (!(s->enc != NULL ? send_compressed(s, &f) : send_plain(s, &f)))
@@ -108,14 +112,17 @@ uint8_t *session_reserve_packet(void *user, size_t cap)
 	return pkt->data;
 }
 
-void session_output_packet(void *user, uint8_t *buf, size_t len)
+size_t session_output_packet(void *user, uint8_t *buf, size_t len)
 {
 	struct session *s = user;
-	size_t index = s->out->count - 1;
+	size_t index = s->out->count - 1, bytes = 0;
 
 	assert(buf == s->out->v[index].data);
 	s->out->v[index].len = len;
 	fec_pair_add(&s->fec, s->flush_us, s->out, index);
+	for (size_t i = index; i < s->out->count; i++)
+		bytes += s->out->v[i].len + s->cfg.seal_overhead;
+	return bytes;
 }
 
 static void count_output(struct session *s)
@@ -127,7 +134,6 @@ static void count_output(struct session *s)
 
 bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const void *path)
 {
-	struct kcp_info info;
 	bool stopped;
 
 	s->out = out;
@@ -140,8 +146,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 		stopped = kcp_flush(s->kcp, now_us);
 		if (!pulled)
 			break;
-		kcp_get_info(s->kcp, &info);
-	} while (!stopped && info.snd_queue_segs == 0 && kcp_send_room(s->kcp) > 0);
+	} while (!stopped && kcp_queued(s->kcp) == 0 && kcp_send_room(s->kcp) > 0);
 	fec_pair_settle(&s->fec);
 	count_output(s);
 	s->out = NULL;

@@ -74,6 +74,6 @@ bool session_start_decoder(struct session *s, enum codec_kind kind);
 
 /* Room for this packet and for the parity it may complete. */
 uint8_t *session_reserve_packet(void *user, size_t cap);
-void session_output_packet(void *user, uint8_t *buf, size_t len);
+size_t session_output_packet(void *user, uint8_t *buf, size_t len);
 
 #endif

@@ -41,9 +41,10 @@ static uint8_t *fuzz_reserve(void *user, size_t cap)
 	return w->buf;
 }
 
-static void fuzz_output(void *user, uint8_t *buf, size_t len)
+static size_t fuzz_output(void *user, uint8_t *buf, size_t len)
 {
 	struct kcp_seg_header h;
+	const size_t all = len;
 
 	(void)user;
 	while (len > 0) {
@@ -52,6 +53,7 @@ static void fuzz_output(void *user, uint8_t *buf, size_t len)
 		buf += KCP_OVERHEAD + h.len;
 		len -= KCP_OVERHEAD + h.len;
 	}
+	return all;
 }
 
 static struct kcp *open_kcp(struct tape *t, struct world *w)

@@ -62,12 +62,13 @@ static uint8_t *wire_reserve(void *user, size_t cap)
 	return w->out_count < BATCH && cap <= CAP ? w->out[w->out_count].data : NULL;
 }
 
-static void wire_output(void *user, uint8_t *buf, size_t len)
+static size_t wire_output(void *user, uint8_t *buf, size_t len)
 {
 	struct wire *w = user;
 
 	(void)buf;
 	w->out[w->out_count++].len = (uint16_t)len;
+	return len;
 }
 
 static void wire_carry(struct wire *w, uint64_t now)

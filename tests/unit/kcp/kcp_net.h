@@ -58,6 +58,7 @@ struct net_end {
 	uint64_t read_max; /* bytes read in one step; 0: all */
 	uint64_t read_every_us, read_at;
 	uint32_t reserve_fails;          /* permille */
+	size_t added;                    /* bytes that each datagram grows by below */
 	bool corrupt;                    /* a byte differed from what was sent */
 	bool stuck;                      /* the last flush had no room */
 	uint64_t send_until;             /* 0: no end */
@@ -179,11 +180,12 @@ static inline uint8_t *net_reserve(void *user, size_t cap)
 	return e->buf;
 }
 
-static inline void net_output(void *user, uint8_t *buf, size_t len)
+static inline size_t net_output(void *user, uint8_t *buf, size_t len)
 {
 	struct net_end *e = user;
 
 	net_transmit(e->net, (unsigned)(e - e->net->end), buf, len);
+	return len + e->added;
 }
 
 static inline struct kcp_config net_config(uint32_t wnd)

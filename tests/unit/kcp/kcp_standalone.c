@@ -25,17 +25,18 @@ static uint8_t *room(void *user, size_t cap)
 	return l->count < SLOTS && cap <= sizeof(l->buf) ? l->buf : NULL;
 }
 
-static void output(void *user, uint8_t *buf, size_t len)
+static size_t output(void *user, uint8_t *buf, size_t len)
 {
 	struct line *l = user;
 	size_t i = (l->head + l->count) % SLOTS;
 
 	if (++l->sent % 7 == 0)
-		return;
+		return len;
 	memcpy(l->slot[i].data, buf, len);
 	l->slot[i].len = len;
 	l->slot[i].at_us = l->now_us + 20000;
 	l->count++;
+	return len;
 }
 
 static void deliver(struct line *l, struct kcp *to)

@@ -8,6 +8,7 @@
 
 #include "kcp.h"
 #include "kcp_net.h"
+#include "kcp_reno.h"
 
 #define MS UINT64_C(1000)
 #define S UINT64_C(1000000)
@@ -116,6 +117,71 @@ static void acknowledgements_leave_room_for_data(void **state)
 	net_free(n);
 }
 
+/* Reno learns nothing from a window that the application does not use. */
+static void an_application_that_sends_little_does_not_open_the_window(void **state)
+{
+	struct kcp_config a = net_config(1024), b = net_config(1024);
+	struct net *n;
+	struct kcp_info info;
+
+	a.cc = &kcp_cc_reno;
+	n = net_new(6, &a, &b);
+	both(n, (struct net_path){ .delay_us = 50 * MS });
+	n->end[0].to_send = UINT64_MAX;
+	n->end[0].chunk = 1000;
+	n->end[0].send_every_us = 50 * MS;
+	carried(n, 20 * S);
+	kcp_get_info(n->end[0].kcp, &info);
+	assert_in_range(info.cc_wnd, 2, 8);
+	/* and when it sends all it can, the window opens */
+	n->end[0].send_every_us = 0;
+	carried(n, 2 * S);
+	kcp_get_info(n->end[0].kcp, &info);
+	assert_in_range(info.cc_wnd, 900, 1024);
+	net_free(n);
+}
+
+/* What is added below (parity, a cipher) counts: the limit is for the wire. */
+static void a_rate_limit_is_for_what_leaves(void **state)
+{
+	struct kcp_config a = net_config(4096), b = net_config(4096);
+	struct net *n;
+	uint64_t packets;
+
+	a.rate_limit = 1000000;
+	n = net_new(4, &a, &b);
+	both(n, (struct net_path){ .delay_us = 20 * MS });
+	n->end[0].added = 3000;
+	n->end[0].to_send = UINT64_MAX;
+	carried(n, 1 * S);
+	packets = n->end[0].path.offered;
+	carried(n, 10 * S);
+	packets = n->end[0].path.offered - packets;
+	assert_in_range(packets * (1350 + 3000), 9700000, 10300000);
+	net_free(n);
+}
+
+/* One segment read at a time from a full window: a tell for each would be a tell for each segment. */
+static void a_window_that_opens_by_a_segment_is_not_told_of(void **state)
+{
+	struct kcp_config a = net_config(64), b = net_config(64);
+	struct net *n = net_new(9, &a, &b);
+	uint64_t before;
+
+	both(n, (struct net_path){ .delay_us = 20 * MS });
+	n->end[0].to_send = UINT64_MAX;
+	n->end[1].read_every_us = 100 * MS;
+	n->end[1].read_max = 1326;
+	n->end[1].read_at = n->now_us + 5 * S;
+	carried(n, 10 * S);
+	before = n->end[1].path.offered;
+	carried(n, 20 * S);
+	/* it is asked every five seconds, and each answer lets some segments come */
+	assert_true(n->end[1].path.offered - before < 120);
+	assert_true(n->end[1].received > 64 * 1326 / 2);
+	net_free(n);
+}
+
 /* All three tells of a window that reopened are lost: the sender asks. */
 static void a_reopened_window_is_noticed_within_five_seconds(void **state)
 {
@@ -166,6 +232,9 @@ int main(void)
 		cmocka_unit_test(in_flight_is_bounded_by_the_window),
 		cmocka_unit_test(lost_acknowledgements_are_not_lost_segments),
 		cmocka_unit_test(acknowledgements_leave_room_for_data),
+		cmocka_unit_test(an_application_that_sends_little_does_not_open_the_window),
+		cmocka_unit_test(a_rate_limit_is_for_what_leaves),
+		cmocka_unit_test(a_window_that_opens_by_a_segment_is_not_told_of),
 		cmocka_unit_test(a_reopened_window_is_noticed_within_five_seconds),
 		cmocka_unit_test(the_least_round_trip_is_forgotten),
 	};

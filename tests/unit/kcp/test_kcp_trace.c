@@ -72,10 +72,11 @@ static uint8_t *sink_reserve(void *user, size_t cap)
 	return ((struct sink *)user)->buf;
 }
 
-static void sink_output(void *user, uint8_t *buf, size_t len)
+static size_t sink_output(void *user, uint8_t *buf, size_t len)
 {
 	assert_ptr_equal(buf, ((struct sink *)user)->buf);
 	assert_true(len >= KCP_OVERHEAD);
+	return len;
 }
 
 static struct kcp *receiver(struct sink *s, uint32_t conv, uint32_t rcv_wnd)

@@ -445,6 +445,12 @@ static void put_segment(uint8_t *seg, uint32_t sn, const void *data, uint32_t le
 	memcpy(seg + KCP_OVERHEAD, data, len);
 }
 
+static void store_sid(uint8_t *p, uint32_t sid)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(sid >> (8 * i));
+}
+
 static enum session_end end_of_server_that_hears(const void *data, uint32_t len)
 {
 	struct bed bed;
@@ -478,6 +484,49 @@ static void a_server_ends_what_is_no_kcptun_stream(void **state)
 	assert_int_equal(end_of_server_that_hears("\xff\x06\x00\x00sNaPpX", 10), SESSION_BROKEN_CODEC);
 	assert_int_equal(end_of_server_that_hears("\x02\x00\x00\x00\x03\x00\x00\x00", 8),
 			 SESSION_ALIVE);
+}
+
+/* Who opens and ends streams and never acknowledges makes us owe a frame for each, for ever; what is
+ * queued for it is bounded. */
+static void a_peer_that_never_acknowledges_is_owed_little(void **state)
+{
+	enum { STREAM_COUNT = 200000 };
+	struct bed bed;
+	struct session_config cfg;
+	struct session_info info;
+	struct session *s;
+	uint8_t seg[KCP_OVERHEAD + 16];
+	uint32_t sn = 0;
+
+	bed_init(&bed);
+	cfg = config(&bed, false);
+	cfg.data_shards = cfg.parity_shards = 0;
+	cfg.streams_max = 16;
+	s = session_new(&cfg, 1000);
+	assert_non_null(s);
+	for (uint32_t i = 0; i < STREAM_COUNT; i++) {
+		uint8_t frames[16] = { 2, 0, 0, 0, 0, 0, 0, 0, 2, 1 };
+		struct smux_event ev;
+
+		store_sid(frames + 4, 3 + 2 * i);
+		store_sid(frames + 12, 3 + 2 * i);
+		put_segment(seg, sn++, frames, sizeof(frames));
+		session_input(s, 2000 + i, (struct view){ seg, sizeof(seg) });
+		session_process(s, 2000 + i);
+		while (session_next(s, &ev)) {
+			if (ev.what & SMUX_OPENED)
+				smux_shutdown(ev.stream);
+			if (smux_eof(ev.stream))
+				smux_release(ev.stream, false);
+		}
+		session_flush(s, 2000 + i, &bed.out, NULL);
+		batch_clear(&bed.out);
+	}
+	session_get_info(s, &info);
+	assert_true(info.kcp.snd_queue_segs <= 200);
+	assert_true(info.memory_bytes < 2000000);
+	session_free(s);
+	bed_dispose(&bed);
 }
 
 static void a_server_drops_a_session_without_a_frame_after_seconds(void **state)
@@ -641,6 +690,7 @@ int main(void)
 		cmocka_unit_test(a_server_recognises_compression_and_version),
 		cmocka_unit_test(a_client_names_what_the_server_does_otherwise),
 		cmocka_unit_test(a_server_ends_what_is_no_kcptun_stream),
+		cmocka_unit_test(a_peer_that_never_acknowledges_is_owed_little),
 		cmocka_unit_test(a_server_drops_a_session_without_a_frame_after_seconds),
 		cmocka_unit_test(sniff_tells_the_conversation_of_a_datagram),
 		cmocka_unit_test(a_ping_is_heard),
