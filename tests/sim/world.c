@@ -10,7 +10,11 @@
 #include "err.h"
 #include "seal.h"
 
-enum { APP_WRITES_PER_TURN = 8 };
+enum {
+	APP_WRITES_PER_TURN = 8,
+	LOOP_US = 50,                 /* one iteration of a real loop */
+	SPINS_MAX = 100000 / LOOP_US, /* turns in a row that are due at once */
+};
 
 /* The far more expensive parts of the tunnel's keys are made once for all runs. */
 static struct qpp *shared_qpp;
@@ -44,6 +48,7 @@ struct world {
 	bool opened[WORLD_FLOWS_MAX];
 	uint32_t sid[WORLD_FLOWS_MAX];
 	unsigned done;
+	unsigned spins[2]; /* turns in a row after which a session was due at once */
 };
 
 __attribute__((format(printf, 2, 3))) static void fail(struct world *w, const char *fmt, ...)
@@ -178,6 +183,7 @@ static void app_read(struct world *w, unsigned f, unsigned side)
 	struct end *e = &w->end[f][side];
 	const struct flow_plan *plan = &w->p->flows[f];
 	uint32_t left = plan->read_pause_us[side] > 0 ? plan->read_chunk[side] : UINT32_MAX;
+	uint32_t before = e->received;
 	struct span piece;
 
 	if (w->now_us < e->read_at_us || e->eof)
@@ -191,7 +197,8 @@ static void app_read(struct world *w, unsigned f, unsigned side)
 		left -= (uint32_t)piece.n;
 		note_stall(w, e);
 	}
-	if (left == 0 && plan->read_pause_us[side] > 0)
+	/* A turn seldom has a whole chunk, so a slow reader rests after whatever it got. */
+	if (e->received > before && plan->read_pause_us[side] > 0)
 		e->read_at_us = w->now_us + plan->read_pause_us[side];
 	if (!smux_eof(e->stream))
 		return;
@@ -399,7 +406,7 @@ static uint64_t app_deadline(const struct world *w)
 }
 
 /* When something happens next.  A session whose deadline is not in the future
- * although it just had its turn gets the next millisecond, as a real loop gives it. */
+ * although it just had its turn gets the next one as soon as a real loop gives it. */
 static uint64_t next_time(const struct world *w)
 {
 	uint64_t at = app_deadline(w);
@@ -408,7 +415,7 @@ static uint64_t next_time(const struct world *w)
 		uint64_t due = session_deadline(w->node[side].session);
 
 		if (due != KT_NEVER)
-			at = min_u64(at, due > w->now_us ? due : w->now_us + 1000);
+			at = min_u64(at, due > w->now_us ? due : w->now_us + LOOP_US);
 		at = min_u64(at, net_deadline(w->net[side]));
 	}
 	return at;
@@ -431,6 +438,9 @@ static void turn(struct world *w, unsigned side)
 		app_turn(w, f, side);
 	transmit(w, side);
 	handle_events(w, side);
+	w->spins[side] = session_deadline(s) <= w->now_us ? w->spins[side] + 1 : 0;
+	if (w->spins[side] > SPINS_MAX)
+		fail(w, "end %u: due at once for %u turns in a row", side, w->spins[side]);
 	if (session_ended(s) != SESSION_ALIVE)
 		fail(w, "end %u: the session ended: %s", side, session_end_text(session_ended(s)));
 }
