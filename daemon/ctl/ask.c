@@ -1,4 +1,4 @@
-/* ctl_ask.c - the commands of kcptunctl that the daemon answers. */
+/* ask.c - the commands of kcptunctl that the daemon answers. */
 #include "ctl.h"
 
 #include <errno.h>

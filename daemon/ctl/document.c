@@ -1,4 +1,4 @@
-/* ctl_document.c - looking into the daemon's documents. */
+/* document.c - looking into the daemon's documents. */
 #include "ctl_show.h"
 
 #include <math.h>

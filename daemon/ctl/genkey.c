@@ -1,4 +1,4 @@
-/* ctl_genkey.c - print a new random key. */
+/* genkey.c - print a new random key. */
 #include "ctl.h"
 
 #include <errno.h>

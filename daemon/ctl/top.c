@@ -1,4 +1,4 @@
-/* ctl_top.c - tunnels and sessions as they change, on the whole screen. */
+/* top.c - tunnels and sessions as they change, on the whole screen. */
 #include "ctl.h"
 
 #include <curses.h>
