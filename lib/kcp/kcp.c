@@ -47,16 +47,22 @@
 enum {
 	LEVELS = 16,     /* timeouts of one segment that are told apart */
 	RESEND_MAX = 32, /* larger values of `resend` count as this */
-	XMIT_MAX = 127,  /* transmissions are counted up to this */
+	XMIT_MAX = 15,   /* transmissions are counted up to this */
 	RING_MIN = 16,   /* slots of a ring when it is first needed */
 	INTERVAL_MAX_MS = 5000,
 	ACKS_MIN = 16,
 	POOL_MIN = 8,
 	ACKS_SPARE = 128, /* acknowledgements kept beyond a receive window */
-	ACKS_AGAIN = 128, /* those that go out a second time, at most; a power of two */
+	ACKS_AGAIN = 256, /* those that go out again, at most; a power of two */
+	AGAIN_MAX = 2,    /* times beyond the second */
+	AGAIN_SEGS = 2000,
 	QUICK_ACKS = 3,   /* told of at once after a new hole: `resend` is 2 mostly */
 	WINDOW_TELLS = 3, /* a window that reopened is told this often when no data comes */
 	BURST_PACKETS = 10,
+	ROOM_PACKETS = 4,      /* the caller hands over at least this many, if the windows allow */
+	DEPARTURES_MAX = 4096, /* flushes that are told apart while something of them is in flight */
+	LOSS_SEGS = 2000,      /* the loss that is told is that of about so many */
+	RATIO_BYTES = 1 << 18, /* what is added to segments on the wire: measured over about this */
 	SILENT_RESENDS_MIN = 16,
 };
 
@@ -78,6 +84,7 @@ enum {
 #define SILENT_HOLD_US (1 * US_PER_S)
 #define PACE_WAIT_MIN_US UINT64_C(1000)
 #define PACE_BURST_US UINT64_C(2000)
+#define PACE_ROOM_US UINT64_C(2000)
 #define RATE_MAX UINT64_C(1000000000000) /* keeps rate * time in 63 bits */
 #define MEMORY_RETRY_US (10 * US_PER_MS)
 
@@ -377,13 +384,14 @@ static uint32_t ring_size(uint32_t span)
 /* ---- pacing -------------------------------------------------------------- */
 
 struct pacer {
-	uint64_t rate;      /* bytes per second, 0: none */
+	uint64_t rate;      /* bytes per second on the wire, 0: none */
 	uint64_t ack_rate;  /* of that for acknowledgements by themselves; 0: any */
 	int64_t ack_credit; /* as credit; at most half of a burst */
 	int64_t burst;      /* what may leave at once after a pause, in the unit of credit */
 	int64_t credit;     /* bytes * microseconds per second */
 	uint64_t credit_us; /* when that was so */
 	uint64_t wait_until;
+	uint64_t wire_bytes, seg_bytes; /* lately: what so many bytes of segments came to on the wire */
 };
 
 static void pacer_init(struct pacer *p, uint64_t now_us)
@@ -399,16 +407,36 @@ static int64_t credit_after(int64_t credit, uint64_t rate, uint64_t elapsed_us, 
 	return rate == 0 || credit >= most - earned ? most : credit + earned;
 }
 
+/* Bytes of segments as bytes on the wire. */
+static uint64_t on_wire(const struct pacer *p, uint64_t bytes)
+{
+	if (p->seg_bytes == 0)
+		return bytes;
+	return min64(bytes, RATE_MAX) * (p->wire_bytes >> 4) / ((p->seg_bytes >> 4) + 1);
+}
+
+/* A datagram of data left.  Parity leaves in bursts, so this looks back far. */
+static void ratio_learn(struct pacer *p, size_t wire_bytes, size_t seg_bytes)
+{
+	p->wire_bytes += wire_bytes;
+	p->seg_bytes += seg_bytes;
+	if (p->seg_bytes < RATIO_BYTES)
+		return;
+	p->wire_bytes /= 2;
+	p->seg_bytes /= 2;
+}
+
 /* Under a `limit` acknowledgements may take half of it: those of a fast download would else
  * take all, and data and keepalives starve.  Without one they are not counted: the
  * controller's rate is about the data. */
-static void pacer_refill(struct pacer *p, uint64_t now_us, uint64_t rate, uint64_t limit, uint32_t mtu)
+static void pacer_refill(struct pacer *p, uint64_t now_us, uint64_t rate, uint64_t limit,
+			 uint64_t burst)
 {
 	uint64_t elapsed = min64(now_us - p->credit_us, US_PER_S);
 
 	p->rate = rate;
 	p->ack_rate = limit / 2;
-	p->burst = (int64_t)max64((uint64_t)BURST_PACKETS * mtu * US_PER_S, p->rate * PACE_BURST_US);
+	p->burst = (int64_t)(burst * US_PER_S);
 	p->credit_us = now_us;
 	p->wait_until = 0;
 	p->credit = credit_after(p->credit, p->rate, elapsed, p->burst);
@@ -560,17 +588,22 @@ static void rtt_sample(struct rtt *r, const struct kcp_config *cfg, uint64_t now
 
 /* ---- in flight ----------------------------------------------------------- */
 
+/* Why a transmission is taken for lost. */
+enum why { WHY_FAST, WHY_EARLY, WHY_TIMEOUT };
+
 /* What is known of a number in [una, nxt). */
 struct slot {
 	struct seg *seg;     /* NULL once acknowledged */
-	uint64_t sent_us;    /* last transmission */
+	uint32_t departure;  /* of its last transmission, by number; see struct departures */
 	uint32_t tx;         /* number of that transmission */
-	uint32_t prev, next; /* neighbours in the list of its level, by sn */
+	uint32_t prev, next; /* neighbours in the list of its level, or of the lost, by sn */
 	uint16_t len;
-	unsigned xmit : 7;        /* transmissions so far */
+	unsigned xmit : 4;        /* transmissions so far */
 	unsigned level : 4;       /* timeouts so far */
-	unsigned early : 1;       /* was resent early once */
 	unsigned class_index : 4; /* of seg, which need not be touched to release it */
+	unsigned early : 1;       /* was resent early once */
+	unsigned lost : 1;        /* and not resent yet */
+	unsigned why : 2;
 };
 
 static_assert(sizeof(struct slot) <= 24 + sizeof(struct seg *), "two slots share a cache line");
@@ -582,11 +615,13 @@ struct order { /* of transmission; head and tail count when count does */
 struct flight { /* numbers in [una, nxt) */
 	uint32_t una, nxt;
 	uint32_t count; /* of those, not acknowledged */
+	uint32_t bytes; /* of those that are not lost: segments with their headers */
 	uint32_t tx_next;
 	struct slot *slots;
 	uint32_t slot_cap;  /* power of two, or 0 */
 	uint32_t level_end; /* lists from here on are empty */
 	struct order orders[LEVELS];
+	struct order lost;    /* and not resent yet, as they were found */
 	uint64_t progress_us; /* when something was last acknowledged */
 	uint64_t memory_at;   /* when to try again for lack of memory */
 };
@@ -632,26 +667,54 @@ static void slots_trim(struct flight *fl, struct memory *m)
 	fl->slot_cap = 0;
 }
 
-static void order_append(struct flight *fl, uint32_t level, uint32_t sn)
+static uint32_t slot_bytes(const struct slot *s)
 {
-	struct order *o = &fl->orders[level];
-	struct slot *s = slot_at(fl, sn);
+	return s->len + (uint32_t)KCP_OVERHEAD;
+}
 
-	s->level = level & (LEVELS - 1);
-	s->prev = o->tail;
+static uint32_t inflight(const struct flight *fl)
+{
+	return fl->count - fl->lost.count;
+}
+
+static void list_append(struct flight *fl, struct order *o, uint32_t sn)
+{
+	slot_at(fl, sn)->prev = o->tail;
 	if (o->count++ == 0)
 		o->head = sn;
 	else
 		slot_at(fl, o->tail)->next = sn;
 	o->tail = sn;
+}
+
+static void order_append(struct flight *fl, uint32_t level, uint32_t sn)
+{
+	struct slot *s = slot_at(fl, sn);
+
+	s->level = level & (LEVELS - 1);
+	s->lost = 0;
+	list_append(fl, &fl->orders[level], sn);
+	fl->bytes += slot_bytes(s);
 	fl->level_end = max32(fl->level_end, level + 1);
 }
 
+static void lost_append(struct flight *fl, uint32_t sn, enum why why)
+{
+	struct slot *s = slot_at(fl, sn);
+
+	s->lost = 1;
+	s->why = why & 3u;
+	list_append(fl, &fl->lost, sn);
+}
+
+/* From the list that it is in. */
 static void order_remove(struct flight *fl, uint32_t sn)
 {
 	const struct slot *s = slot_at(fl, sn);
-	struct order *o = &fl->orders[s->level];
+	struct order *o = s->lost ? &fl->lost : &fl->orders[s->level];
 
+	if (!s->lost)
+		fl->bytes -= slot_bytes(s);
 	if (sn == o->head)
 		o->head = s->next;
 	else
@@ -668,6 +731,130 @@ static void order_remove(struct flight *fl, uint32_t sn)
 static const struct slot *order_front(const struct flight *fl, uint32_t level)
 {
 	return fl->orders[level].count > 0 ? slot_at(fl, fl->orders[level].head) : NULL;
+}
+
+/* What all transmissions of one flush share.  A slot keeps its number, and stays small. */
+struct departure {
+	uint64_t sent_us;
+	/* Totals of then, and the time of the first of them; see struct rate. */
+	uint64_t delivered_bytes, lost_bytes, delivered_us, first_us;
+	uint32_t inflight_bytes; /* after it */
+	uint32_t count;          /* transmissions that are neither acknowledged nor sent again */
+	bool app_limited, mark;
+};
+
+struct departures { /* numbers in [first, next) */
+	struct departure *ring;
+	uint32_t cap; /* power of two, or 0 */
+	uint32_t first, next;
+};
+
+static struct departure *departure_at(const struct departures *d, uint32_t number)
+{
+	return &d->ring[number & (d->cap - 1)];
+}
+
+static bool departures_resize(struct departures *d, struct memory *m, uint32_t cap)
+{
+	struct departure *ring = mem_alloc(m, cap * sizeof(*ring));
+
+	if (ring == NULL)
+		return false;
+	for (uint32_t i = d->first; i != d->next; i++)
+		ring[i & (cap - 1)] = *departure_at(d, i);
+	mem_free(m, d->ring, d->cap * sizeof(*ring));
+	d->ring = ring;
+	d->cap = cap;
+	return true;
+}
+
+static void departures_expire(struct departures *d)
+{
+	while (d->first != d->next && departure_at(d, d->first)->count == 0)
+		d->first++;
+}
+
+/* The record of a flush.  NULL without memory for a first one; when there are too many, the latest
+ * stands for this one, too. */
+static struct departure *departure_new(struct departures *d, struct memory *m)
+{
+	uint32_t used;
+
+	departures_expire(d);
+	used = d->next - d->first;
+	if (used < d->cap || (used < DEPARTURES_MAX && departures_resize(d, m, ring_size(used + 1))))
+		d->next++;
+	else if (used == 0)
+		return NULL;
+	else
+		return departure_at(d, d->next - 1);
+	*departure_at(d, d->next - 1) = (struct departure){ 0 };
+	return departure_at(d, d->next - 1);
+}
+
+static void departures_trim(struct departures *d, struct memory *m)
+{
+	uint32_t used;
+
+	departures_expire(d);
+	used = d->next - d->first;
+	if (used > 0) {
+		if (ring_size(used) < d->cap)
+			departures_resize(d, m, ring_size(used));
+		return;
+	}
+	mem_free(m, d->ring, d->cap * sizeof(*d->ring));
+	*d = (struct departures){ 0 };
+}
+
+/* What the path delivers, as draft-cheng-iccrg-delivery-rate-estimation has it: the sample is
+ * about the newest transmission that was acknowledged since the last one was taken. */
+struct rate {
+	uint64_t delivered_bytes, lost_bytes; /* in all */
+	uint64_t delivered_us;                /* when it last grew */
+	uint64_t first_us;                    /* when the newest that was sampled left */
+	uint64_t app_limited_until;           /* delivered_bytes up to where; 0: no limit */
+	uint64_t app_limited_us;              /* when that was found */
+	bool any;
+	uint32_t newest; /* the number of that departure */
+	struct departure then;
+};
+
+/* A transmission of that departure arrived. */
+static void rate_arrived(struct rate *r, uint32_t number, const struct departure *d)
+{
+	if (r->any && seq_diff(number, r->newest) <= 0)
+		return;
+	r->any = true;
+	r->newest = number;
+	r->then = *d;
+}
+
+/* Nothing was in flight: time that passed before does not count. */
+static void rate_restart(struct rate *r, uint64_t now_us)
+{
+	r->first_us = now_us;
+	r->delivered_us = now_us;
+}
+
+static void rate_limited(struct rate *r, uint64_t now_us, uint32_t inflight_bytes)
+{
+	r->app_limited_until = r->delivered_bytes + max32(inflight_bytes, 1);
+	r->app_limited_us = now_us;
+}
+
+/* 0: no sample. */
+static uint32_t rate_interval(struct rate *r)
+{
+	uint64_t send, ack;
+
+	if (!r->any)
+		return 0;
+	r->any = false;
+	send = r->then.sent_us - r->then.first_us;
+	ack = r->delivered_us - r->then.delivered_us;
+	r->first_us = r->then.sent_us;
+	return (uint32_t)min64(max64(send, ack), UINT32_MAX);
 }
 
 /* The latest transmissions known to have arrived. */
@@ -994,15 +1181,19 @@ static uint32_t message_segs(const struct receiver *r, bool stream)
 
 struct ack {
 	uint32_t sn, ts;
-	bool plain; /* came in order: una tells as much */
+	bool plain;    /* came in order: una tells as much */
+	uint8_t times; /* so many times more */
 };
 
 /* Of what stands beyond a hole only its acknowledgement tells, and if that is lost the sender takes
- * segments that arrived for lost.  So each goes out with two batches. */
-struct again {            /* sent once, oldest first */
+ * segments that arrived for lost.  So each goes out with two batches, and with up to AGAIN_MAX more
+ * while the peer repeats what had arrived. */
+struct again {            /* sent before, oldest first */
 	struct ack *ring; /* of ACKS_AGAIN; NULL until needed */
 	uint32_t head, count;
-	uint32_t ripe; /* of those, the ones of batches that are over */
+	uint32_t ripe;              /* of those, the ones of batches that are over */
+	uint8_t more;               /* times beyond the first */
+	uint32_t arrivals, repeats; /* since that was settled */
 };
 
 struct acks { /* owed to the peer, oldest first */
@@ -1060,12 +1251,28 @@ static void again_push(struct again *g, struct memory *m, struct ack ack)
 	g->ring[(g->head + g->count++) & (ACKS_AGAIN - 1)] = ack;
 }
 
+/* A segment came, once more or for the first time. */
+static void again_settle(struct again *g, bool repeat)
+{
+	g->arrivals++;
+	g->repeats += repeat;
+	if (g->arrivals < AGAIN_SEGS)
+		return;
+	if (g->repeats > AGAIN_SEGS / 150 && g->more < AGAIN_MAX)
+		g->more++;
+	else if (g->repeats < AGAIN_SEGS / 2000 && g->more > 0)
+		g->more--;
+	g->arrivals = 0;
+	g->repeats = 0;
+}
+
 static void again_trim(struct again *g, struct memory *m)
 {
 	if (g->count > 0)
 		return;
 	mem_free(m, g->ring, ACKS_AGAIN * sizeof(*g->ring));
-	*g = (struct again){ 0 };
+	g->ring = NULL;
+	g->head = 0;
 }
 
 /* Room for one more.  Bounded, whatever is repeated to us: the oldest gives
@@ -1086,9 +1293,9 @@ static void acks_push(struct acks *a, uint64_t now_us, uint32_t sn, uint32_t ts,
 	if (a->arrivals++ == 0)
 		a->since_us = now_us;
 	if (plain && a->count > 0 && ack_at(a, a->count - 1)->plain)
-		*ack_at(a, a->count - 1) = (struct ack){ sn, ts, true };
+		*ack_at(a, a->count - 1) = (struct ack){ .sn = sn, .ts = ts, .plain = true };
 	else
-		*ack_at(a, a->count++) = (struct ack){ sn, ts, plain };
+		*ack_at(a, a->count++) = (struct ack){ .sn = sn, .ts = ts, .plain = plain };
 }
 
 static uint64_t acks_due_at(const struct acks *a, const struct kcp_config *cfg)
@@ -1219,6 +1426,8 @@ struct kcp {
 	struct pacer pacer;
 	struct rtt rtt;
 	struct flight flight;
+	struct departures departures;
+	struct rate rate;
 	struct delivered delivered;
 	struct silence silence;
 	struct queue queue;
@@ -1228,6 +1437,10 @@ struct kcp {
 	struct prober prober;
 	uint8_t *datagram; /* for those without reserve() */
 	struct kcp_stats stats;
+	struct kcp_cc_sample batch; /* what happened since the controller was told */
+	struct kcp_cc_control control;
+	uint32_t acked_recent, lost_recent; /* bytes, halved now and then: the loss of lately */
+	enum kcp_limit limit;
 	union {
 		uint64_t align;
 		uint8_t bytes[KCP_CC_STATE_MAX];
@@ -1248,85 +1461,106 @@ static void hear_time(struct kcp *k, uint64_t now_us)
 
 /* ---- congestion control -------------------------------------------------- */
 
-uint64_t kcp_cc_rate(const struct kcp_cc_event *ev, uint32_t window)
+uint64_t kcp_cc_rate(const struct kcp_cc_sample *s, uint64_t bytes)
 {
-	if (ev->srtt_us == 0)
-		return 0;
-	return (uint64_t)window * (ev->mss + KCP_OVERHEAD) * US_PER_S / ev->srtt_us;
-}
-
-static void none_init(void *state, const struct kcp_cc_event *ev)
-{
-	(void)state;
-	(void)ev;
-}
-
-static uint32_t none_window(const void *state, const struct kcp_cc_event *ev)
-{
-	(void)state;
-	(void)ev;
-	return UINT32_MAX;
+	return s->srtt_us == 0 ? 0 : bytes * US_PER_S / s->srtt_us;
 }
 
 /* Twice the rate that fills the windows: a window never leaves as one burst,
  * yet a round trip that was measured too long cannot become the limit. */
-static uint64_t none_pacing_rate(const void *state, const struct kcp_cc_event *ev)
+static void none_update(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
 {
 	(void)state;
-	return 2 * kcp_cc_rate(ev, min32(ev->snd_wnd, ev->rmt_wnd));
+	control->cwnd_bytes = UINT32_MAX;
+	control->pacing_rate = kcp_cc_rate(s, 2 * (uint64_t)min32(s->snd_wnd, s->rmt_wnd) * s->mss);
 }
 
 const struct kcp_cc kcp_cc_none = {
 	.name = "none",
-	.init = none_init,
-	.window = none_window,
-	.pacing_rate = none_pacing_rate,
+	.init = none_update,
+	.update = none_update,
 };
 
-static struct kcp_cc_event cc_event(const struct kcp *k, uint32_t segs, uint32_t bytes)
+static void cc_sample(struct kcp *k, struct kcp_cc_sample *s)
 {
-	return (struct kcp_cc_event){
-		.now_us = k->now_us,
-		.inflight = k->flight.count,
-		.segs = segs,
-		.bytes = bytes,
-		.srtt_us = k->rtt.srtt_us,
-		.rtt_us = k->rtt.latest_us,
-		.snd_wnd = k->cfg.snd_wnd,
-		.rmt_wnd = k->prober.rmt_wnd,
-		.mss = mss(k),
-	};
+	*s = k->batch;
+	k->batch = (struct kcp_cc_sample){ 0 };
+	s->now_us = k->now_us;
+	s->mss = k->cfg.mtu;
+	s->snd_wnd = k->cfg.snd_wnd;
+	s->rmt_wnd = k->prober.rmt_wnd;
+	s->srtt_us = k->rtt.srtt_us;
+	s->min_rtt_us = min_rtt(&k->rtt);
+	s->inflight_bytes = k->flight.bytes;
+	s->silent_rounds = k->silence.rounds;
+	s->delivered_bytes = k->rate.delivered_bytes;
+	s->lost_total_bytes = k->rate.lost_bytes;
+	s->interval_us = rate_interval(&k->rate);
+	s->prior_delivered_bytes = k->rate.then.delivered_bytes;
+	s->prior_lost_bytes = k->rate.then.lost_bytes;
+	s->tx_inflight_bytes = k->rate.then.inflight_bytes;
+	s->app_limited = k->rate.then.app_limited;
 }
 
-typedef void cc_hook(void *state, const struct kcp_cc_event *ev);
-
-static void cc_tell(struct kcp *k, cc_hook *hook, uint32_t segs, uint32_t bytes)
+static void loss_recent(struct kcp *k, const struct kcp_cc_sample *s)
 {
-	struct kcp_cc_event ev;
-
-	if (hook == NULL)
+	k->acked_recent += s->acked_bytes;
+	k->lost_recent += s->lost_bytes;
+	k->lost_recent -= min32(s->spurious_bytes, k->lost_recent);
+	if (k->acked_recent + k->lost_recent < LOSS_SEGS * k->cfg.mtu)
 		return;
-	ev = cc_event(k, segs, bytes);
-	hook(k->cc_state.bytes, &ev);
+	k->acked_recent /= 2;
+	k->lost_recent /= 2;
 }
 
-static uint32_t cc_window(const struct kcp *k)
+static void cc_update(struct kcp *k)
 {
-	struct kcp_cc_event ev = cc_event(k, 0, 0);
+	struct kcp_cc_sample s;
 
-	return k->cfg.cc->window(k->cc_state.bytes, &ev);
+	if (k->rate.app_limited_until != 0 && k->rate.delivered_bytes > k->rate.app_limited_until)
+		k->rate.app_limited_until = 0;
+	cc_sample(k, &s);
+	loss_recent(k, &s);
+	k->cfg.cc->update(k->cc_state.bytes, &s, &k->control);
 }
 
 static void cc_start(struct kcp *k, const struct kcp_cc *cc)
 {
-	struct kcp_cc_event ev = cc_event(k, 0, 0);
+	struct kcp_cc_sample s;
 
 	if (cc == NULL)
 		cc = &kcp_cc_none;
 	assert(cc->state_size <= KCP_CC_STATE_MAX);
 	memset(&k->cc_state, 0, sizeof(k->cc_state));
 	k->cfg.cc = cc;
-	cc->init(k->cc_state.bytes, &ev);
+	k->control = (struct kcp_cc_control){ .cwnd_bytes = UINT32_MAX };
+	cc_sample(k, &s);
+	cc->init(k->cc_state.bytes, &s, &k->control);
+}
+
+/* What the controller lets go, on the wire. */
+static uint64_t control_rate(const struct kcp *k)
+{
+	return min64(on_wire(&k->pacer, k->control.pacing_rate), RATE_MAX);
+}
+
+static uint64_t pacing_rate(const struct kcp *k)
+{
+	uint64_t rate = control_rate(k), limit = min64(k->cfg.rate_limit, RATE_MAX);
+
+	return limit != 0 && (rate == 0 || limit < rate) ? limit : rate;
+}
+
+static uint64_t pacing_burst(const struct kcp *k, uint64_t rate)
+{
+	if (k->control.burst_bytes != 0)
+		return k->control.burst_bytes;
+	return max64((uint64_t)BURST_PACKETS * k->cfg.mtu, rate * PACE_BURST_US / US_PER_S);
+}
+
+static bool cc_allows(const struct kcp *k)
+{
+	return k->flight.bytes < k->control.cwnd_bytes;
 }
 
 static uint32_t room_below(uint32_t limit, uint32_t used)
@@ -1337,30 +1571,27 @@ static uint32_t room_below(uint32_t limit, uint32_t used)
 /* New segments that the windows allow now.  The controller and our own window are about what
  * is in flight; only the peer's is about the span from una, beyond which it has no room.  So
  * one hole does not stop what follows it. */
-static uint32_t new_room(const struct kcp *k)
+static uint32_t window_room(const struct kcp *k)
 {
 	const struct flight *fl = &k->flight;
 
-	return min32(room_below(min32(cc_window(k), k->cfg.snd_wnd), fl->count),
+	return min32(room_below(k->cfg.snd_wnd, inflight(fl)),
 		     room_below(k->prober.rmt_wnd, fl->nxt - fl->una));
 }
 
-static uint64_t pacing_rate(const struct kcp *k)
+/* Full ones that the controller allows, too; what is lost comes before them. */
+static uint32_t new_room(const struct kcp *k)
 {
-	struct kcp_cc_event ev = cc_event(k, 0, 0);
-	uint64_t rate = k->cfg.cc->pacing_rate(k->cc_state.bytes, &ev);
-	uint64_t limit = k->cfg.rate_limit;
+	uint32_t bytes = room_below(k->control.cwnd_bytes, k->flight.bytes);
 
-	if (limit != 0 && (rate == 0 || limit < rate))
-		rate = limit;
-	return min64(rate, RATE_MAX);
+	return min32(window_room(k), bytes / k->cfg.mtu + (bytes % k->cfg.mtu != 0));
 }
 
 /* ---- acknowledged -------------------------------------------------------- */
 
 /* What one datagram acknowledged, and its best round trip. */
 struct news {
-	uint32_t segs, bytes;
+	uint32_t segs;
 	bool recovered;
 	bool sampled;
 	uint32_t sample_ts;
@@ -1376,25 +1607,48 @@ static void sample_offer(struct news *n, uint32_t ts, uint64_t rtt_us)
 	n->sample_us = rtt_us;
 }
 
+static uint64_t sent_at(const struct kcp *k, const struct slot *s)
+{
+	return departure_at(&k->departures, s->departure)->sent_us;
+}
+
 /* The first transmission of a resent segment arrived after all.  If it was
  * resent in spite of the tolerance now in force, the delay since adds to that. */
 static void spurious(struct kcp *k, const struct slot *s, bool late)
 {
-	uint32_t waited = s->sent_us > k->rtt.reorder_seen_us ? k->rtt.reorder_us : 0;
+	uint64_t sent_us = sent_at(k, s);
+	uint32_t waited = sent_us > k->rtt.reorder_seen_us ? k->rtt.reorder_us : 0;
 
 	k->stats.spurious_segs++;
+	k->batch.spurious_bytes += slot_bytes(s);
+	k->rate.lost_bytes -= slot_bytes(s);
 	if (s->level == 0 && late)
-		reorder_grow(&k->rtt, k->now_us, waited + (k->now_us - s->sent_us));
+		reorder_grow(&k->rtt, k->now_us, waited + (k->now_us - sent_us));
+}
+
+/* It was found lost, and arrived before it was resent. */
+static void found_again(struct kcp *k, const struct slot *s, bool late)
+{
+	k->batch.spurious_bytes += slot_bytes(s);
+	k->rate.lost_bytes -= slot_bytes(s);
+	if (s->level == 0 && late)
+		reorder_grow(&k->rtt, k->now_us, 0);
 }
 
 /* The transmission that `s` tells of arrived. */
 static void arrived(struct kcp *k, const struct slot *s, bool recovered)
 {
-	bool saved = s->xmit == 1 && skipped_enough(&k->delivered, s->tx);
+	const struct departure *d = departure_at(&k->departures, s->departure);
+	bool saved = s->xmit == 1 && !s->lost && skipped_enough(&k->delivered, s->tx);
 
 	/* The tolerance kept it from being resent: half of it would not have. */
-	if (saved && !recovered && k->now_us - s->sent_us > k->rtt.srtt_us + k->rtt.reorder_us / 2)
+	if (saved && !recovered && k->now_us - d->sent_us > k->rtt.srtt_us + k->rtt.reorder_us / 2)
 		k->rtt.reorder_seen_us = k->now_us;
+	if (d->mark)
+		k->batch.marked_acked_bytes += slot_bytes(s);
+	if (s->lost)
+		found_again(k, s, !recovered);
+	rate_arrived(&k->rate, s->departure, d);
 	delivered_insert(&k->delivered, s->tx);
 }
 
@@ -1403,8 +1657,11 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 	struct slot *s = slot_at(&k->flight, sn);
 
 	n->segs++;
-	n->bytes += s->len;
 	k->stats.acked_bytes += s->len;
+	k->batch.acked_bytes += slot_bytes(s);
+	k->rate.delivered_bytes += slot_bytes(s);
+	k->rate.delivered_us = k->now_us;
+	departure_at(&k->departures, s->departure)->count--;
 	order_remove(&k->flight, sn);
 	pool_put(&k->mem.pools[s->class_index], s->seg);
 	s->seg = NULL;
@@ -1417,6 +1674,7 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	uint32_t age_ms = clock_ms(k->now_us) - ts;
 	uint64_t age_us = (uint64_t)age_ms * US_PER_MS;
 	const struct slot *s;
+	uint64_t sent_us;
 
 	if (seq_diff(sn, k->flight.nxt) >= 0)
 		return;
@@ -1428,8 +1686,9 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 			sample_offer(n, ts, age_us);
 		return;
 	}
-	if (ts == clock_ms(s->sent_us)) {
-		sample_offer(n, ts, k->now_us - s->sent_us);
+	sent_us = sent_at(k, s);
+	if (ts == clock_ms(sent_us)) {
+		sample_offer(n, ts, k->now_us - sent_us);
 		arrived(k, s, n->recovered);
 	} else if (s->xmit > 1) {
 		sample_offer(n, ts, age_us);
@@ -1448,7 +1707,7 @@ static void una_slot(struct kcp *k, uint32_t sn, bool hole, struct news *n)
 
 	if (s->xmit == 1)
 		arrived(k, s, n->recovered);
-	else if (k->now_us - s->sent_us < min_rtt(&k->rtt) / 4 * 3)
+	else if (k->now_us - sent_at(k, s) < min_rtt(&k->rtt) / 4 * 3)
 		spurious(k, s, hole && !n->recovered);
 	slot_free(k, sn, n);
 }
@@ -1464,11 +1723,10 @@ static void una_input(struct kcp *k, uint32_t una, struct news *n)
 		k->flight.una++;
 }
 
-static void progress(struct kcp *k, const struct news *n)
+static void progress(struct kcp *k)
 {
 	k->flight.progress_us = k->now_us;
 	silence_end(&k->silence);
-	cc_tell(k, k->cfg.cc->on_acked, n->segs, n->bytes);
 }
 
 /* ---- due ----------------------------------------------------------------- */
@@ -1478,11 +1736,13 @@ static void progress(struct kcp *k, const struct news *n)
  * its way as long as acknowledgements keep coming. */
 static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slot *s)
 {
-	uint64_t t = s->sent_us + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us;
+	uint64_t t = sent_at(k, s) + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us;
 
-	if (k->flight.progress_us != 0 && !skipped(&k->delivered, s->tx))
-		t = max64(t,
-			  k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) + k->rtt.srtt_us / 4);
+	if (k->flight.progress_us != 0 && level == 0) {
+		uint64_t more = skipped(&k->delivered, s->tx) ? 0 : k->rtt.srtt_us / 4;
+
+		t = max64(t, k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) + more);
+	}
 	return k->silence.left == 0 ? max64(t, k->silence.until) : t;
 }
 
@@ -1491,8 +1751,7 @@ static uint64_t lost_at(const struct kcp *k, const struct slot *s)
 {
 	if (!skipped_enough(&k->delivered, s->tx))
 		return KCP_NEVER;
-	return k->rtt.reorder_us == 0 ? s->sent_us
-				      : s->sent_us + k->rtt.latest_us + k->rtt.reorder_us;
+	return sent_at(k, s) + (k->rtt.reorder_us == 0 ? 0 : k->rtt.latest_us + k->rtt.reorder_us);
 }
 
 /* When the front of a list is resent if nothing new can be sent.  An eighth of
@@ -1501,7 +1760,72 @@ static uint64_t early_at(const struct kcp *k, const struct slot *s)
 {
 	if (k->delivered.resend == 0 || s->early || !skipped(&k->delivered, s->tx))
 		return KCP_NEVER;
-	return s->sent_us + k->rtt.latest_us + max32(k->rtt.reorder_us, k->rtt.srtt_us / 8);
+	return sent_at(k, s) + k->rtt.latest_us + max32(k->rtt.reorder_us, k->rtt.srtt_us / 8);
+}
+
+struct due {
+	uint64_t at;
+	enum why why; /* if that is now */
+};
+
+/* When the front of a list is to be resent.  `early` when nothing new can be sent. */
+static struct due front_due(const struct kcp *k, uint32_t level, bool early)
+{
+	struct due due = { KCP_NEVER, WHY_EARLY };
+	const struct slot *s = order_front(&k->flight, level);
+	uint64_t lost, timeout;
+
+	if (s == NULL)
+		return due;
+	lost = lost_at(k, s);
+	timeout = timeout_at(k, level, s);
+	if (lost <= k->now_us)
+		due.why = WHY_FAST;
+	else if (timeout <= k->now_us)
+		due.why = WHY_TIMEOUT;
+	due.at = min64(lost, timeout);
+	if (early)
+		due.at = min64(due.at, early_at(k, s));
+	return due;
+}
+
+/* Nothing new can be sent. */
+static bool nothing_new(const struct kcp *k)
+{
+	return k->queue.count == 0 || new_room(k) == 0;
+}
+
+static void lose_front(struct kcp *k, uint32_t level, enum why why)
+{
+	uint32_t sn = k->flight.orders[level].head;
+	struct slot *s = slot_at(&k->flight, sn);
+
+	order_remove(&k->flight, sn);
+	lost_append(&k->flight, sn, why);
+	k->batch.lost_bytes += slot_bytes(s);
+	k->rate.lost_bytes += slot_bytes(s);
+	if (departure_at(&k->departures, s->departure)->mark)
+		k->batch.marked_lost_bytes += slot_bytes(s);
+	s->early |= why == WHY_EARLY;
+	if (why != WHY_TIMEOUT)
+		return;
+	s->level = min32(level + 1, LEVELS - 1) & (LEVELS - 1);
+	k->batch.timeout = true;
+	k->silence.left--;
+}
+
+/* Find what is lost.  Each list is walked as far as it is, and one step further. */
+static void lose(struct kcp *k, bool early)
+{
+	struct due due;
+
+	for (uint32_t level = 0; level < k->flight.level_end; level++) {
+		while ((due = front_due(k, level, early)).at <= k->now_us) {
+			if (due.why == WHY_TIMEOUT)
+				silence_count(&k->silence, k->now_us, k->flight.count, k->rtt.rto_us);
+			lose_front(k, level, due.why);
+		}
+	}
 }
 
 /* ---- sending ------------------------------------------------------------- */
@@ -1518,7 +1842,11 @@ int kcp_send(struct kcp *k, const void *data, size_t len)
 
 uint32_t kcp_send_room(const struct kcp *k)
 {
-	return room_below(new_room(k), k->queue.count);
+	uint64_t rate = pacing_rate(k), room = new_room(k);
+
+	if (rate != 0)
+		room = min64(room, max64(rate * PACE_ROOM_US / US_PER_S / k->cfg.mtu, ROOM_PACKETS));
+	return room_below((uint32_t)room, k->queue.count);
 }
 
 uint32_t kcp_waiting(const struct kcp *k)
@@ -1627,6 +1955,7 @@ int kcp_recv(struct kcp *k, void *buf, size_t cap)
 static void repeat_input(struct kcp *k, const struct kcp_seg_header *h, uint32_t ts)
 {
 	k->stats.repeat_segs++;
+	again_settle(&k->acks.again, true);
 	if (!acks_reserve(&k->acks, &k->mem, k->cfg.rcv_wnd))
 		return;
 	acks_push(&k->acks, k->now_us, h->sn, ts, false);
@@ -1643,6 +1972,7 @@ static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uin
 	    !acks_reserve(&k->acks, &k->mem, k->cfg.rcv_wnd) || (s = seg_new(&k->mem, h->len)) == NULL)
 		return;
 	seg_append(s, data, h->len);
+	again_settle(&k->acks.again, false);
 	acks_hasten(&k->acks, seq_diff(h->sn, k->rcv.high));
 	*ring_at(&k->rcv, h->sn) = (struct held){ s, s->len, h->frg, s->class_index };
 	k->rcv.beyond++;
@@ -1699,10 +2029,10 @@ static void news_apply(struct kcp *k, const struct news *n)
 	if (n->sampled && !n->recovered) {
 		k->rtt.sample_ts = n->sample_ts;
 		rtt_sample(&k->rtt, &k->cfg, k->now_us, n->sample_us);
-		cc_tell(k, k->cfg.cc->on_rtt, 1, 0);
+		k->batch.rtt_us = k->rtt.latest_us;
 	}
 	if (n->segs > 0)
-		progress(k, n);
+		progress(k);
 }
 
 /* una is applied last, so that an ACK of the same datagram finds its segment
@@ -1741,8 +2071,6 @@ int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, u
 
 /* ---- flush --------------------------------------------------------------- */
 
-enum why { WHY_FAST, WHY_EARLY, WHY_TIMEOUT };
-
 /* One call of kcp_flush(). */
 struct flush {
 	struct kcp *k;
@@ -1752,7 +2080,7 @@ struct flush {
 	uint16_t wnd;
 	bool acks_only; /* it holds nothing else so far */
 	bool no_room;
-	uint32_t sent_segs, sent_bytes, lost_segs, lost_bytes, timeout_segs;
+	struct departure *departure; /* NULL until something leaves */
 };
 
 static uint8_t *reserve(struct kcp *k)
@@ -1772,10 +2100,12 @@ static void datagram_end(struct flush *f)
 		return;
 	assert(f->len >= KCP_OVERHEAD);
 	bytes = f->k->cfg.output(f->k->cfg.user, f->buf, f->len);
-	if (f->acks_only)
+	if (f->acks_only) {
 		pacer_spend_acks(&f->k->pacer, bytes);
-	else
+	} else {
 		pacer_spend(&f->k->pacer, bytes);
+		ratio_learn(&f->k->pacer, bytes, f->len);
+	}
 	f->buf = NULL;
 	f->len = 0;
 }
@@ -1829,17 +2159,21 @@ static bool put_ack(struct flush *f, const struct ack *a, bool all)
 	return true;
 }
 
-/* The batch before once more, but for what una covers by now; ahead of the new ones, because some
- * peers take the last for their round trip. */
+/* Those of the batches before once more, but for what una covers by now; ahead of the new ones,
+ * because some peers take the last for their round trip. */
 static bool put_acks_again(struct flush *f)
 {
 	struct again *g = &f->k->acks.again;
 
-	for (; g->ripe > 0; again_pop(g)) {
-		const struct ack *a = &g->ring[g->head];
+	while (g->ripe > 0) {
+		struct ack a = g->ring[g->head];
+		bool covered = seq_diff(a.sn, f->una) < 0;
 
-		if (seq_diff(a->sn, f->una) >= 0 && !put_ack(f, a, true))
+		if (!covered && !put_ack(f, &a, true))
 			return false;
+		again_pop(g);
+		if (!covered && a.times-- > 1)
+			again_push(g, &f->k->mem, a);
 	}
 	return true;
 }
@@ -1853,12 +2187,13 @@ static void put_acks(struct flush *f, bool all)
 	if (all && !put_acks_again(f))
 		return;
 	for (; k->acks.count > 0; acks_pop(&k->acks)) {
-		const struct ack *a = ack_at(&k->acks, 0);
+		struct ack *a = ack_at(&k->acks, 0);
 
 		if (a->plain && k->acks.count > 1)
 			continue;
 		if (!put_ack(f, a, all))
 			return;
+		a->times = (uint8_t)(1 + k->acks.again.more);
 		if (seq_diff(a->sn, f->una) >= 0)
 			again_push(&k->acks.again, &k->mem, *a);
 	}
@@ -1896,6 +2231,32 @@ static bool put_probe(struct flush *f)
 	return true;
 }
 
+/* The record of this flush; false without memory for it. */
+static bool depart(struct flush *f)
+{
+	struct kcp *k = f->k;
+	struct departure *d;
+
+	if (f->departure != NULL)
+		return true;
+	d = departure_new(&k->departures, &k->mem);
+	if (d == NULL) {
+		k->flight.memory_at = k->now_us + MEMORY_RETRY_US;
+		return false;
+	}
+	if (inflight(&k->flight) == 0)
+		rate_restart(&k->rate, k->now_us);
+	d->sent_us = k->now_us;
+	d->delivered_bytes = k->rate.delivered_bytes;
+	d->lost_bytes = k->rate.lost_bytes;
+	d->delivered_us = k->rate.delivered_us;
+	d->first_us = k->rate.first_us;
+	d->app_limited = k->rate.app_limited_until != 0;
+	d->mark = k->control.mark;
+	f->departure = d;
+	return true;
+}
+
 /* May a segment of `len` bytes leave now?  Makes room for it if so. */
 static bool may_put(struct flush *f, uint32_t len)
 {
@@ -1905,12 +2266,12 @@ static bool may_put(struct flush *f, uint32_t len)
 		pacer_wait(&k->pacer, k->now_us, f->len);
 		return false;
 	}
-	return make_room(f, KCP_OVERHEAD + len);
+	return depart(f) && make_room(f, KCP_OVERHEAD + len);
 }
 
 /* Write segment `sn`, unlinked, and link it as the latest of its level.  Inline,
  * since it is most of the cost of a new segment. */
-static inline void put_push(struct flush *f, uint32_t sn, uint32_t level)
+static inline void put_push(struct flush *f, uint32_t sn)
 {
 	struct kcp *k = f->k;
 	struct slot *s = slot_at(&k->flight, sn);
@@ -1920,106 +2281,58 @@ static inline void put_push(struct flush *f, uint32_t sn, uint32_t level)
 	if (s->len > 0)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
 	f->len += s->len;
-	s->sent_us = k->now_us;
+	s->departure = k->departures.next - 1;
 	s->tx = k->flight.tx_next++;
 	if (s->xmit < XMIT_MAX)
 		s->xmit = (s->xmit + 1u) & XMIT_MAX;
-	order_append(&k->flight, level, sn);
+	order_append(&k->flight, s->level, sn);
 	k->stats.out_push++;
-	f->sent_segs++;
-	f->sent_bytes += s->len;
+	f->departure->count++;
+	f->departure->inflight_bytes = k->flight.bytes;
 }
 
-static void count_resent(struct flush *f, enum why why, uint32_t bytes)
+static void count_resent(struct kcp_stats *st, enum why why)
 {
-	struct kcp_stats *st = &f->k->stats;
-
 	st->retrans_segs++;
 	st->fast_retrans_segs += why == WHY_FAST;
 	st->early_retrans_segs += why == WHY_EARLY;
 	st->lost_segs += why == WHY_TIMEOUT;
-	if (why == WHY_TIMEOUT) {
-		f->k->silence.left--;
-		f->timeout_segs++;
-	} else {
-		f->lost_segs++;
-		f->lost_bytes += bytes;
-	}
 }
 
-static void resend_front(struct flush *f, uint32_t level, enum why why)
+/* The oldest may always leave: what follows it waits for it. */
+static bool may_resend(const struct kcp *k)
+{
+	return k->flight.lost.count > 0 && (cc_allows(k) || k->flight.lost.head == k->flight.una);
+}
+
+static bool resend(struct flush *f)
 {
 	struct kcp *k = f->k;
-	uint32_t sn = k->flight.orders[level].head;
-	struct slot *s = slot_at(&k->flight, sn);
 
-	s->early |= why == WHY_EARLY;
-	order_remove(&k->flight, sn);
-	count_resent(f, why, s->len);
-	put_push(f, sn, why == WHY_TIMEOUT ? min32(level + 1, LEVELS - 1) : level);
-}
+	while (may_resend(k)) {
+		uint32_t sn = k->flight.lost.head;
+		struct slot *s = slot_at(&k->flight, sn);
 
-struct due {
-	uint64_t at;
-	enum why why; /* if that is now */
-};
-
-/* When the front of a list is to be resent.  `early` when nothing new can be sent. */
-static struct due front_due(const struct kcp *k, uint32_t level, bool early)
-{
-	struct due due = { KCP_NEVER, WHY_EARLY };
-	const struct slot *s = order_front(&k->flight, level);
-	uint64_t lost, timeout;
-
-	if (s == NULL)
-		return due;
-	lost = lost_at(k, s);
-	timeout = timeout_at(k, level, s);
-	if (lost <= k->now_us)
-		due.why = WHY_FAST;
-	else if (timeout <= k->now_us)
-		due.why = WHY_TIMEOUT;
-	due.at = min64(lost, timeout);
-	if (early)
-		due.at = min64(due.at, early_at(k, s));
-	return due;
-}
-
-/* Each step gives the front a new place at a tail and a later deadline, so a
- * list is walked once at most. */
-static bool resend_level(struct flush *f, uint32_t level, bool early)
-{
-	struct kcp *k = f->k;
-	struct due due;
-
-	while ((due = front_due(k, level, early)).at <= k->now_us) {
-		if (due.why == WHY_TIMEOUT)
-			silence_count(&k->silence, k->now_us, k->flight.count, k->rtt.rto_us);
-		if (!may_put(f, order_front(&k->flight, level)->len))
+		if (!may_put(f, s->len))
 			return false;
-		resend_front(f, level, due.why);
+		departure_at(&k->departures, s->departure)->count--;
+		count_resent(&k->stats, (enum why)s->why);
+		order_remove(&k->flight, sn);
+		put_push(f, sn);
 	}
-	return true;
-}
-
-static bool resend(struct flush *f, bool early)
-{
-	for (uint32_t level = 0; level < f->k->flight.level_end; level++)
-		if (!resend_level(f, level, early))
-			return false;
-	return true;
+	return k->flight.lost.count == 0;
 }
 
 static bool new_due(const struct kcp *k)
 {
-	return k->queue.count > 0 && new_room(k) > 0;
+	return k->flight.lost.count == 0 && !nothing_new(k);
 }
 
 static bool send_new(struct flush *f)
 {
 	struct kcp *k = f->k;
 
-	for (uint32_t room = new_room(k); room > 0 && k->queue.count > 0; room--) {
+	while (new_due(k)) {
 		struct slot *s;
 
 		if (!slots_reserve(&k->flight, &k->mem)) {
@@ -2034,21 +2347,49 @@ static bool send_new(struct flush *f)
 		s->len = s->seg->len;
 		s->class_index = s->seg->class_index & (CLASS_MAX - 1u);
 		k->flight.count++;
-		put_push(f, k->flight.nxt++, 0);
+		put_push(f, k->flight.nxt++);
 	}
 	return true;
 }
 
-static void tell_congestion(struct flush *f)
+/* Lost ones, then new ones, then those that are lost early because nothing new is left. */
+static void send_data(struct flush *f)
+{
+	if (!resend(f) || !send_new(f))
+		return;
+	lose(f->k, true);
+	resend(f);
+}
+
+/* What held us back, if anything did; and the rate of delivery is no measure of the path where it was not
+ * the controller. */
+static void find_limit(struct flush *f)
 {
 	struct kcp *k = f->k;
+	bool paced = k->pacer.wait_until > k->now_us;
 
-	if (f->sent_segs > 0)
-		cc_tell(k, k->cfg.cc->on_sent, f->sent_segs, f->sent_bytes);
-	if (f->lost_segs > 0)
-		cc_tell(k, k->cfg.cc->on_lost, f->lost_segs, f->lost_bytes);
-	if (f->timeout_segs > 0)
-		cc_tell(k, k->cfg.cc->on_timeout, f->timeout_segs, 0);
+	if (paced && k->cfg.rate_limit != 0 && k->pacer.rate < control_rate(k))
+		k->limit = KCP_LIMIT_RATE;
+	else if (paced || !cc_allows(k))
+		k->limit = KCP_LIMIT_CONTROLLER;
+	else if (inflight(&k->flight) >= k->cfg.snd_wnd)
+		k->limit = KCP_LIMIT_WINDOW;
+	else if (window_room(k) == 0)
+		k->limit = KCP_LIMIT_PEER;
+	else if (k->queue.count + k->flight.lost.count == 0)
+		k->limit = KCP_LIMIT_APPLICATION;
+	else
+		k->limit = KCP_LIMIT_CONTROLLER;
+	if (k->limit != KCP_LIMIT_CONTROLLER && !f->no_room)
+		rate_limited(&k->rate, k->now_us, k->flight.bytes);
+}
+
+static void refill(struct kcp *k)
+{
+	uint64_t rate = pacing_rate(k);
+
+	pacer_refill(&k->pacer, k->now_us, rate, min64(k->cfg.rate_limit, RATE_MAX),
+		     pacing_burst(k, rate));
 }
 
 bool kcp_flush(struct kcp *k, uint64_t now_us)
@@ -2059,15 +2400,19 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	f.una = k->rcv.nxt;
 	f.wnd = free_window(&k->rcv, &k->cfg);
 	k->flight.memory_at = 0;
-	pacer_refill(&k->pacer, k->now_us, pacing_rate(k), min64(k->cfg.rate_limit, RATE_MAX),
-		     k->cfg.mtu);
+	/* The caller had more after all. */
+	if (k->queue.count > 0 && k->rate.app_limited_us == k->now_us)
+		k->rate.app_limited_until = 0;
+	lose(k, false);
+	cc_update(k);
+	refill(k);
 	if (acks_due_at(&k->acks, &k->cfg) <= k->now_us)
 		put_acks(&f, true);
-	if (!f.no_room && put_tell(&f) && put_probe(&f) && resend(&f, false) && send_new(&f))
-		resend(&f, true);
+	if (!f.no_room && put_tell(&f) && put_probe(&f))
+		send_data(&f);
 	put_acks(&f, false);
 	datagram_end(&f);
-	tell_congestion(&f);
+	find_limit(&f);
 	return f.no_room;
 }
 
@@ -2080,12 +2425,14 @@ static uint64_t acks_leave_at(const struct kcp *k)
 
 static uint64_t data_due_at(const struct kcp *k)
 {
-	bool new = new_due(k);
-	uint64_t t = new ? k->now_us : KCP_NEVER;
+	bool some = may_resend(k) || new_due(k);
+	bool early = k->flight.lost.count == 0 && nothing_new(k);
+	uint64_t t = some ? max64(k->now_us, max64(k->pacer.wait_until, k->flight.memory_at))
+			  : KCP_NEVER;
 
 	for (uint32_t level = 0; level < k->flight.level_end; level++)
-		t = min64(t, front_due(k, level, !new).at);
-	return t == KCP_NEVER ? t : max64(t, max64(k->pacer.wait_until, k->flight.memory_at));
+		t = min64(t, front_due(k, level, early).at);
+	return t;
 }
 
 uint64_t kcp_deadline(const struct kcp *k)
@@ -2143,6 +2490,7 @@ void kcp_free(struct kcp *k)
 			seg_release(&k->mem, ring_at(&k->rcv, sn)->seg);
 	pools_trim(&k->mem);
 	mem_free(&k->mem, k->flight.slots, k->flight.slot_cap * sizeof(*k->flight.slots));
+	mem_free(&k->mem, k->departures.ring, k->departures.cap * sizeof(*k->departures.ring));
 	mem_free(&k->mem, k->rcv.ring, k->rcv.ring_cap * sizeof(*k->rcv.ring));
 	mem_free(&k->mem, k->acks.ring, k->acks.cap * sizeof(*k->acks.ring));
 	mem_free(&k->mem, k->acks.again.ring, ACKS_AGAIN * sizeof(*k->acks.again.ring));
@@ -2202,6 +2550,7 @@ void kcp_trim(struct kcp *k)
 {
 	pools_trim(&k->mem);
 	slots_trim(&k->flight, &k->mem);
+	departures_trim(&k->departures, &k->mem);
 	ring_trim(&k->rcv, &k->mem);
 	acks_trim(&k->acks, &k->mem);
 	mem_free(&k->mem, k->datagram, k->cfg.mtu);
@@ -2218,6 +2567,13 @@ const struct kcp_stats *kcp_stats(const struct kcp *k)
 	return &k->stats;
 }
 
+static uint32_t loss_ppm(const struct kcp *k)
+{
+	uint64_t all = (uint64_t)k->acked_recent + k->lost_recent;
+
+	return all == 0 ? 0 : (uint32_t)(k->lost_recent * UINT64_C(1000000) / all);
+}
+
 void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 {
 	*info = (struct kcp_info){
@@ -2228,8 +2584,10 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 		.snd_wnd = k->cfg.snd_wnd,
 		.rcv_wnd = k->cfg.rcv_wnd,
 		.rmt_wnd = k->prober.rmt_wnd,
-		.cc_wnd = cc_window(k),
-		.inflight_segs = k->flight.count,
+		.cc_wnd = k->control.cwnd_bytes == UINT32_MAX ? UINT32_MAX
+							      : k->control.cwnd_bytes / k->cfg.mtu,
+		.inflight_segs = inflight(&k->flight),
+		.unacked_segs = k->flight.count,
 		.snd_queue_segs = k->queue.count,
 		.rcv_queue_segs = unread(&k->rcv),
 		.rcv_ring_segs = k->rcv.beyond,
@@ -2239,6 +2597,11 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 		.rto_us = k->rtt.rto_us,
 		.pacing_rate = pacing_rate(k),
 		.cc_name = k->cfg.cc->name,
+		.cc_phase = k->control.phase != NULL ? k->control.phase : "",
+		.path_rate = on_wire(&k->pacer, k->control.path_rate),
+		.medium_loss_ppm = k->control.medium_loss_ppm,
+		.total_loss_ppm = loss_ppm(k),
+		.limit = k->limit,
 		.ack_arrivals = k->acks.arrivals,
 		.reorder_us = k->rtt.reorder_us,
 	};
@@ -2292,7 +2655,7 @@ static uint32_t verify_order(const struct kcp *k, uint32_t level)
 
 		assert(sn - k->flight.una < k->flight.nxt - k->flight.una);
 		assert(s->seg != NULL);
-		assert(s->level == level);
+		assert(s->level == level && !s->lost);
 		assert(s->xmit > 0);
 		if (i + 1 == o->count) {
 			assert(sn == o->tail);
@@ -2301,7 +2664,7 @@ static uint32_t verify_order(const struct kcp *k, uint32_t level)
 		next = slot_at(&k->flight, s->next);
 		assert(next->prev == sn);
 		assert(seq_diff(next->tx, s->tx) > 0);
-		assert(next->sent_us >= s->sent_us);
+		assert(sent_at(k, next) >= sent_at(k, s));
 		sn = s->next;
 	}
 	return o->count;
@@ -2309,7 +2672,7 @@ static uint32_t verify_order(const struct kcp *k, uint32_t level)
 
 static size_t verify_inflight(const struct kcp *k)
 {
-	uint32_t count = 0, linked = 0;
+	uint32_t count = 0, linked = k->flight.lost.count, departed = 0, sum = 0;
 	size_t bytes = 0;
 
 	assert((k->flight.slot_cap & (k->flight.slot_cap - 1)) == 0);
@@ -2321,9 +2684,15 @@ static size_t verify_inflight(const struct kcp *k)
 			continue;
 		assert(s->len == s->seg->len);
 		assert(s->class_index == s->seg->class_index);
+		assert(s->departure - k->departures.first < k->departures.next - k->departures.first);
 		bytes += verify_seg(s->seg);
+		sum += s->lost ? 0 : slot_bytes(s);
 		count++;
 	}
+	assert(sum == k->flight.bytes);
+	for (uint32_t i = k->departures.first; i != k->departures.next; i++)
+		departed += departure_at(&k->departures, i)->count;
+	assert(departed == count);
 	assert(k->flight.una == k->flight.nxt || slot_at(&k->flight, k->flight.una)->seg != NULL);
 	assert(count == k->flight.count);
 	for (uint32_t level = 0; level < LEVELS; level++)
@@ -2387,6 +2756,7 @@ void kcp_verify(const struct kcp *k)
 
 	bytes += verify_queue(k) + verify_inflight(k) + verify_ring(k) + verify_pools(&k->mem);
 	bytes += k->flight.slot_cap * sizeof(*k->flight.slots);
+	bytes += k->departures.cap * sizeof(*k->departures.ring);
 	bytes += k->rcv.ring_cap * sizeof(*k->rcv.ring);
 	bytes += k->acks.cap * sizeof(*k->acks.ring);
 	bytes += k->acks.again.ring != NULL ? ACKS_AGAIN * sizeof(*k->acks.again.ring) : 0;

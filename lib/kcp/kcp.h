@@ -55,45 +55,78 @@ enum kcp_err {
 
 /* ---- congestion control -------------------------------------------------
  *
- * A table of hooks.  `state` is cc->state_size bytes inside the kcp, zeroed
- * before init().  Every hook but init, window and pacing_rate may be NULL.
- * Windows are in segments, rates in bytes per second. */
-struct kcp_cc_event {
+ * A controller decides how many bytes may be in flight and how fast they leave.
+ * kcp_flush() calls update() once, before anything leaves, with all that
+ * happened since the call before, and update() writes its decision into
+ * `control`, which it finds as it left it.  What kcp.c does with it: it bounds
+ * what is in flight (the windows of both ends apply as well), spaces packets
+ * out, and keeps `mark` with what leaves, so that what became of that can be told
+ * apart.  Lost segments leave before new ones and under the same bounds; the
+ * oldest unacknowledged one may always leave.
+ *
+ * Bytes are those of segments, headers included; what is added below (parity,
+ * a cipher's overhead) kcp.c measures and adds to the rate.  Times are in microseconds,
+ * rates in bytes per second, windows of the peers in segments.
+ *
+ * To write one: a struct of at most KCP_CC_STATE_MAX bytes without pointers to
+ * itself, init() and update() that change nothing else, and a struct kcp_cc that
+ * names them.  The state is zeroed before init(), which sees a sample with
+ * mss, now_us and the windows, and with what was measured so far if the
+ * controller is exchanged in use.  tests/unit/kcp/test_kcp_cc.c has a small one. */
+struct kcp_cc_sample {
 	uint64_t now_us;
-	uint32_t inflight; /* segments sent and neither acknowledged nor given up */
-	uint32_t segs;     /* segments the event is about */
-	uint32_t bytes;    /* their payload */
-	uint32_t srtt_us;  /* smoothed round trip; 0 before the first sample */
-	uint32_t rtt_us;   /* on_rtt: the sample */
-	uint32_t snd_wnd;  /* our send window, the peer's window */
-	uint32_t rmt_wnd;
-	uint32_t mss; /* payload bytes of a full segment */
+	uint32_t mss; /* of a full segment */
+	uint32_t snd_wnd, rmt_wnd;
+
+	/* Since the call before.  Losses are told when they are found; spurious are
+	 * those told earlier that arrived after all. */
+	uint32_t acked_bytes, lost_bytes, spurious_bytes;
+	uint32_t marked_acked_bytes, marked_lost_bytes; /* of those, sent with `mark` */
+	bool timeout;    /* some were lost by their timeout, not because later ones arrived */
+	uint32_t rtt_us; /* newest round trip; 0: none was measured */
+
+	/* Now. */
+	uint32_t srtt_us, min_rtt_us; /* 0 before the first sample */
+	uint32_t inflight_bytes;      /* sent, neither acknowledged nor lost */
+	uint32_t silent_rounds;       /* of timeouts in which nothing at all was heard */
+
+	/* Rate of delivery (draft-cheng-iccrg-delivery-rate-estimation): of the newest
+	 * transmission that was acknowledged, what was delivered and lost in all when it
+	 * left, and since.  interval_us is 0 when there is none. */
+	uint64_t delivered_bytes, prior_delivered_bytes;
+	uint64_t lost_total_bytes, prior_lost_bytes;
+	uint32_t interval_us;
+	uint32_t tx_inflight_bytes; /* in flight after it left */
+	bool app_limited;           /* something other than the controller held back then */
+};
+
+struct kcp_cc_control {
+	uint32_t cwnd_bytes;  /* in flight at most; UINT32_MAX for no opinion */
+	uint64_t pacing_rate; /* 0 for no opinion */
+	uint32_t burst_bytes; /* may leave at once after a pause; 0: ten segments, or 2 ms */
+	bool mark;
+
+	/* For people, as far as the controller knows. */
+	uint64_t path_rate;       /* of the path, what the medium loses included; 0: unknown */
+	uint32_t medium_loss_ppm; /* what is lost whatever we send */
+	const char *phase;        /* static; NULL: none */
 };
 
 struct kcp_cc {
 	const char *name;
 	size_t state_size; /* at most KCP_CC_STATE_MAX */
-	void (*init)(void *state, const struct kcp_cc_event *ev);
-	void (*on_sent)(void *state, const struct kcp_cc_event *ev);
-	void (*on_acked)(void *state, const struct kcp_cc_event *ev);
-	void (*on_lost)(void *state, const struct kcp_cc_event *ev);    /* fast retransmit */
-	void (*on_timeout)(void *state, const struct kcp_cc_event *ev); /* once per flush */
-	void (*on_rtt)(void *state, const struct kcp_cc_event *ev);
-	/* Segments allowed in flight; UINT32_MAX for no opinion. */
-	uint32_t (*window)(const void *state, const struct kcp_cc_event *ev);
-	/* Bytes per second on the wire; 0 for no opinion. */
-	uint64_t (*pacing_rate)(const void *state, const struct kcp_cc_event *ev);
+	void (*init)(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control);
+	void (*update)(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control);
 };
 
-enum { KCP_CC_STATE_MAX = 256 };
+enum { KCP_CC_STATE_MAX = 512 };
 
 /* What a kcp has when none is given: only the windows limit, and a window is
  * spread over half a round trip.  Others are in files of their own beside. */
 extern const struct kcp_cc kcp_cc_none;
 
-/* For controllers: the bytes per second on the wire that send `window` full
- * segments in each round trip; 0 before one is known. */
-uint64_t kcp_cc_rate(const struct kcp_cc_event *ev, uint32_t window);
+/* For controllers: the rate that sends so many bytes in each round trip; 0 before one is known. */
+uint64_t kcp_cc_rate(const struct kcp_cc_sample *s, uint64_t bytes);
 
 /* ---- one conversation --------------------------------------------------- */
 
@@ -170,9 +203,9 @@ bool kcp_flush(struct kcp *k, uint64_t now_us);
  * something is due at once, KCP_NEVER when nothing is in flight or owed. */
 uint64_t kcp_deadline(const struct kcp *k);
 
-/* How many new segments could leave now (windows only, the pacer apart), less
- * those already queued.  A caller that keeps its own queues hands over about
- * this much, so that its own order of sending stays in force. */
+/* How many new segments could leave soon, less those already queued: as the windows
+ * allow, and no more than the pacer lets go in about 2 ms.  A caller that keeps its own
+ * queues hands over about this much, so that its own order of sending stays in force. */
 uint32_t kcp_send_room(const struct kcp *k);
 /* Segments queued or in flight. */
 uint32_t kcp_waiting(const struct kcp *k);
@@ -200,16 +233,31 @@ struct kcp_stats {                   /* counts since kcp_new() */
 };
 const struct kcp_stats *kcp_stats(const struct kcp *k);
 
+enum kcp_limit {
+	KCP_LIMIT_APPLICATION, /* nothing more to send */
+	KCP_LIMIT_CONTROLLER,
+	KCP_LIMIT_PEER,   /* its window */
+	KCP_LIMIT_WINDOW, /* snd_wnd */
+	KCP_LIMIT_RATE,   /* rate_limit */
+};
+
 struct kcp_info { /* a look inside, for people and tests */
 	uint32_t conv, snd_una, snd_nxt, rcv_nxt;
-	uint32_t snd_wnd, rcv_wnd, rmt_wnd, cc_wnd;
-	uint32_t inflight_segs; /* sent, unacknowledged */
+	uint32_t snd_wnd, rcv_wnd, rmt_wnd;
+	uint32_t cc_wnd;        /* full segments that the controller allows, UINT32_MAX: any */
+	uint32_t inflight_segs; /* sent, neither acknowledged nor found lost */
+	uint32_t unacked_segs;  /* sent, not acknowledged */
 	uint32_t snd_queue_segs, rcv_queue_segs, rcv_ring_segs;
 	uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
-	uint64_t pacing_rate; /* bytes per second, 0: none */
+	uint64_t pacing_rate; /* bytes per second on the wire, 0: none */
 	const char *cc_name;
-	uint32_t ack_arrivals; /* segments received since acknowledgements last left */
-	uint32_t reorder_us;   /* lateness that is taken for reordering, not for loss */
+	const char *cc_phase;     /* what the controller does, "" when it does not say */
+	uint64_t path_rate;       /* bytes per second on the wire that the path takes, 0: unknown */
+	uint32_t medium_loss_ppm; /* lost by the medium, as the controller believes */
+	uint32_t total_loss_ppm;  /* lost lately, for whatever reason */
+	enum kcp_limit limit;     /* what held back the sender when it last flushed */
+	uint32_t ack_arrivals;    /* segments received since acknowledgements last left */
+	uint32_t reorder_us;      /* lateness that is taken for reordering, not for loss */
 };
 void kcp_get_info(const struct kcp *k, struct kcp_info *info);
 

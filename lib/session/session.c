@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "kcp_model.h"
 #include "kcp_reno.h"
 
 /* The FEC decoder gives up a set at the second trim that finds it as it was. */
@@ -65,7 +66,7 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 		.stream = true,
 		.ack_nodelay = c->ack_nodelay,
 		.rate_limit = c->rate_limit,
-		.cc = controller(c->nc),
+		.cc = c->model ? &kcp_cc_model : controller(c->nc),
 		.reserve = session_reserve_packet,
 		.output = session_output_packet,
 		.user = s,

@@ -53,6 +53,7 @@ struct session_config {
 	/* KCP, see kcp.h */
 	uint32_t snd_wnd, rcv_wnd;
 	uint32_t nodelay, interval_ms, resend;
+	bool model; /* the controller is kcp_cc_model; else nc tells which */
 	bool nc, ack_nodelay;
 	uint64_t rate_limit;
 

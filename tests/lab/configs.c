@@ -10,6 +10,9 @@
 const struct config configs[] = {
 	{ .name = "default", .what = "kcptun.ini's defaults, compression apart",
 	  .mode = "fast", .data_shards = 10, .parity_shards = 3, .conn = 1 },
+	{ .name = "model", .what = "the model, windows of 65535, no FEC",
+	  .mode = "fast3", .wnd = 65535, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
+	  .model = true },
 	{ .name = "fast3-1024", .what = "fast3, windows of 1024, no FEC",
 	  .mode = "fast3", .wnd = 1024, .conn = 1 },
 	{ .name = "fast3-4096", .what = "fast3, windows of 4096, no FEC",
@@ -73,6 +76,7 @@ void config_session(const struct config *c, const char *crypt, bool client, uint
 		.interval_ms = mode->interval_ms,
 		.resend = mode->resend,
 		.nc = true,
+		.model = c->model,
 		.data_shards = c->data_shards,
 		.parity_shards = c->parity_shards,
 		.compression = CODEC_NONE, /* the loads do not compress */

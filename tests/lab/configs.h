@@ -9,7 +9,8 @@ struct config {
 	const char *mode; /* "fast", "fast2", "fast3": what the daemon makes of these */
 	uint32_t wnd;     /* both windows at both ends; 0: the defaults of kcptun.ini */
 	unsigned data_shards, parity_shards;
-	unsigned conn;               /* sessions per tunnel */
+	unsigned conn; /* sessions per tunnel */
+	bool model;
 	uint32_t streambuf, smuxbuf; /* 0: the defaults */
 };
 

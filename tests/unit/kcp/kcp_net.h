@@ -326,8 +326,10 @@ static inline bool net_step(struct net *n)
 		struct net_end *e = &n->end[i];
 
 		net_app_read(n, e);
-		net_app_send(n, e);
-		e->stuck = kcp_flush(e->kcp, n->now_us);
+		do {
+			net_app_send(n, e);
+			e->stuck = kcp_flush(e->kcp, n->now_us);
+		} while (!e->stuck && kcp_queued(e->kcp) == 0 && net_may_send(n, e));
 		if (n->verify)
 			kcp_verify(e->kcp);
 	}

@@ -1,0 +1,521 @@
+/* kcp_model.c - a model of the path, as kcp_model.h tells. */
+#include "kcp_model.h"
+
+#include <assert.h>
+
+enum {
+	ROUNDS = 10,        /* the rate is the best of so many */
+	FULL_ROUNDS = 3,    /* without growth: the path is full */
+	LOW_ROUNDS_MAX = 3, /* a queue that does not drain in so many is not ours */
+	CRUISE_ROUNDS_MIN = 4,
+	CRUISE_ROUNDS_SPREAD = 4, /* so many more at random, so that two do not keep step */
+	LATE_MIN = 4,
+	START_SEGS = 32,
+	START_SEGS_MAX = 256,
+	CWND_MIN_SEGS = 8,
+	GAIN_1 = 256, /* gains are of 256 */
+	GAIN_STARTUP = 1000,
+	CWND_STARTUP = 640,
+	GAIN_DRAIN = 128,
+	GAIN_LOW = 192,
+	GAIN_LOWEST = 128,
+	GAIN_AGAIN = 384,
+	PROBE_SHIFT_MIN = 2, /* a quarter above */
+	PROBE_SHIFT_MAX = 5,
+	CUT_ROUNDS = 3, /* what is lost from then on was sent in this phase */
+	SHARED_MIN = 2,
+	PROBE_ECHO = 2,  /* losses in so many rounds after a probe are its own */
+	MARK_ROUNDS = 3, /* at the start nothing fills a queue yet */
+};
+
+#define US_PER_S UINT64_C(1000000)
+#define PPM UINT64_C(1000000)
+#define MIN_WINDOW_US (5 * US_PER_S)
+#define GAP_MAX_US UINT64_C(60000)
+#define START_RATE UINT64_C(1250000)
+#define RATE_MAX UINT64_C(100000000000)
+
+enum phase { STARTUP, DRAIN, PROBE, LOW, CRUISE };
+static const char *const phase_names[] = { "startup", "drain", "probe", "low", "cruise" };
+
+struct least { /* of this window of time, and of the one before */
+	uint32_t now, before;
+	uint64_t since_us;
+};
+
+struct most { /* of the last rounds */
+	uint64_t round[ROUNDS];
+	unsigned at;
+};
+
+struct round {
+	uint64_t end;             /* delivered_bytes at which it is over */
+	uint64_t delivered, lost; /* totals when it began */
+	uint32_t rtt_us;          /* the least in it; 0: none */
+	bool limited;             /* by the controller, at least once */
+};
+
+struct model {
+	enum phase phase;
+	uint64_t phase_us;     /* when it began */
+	uint32_t phase_rounds; /* since */
+	uint32_t cruise_rounds;
+
+	struct round round;
+	uint32_t last_rtt_us; /* the least of the round before */
+	struct least rtt;
+	struct most rate;
+	uint64_t full_rate;
+	uint32_t full_rounds;
+	uint64_t low_acked, low_lost; /* of what was sent while the queue was drained */
+	uint64_t start_rate;          /* what the rate was when the last probe began */
+	uint32_t probe_age;           /* rounds since it ended */
+	unsigned probe_shift;         /* it goes this much of the rate above: 1 / 2^shift */
+	bool again;                   /* startup was entered once more: the path has more */
+	bool shared;                  /* others keep the queue filled */
+	bool lossy;                   /* a part of the last round was lost */
+	uint64_t heard_us;            /* when something was last acknowledged */
+	uint32_t gap_us, gap_before_us;
+	uint32_t late; /* round trips in sequence that were above the least by what a queue makes */
+	uint64_t clear_us;  /* when the last came that was not */
+	uint32_t undrained; /* low phases in sequence after which a queue stood */
+	uint32_t random;
+};
+
+static_assert(sizeof(struct model) <= KCP_CC_STATE_MAX, "state fits");
+
+static uint32_t min32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t max32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t root(uint64_t n)
+{
+	uint64_t x = n, y = n / 2 + 1;
+
+	while (y < x) {
+		x = y;
+		y = (x + n / x) / 2;
+	}
+	return x;
+}
+
+/* ---- what was measured -------------------------------------------------------- */
+
+static void least_sample(struct least *l, uint64_t now_us, uint32_t us)
+{
+	if (l->now == 0 || now_us - l->since_us >= MIN_WINDOW_US) {
+		l->before = l->now;
+		l->now = us;
+		l->since_us = now_us;
+	}
+	l->now = min32(l->now, us);
+}
+
+static uint32_t min_rtt(const struct model *m)
+{
+	return m->rtt.before != 0 ? min32(m->rtt.now, m->rtt.before) : m->rtt.now;
+}
+
+static uint64_t path_rate(const struct model *m)
+{
+	uint64_t best = 0;
+
+	for (unsigned i = 0; i < ROUNDS; i++)
+		best = max64(best, m->rate.round[i]);
+	return best;
+}
+
+/* What the medium loses, as what was sent into an empty queue tells. */
+static uint32_t medium_ppm(const struct model *m)
+{
+	uint64_t all = m->low_acked + m->low_lost;
+
+	return all == 0 ? 0 : (uint32_t)(m->low_lost * PPM / all);
+}
+
+/* Of so many bytes the medium may lose this much: the mean, and so many times the deviation,
+ * which is that of these and of those that told the mean. */
+static uint64_t medium_takes(const struct model *m, uint64_t bytes, uint32_t mss, unsigned times)
+{
+	uint64_t known = (m->low_acked + m->low_lost) / mss + 1, segs = bytes / mss + 1;
+	uint64_t ppm = max64(medium_ppm(m), PPM / 2 / (known + 1));
+
+	return bytes * medium_ppm(m) / PPM +
+	       times * root(segs * ppm * (PPM - ppm) * (known + segs) / known) * mss / PPM;
+}
+
+static uint64_t bdp(const struct model *m, uint64_t rate, unsigned gain)
+{
+	return rate * min_rtt(m) / US_PER_S * gain / GAIN_1;
+}
+
+static bool queue_beyond(uint32_t rtt_us, uint32_t least_us, uint32_t part, uint32_t us)
+{
+	return rtt_us > least_us + max32(least_us / part, us);
+}
+
+/* ---- samples ------------------------------------------------------------------- */
+
+static void note_medium(struct model *m, const struct kcp_cc_sample *s)
+{
+	m->low_acked += s->marked_acked_bytes;
+	m->low_lost += s->marked_lost_bytes;
+}
+
+static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (s->rtt_us == 0)
+		return;
+	least_sample(&m->rtt, s->now_us, s->rtt_us);
+	m->round.rtt_us = m->round.rtt_us == 0 ? s->rtt_us : min32(m->round.rtt_us, s->rtt_us);
+	if (queue_beyond(s->rtt_us, min_rtt(m), 8, 4000)) {
+		m->late++;
+	} else {
+		m->late = 0;
+		m->clear_us = s->now_us;
+	}
+}
+
+/* How long acknowledgements keep silent while there is something to acknowledge. */
+static void note_gap(struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t gap = s->now_us - m->heard_us;
+
+	if (s->acked_bytes == 0)
+		return;
+	if (m->heard_us != 0 && s->inflight_bytes > 0 && gap < 2 * GAP_MAX_US)
+		m->gap_us = max32(m->gap_us, (uint32_t)min64(gap, GAP_MAX_US));
+	m->heard_us = s->now_us;
+}
+
+/* What the medium lost had passed the bottleneck, or would have; what is lost beyond that had not. */
+static void note_rate(struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t arrived, lost, rate;
+
+	if (s->interval_us == 0 || s->interval_us < min_rtt(m))
+		return;
+	arrived = s->delivered_bytes - s->prior_delivered_bytes;
+	lost = s->lost_total_bytes > s->prior_lost_bytes ? s->lost_total_bytes - s->prior_lost_bytes
+							 : 0;
+	arrived += min64(lost, medium_takes(m, arrived + lost, s->mss, 1));
+	rate = min64(arrived * US_PER_S / s->interval_us, RATE_MAX);
+	if (s->app_limited && rate <= path_rate(m))
+		return;
+	m->round.limited |= !s->app_limited;
+	if (m->phase == STARTUP || s->prior_delivered_bytes >= m->round.end || s->app_limited)
+		m->rate.round[m->rate.at] = max64(m->rate.round[m->rate.at], rate);
+}
+
+/* ---- phases -------------------------------------------------------------------- */
+
+static void enter(struct model *m, enum phase phase, uint64_t now_us)
+{
+	m->phase = phase;
+	m->phase_us = now_us;
+	m->phase_rounds = 0;
+	if (phase == LOW) {
+		m->low_acked -= m->low_acked / 4;
+		m->low_lost -= m->low_lost / 4;
+	}
+	if (phase == PROBE)
+		m->start_rate = path_rate(m);
+	if (phase == CRUISE) {
+		m->random = m->random * 1664525 + 1013904223;
+		m->cruise_rounds = CRUISE_ROUNDS_MIN + (m->random >> 16) % CRUISE_ROUNDS_SPREAD;
+	}
+}
+
+/* For a while, so that it is not jitter. */
+static bool queue_stands(const struct model *m, const struct kcp_cc_sample *s)
+{
+	return m->late >= LATE_MIN && s->now_us - m->clear_us >= max32(min_rtt(m) / 8, 5000);
+}
+
+static void startup_round(struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t rate = path_rate(m);
+
+	if (!m->round.limited)
+		return;
+	if (rate >= m->full_rate + m->full_rate / 4) {
+		m->full_rate = rate;
+		m->full_rounds = 0;
+	} else {
+		m->full_rounds++;
+	}
+	if (m->full_rounds >= FULL_ROUNDS)
+		enter(m, DRAIN, s->now_us);
+}
+
+static bool round_excess(struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t lost = s->lost_total_bytes > m->round.lost ? s->lost_total_bytes - m->round.lost : 0;
+	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
+
+	m->lossy = lost > all / 100;
+	return lost > medium_takes(m, all, s->mss, 3) + all / 50;
+}
+
+/* Not more than this round delivered. */
+static void cut(struct model *m, uint64_t rate)
+{
+	for (unsigned i = 0; i < ROUNDS; i++)
+		m->rate.round[i] = min64(m->rate.round[i], rate);
+}
+
+/* More was lost than the medium takes: by a probe, and the next goes less far, or since the path
+ * carries less than before. */
+static void congested_round(struct model *m, const struct kcp_cc_sample *s)
+{
+	bool probed = m->phase == PROBE || m->probe_age < PROBE_ECHO;
+
+	if (m->phase == STARTUP && m->round.limited) {
+		enter(m, DRAIN, s->now_us);
+	} else if (probed) {
+		if (m->probe_age < PROBE_ECHO)
+			m->probe_shift += m->probe_shift < PROBE_SHIFT_MAX;
+		m->probe_age = PROBE_ECHO;
+		if (m->phase == PROBE)
+			enter(m, LOW, s->now_us);
+	} else if (m->phase == CRUISE && m->phase_rounds >= CUT_ROUNDS) {
+		cut(m, max64(m->rate.round[m->rate.at], path_rate(m) / 8 * 7));
+	}
+}
+
+/* The queue stood for a whole round, so what came was all that the path carries, if the queue is
+ * ours.  Where it stands although little of ours is in it, others fill it. */
+static void queue_round(struct model *m)
+{
+	bool stands = queue_beyond(m->round.rtt_us, min_rtt(m), 4, 10000);
+
+	if (!stands) {
+		m->undrained = 0;
+		m->shared = false;
+	}
+	if (m->phase != CRUISE || !stands)
+		return;
+	if (m->phase_rounds == 1)
+		m->undrained++;
+	m->shared = m->undrained >= SHARED_MIN;
+	if (!m->shared && m->rate.round[m->rate.at] != 0)
+		cut(m, m->rate.round[m->rate.at]);
+}
+
+static void calm_round(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (m->probe_age < PROBE_ECHO && ++m->probe_age == PROBE_ECHO)
+		m->probe_shift -= m->probe_shift > PROBE_SHIFT_MIN;
+	if (m->phase != STARTUP && m->round.limited && m->start_rate != 0 && !m->shared &&
+	    path_rate(m) > m->start_rate + m->start_rate / 7 &&
+	    !queue_beyond(m->round.rtt_us, min_rtt(m), 8, 4000)) {
+		m->again = true;
+		m->full_rate = path_rate(m);
+		m->full_rounds = 0;
+		m->start_rate = 0;
+		enter(m, STARTUP, s->now_us);
+	}
+}
+
+static void probe_ends(struct model *m, uint64_t now_us)
+{
+	m->probe_age = 0;
+	enter(m, LOW, now_us);
+}
+
+static void phase_round(struct model *m, const struct kcp_cc_sample *s)
+{
+	m->phase_rounds++;
+	if (round_excess(m, s))
+		congested_round(m, s);
+	else
+		calm_round(m, s);
+	switch (m->phase) {
+	case STARTUP:
+		startup_round(m, s);
+		break;
+	case CRUISE:
+		queue_round(m);
+		if (m->phase_rounds >= m->cruise_rounds)
+			enter(m, PROBE, s->now_us);
+		break;
+	case PROBE:
+		probe_ends(m, s->now_us);
+		break;
+	case LOW:
+	case DRAIN:
+		if (m->phase_rounds >= LOW_ROUNDS_MAX)
+			enter(m, CRUISE, s->now_us);
+		break;
+	}
+}
+
+/* Where something is lost, so long that it is known whether by the medium. */
+static bool low_lasted(const struct model *m, const struct kcp_cc_sample *s)
+{
+	return m->phase == DRAIN || !m->lossy || s->now_us - m->phase_us >= min_rtt(m) / 2;
+}
+
+static void phase_step(struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t rate = path_rate(m);
+
+	switch (m->phase) {
+	case DRAIN:
+	case LOW:
+		if (s->inflight_bytes <= bdp(m, rate, GAIN_1) && low_lasted(m, s))
+			enter(m, CRUISE, s->now_us);
+		break;
+	case STARTUP:
+		if (queue_stands(m, s) && m->round.limited)
+			enter(m, DRAIN, s->now_us);
+		break;
+	case PROBE:
+	case CRUISE:
+		break;
+	}
+}
+
+static void round_step(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (s->interval_us == 0 || s->prior_delivered_bytes < m->round.end)
+		return;
+	phase_round(m, s);
+	m->last_rtt_us = m->round.rtt_us;
+	if (m->round.limited) {
+		m->rate.at = (m->rate.at + 1) % ROUNDS;
+		m->rate.round[m->rate.at] = 0;
+		m->gap_before_us = m->gap_us;
+		m->gap_us = 0;
+	}
+	m->round = (struct round){
+		.end = s->delivered_bytes,
+		.delivered = s->delivered_bytes,
+		.lost = s->lost_total_bytes,
+	};
+}
+
+/* ---- decision ------------------------------------------------------------------ */
+
+/* A queue that stands although nobody else is there is ours: an eighth less at most. */
+static unsigned cruise_gain(const struct model *m)
+{
+	uint64_t least = min_rtt(m), clear = least + max64(least / 16, 2000), q;
+
+	if (m->shared || m->last_rtt_us <= clear)
+		return GAIN_1;
+	q = (m->last_rtt_us - clear) * GAIN_1 / 2 / least;
+	return GAIN_1 - (unsigned)min64(q, GAIN_1 / 8);
+}
+
+/* The queue shall be gone after about one round trip. */
+static unsigned low_gain(const struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t fits = bdp(m, path_rate(m), GAIN_1), excess;
+
+	if (m->shared || fits == 0 || s->inflight_bytes <= fits)
+		return GAIN_LOW;
+	excess = (s->inflight_bytes - fits) * GAIN_1 / fits;
+	return GAIN_1 - (unsigned)min64(max64(excess, GAIN_1 - GAIN_LOW), GAIN_1 - GAIN_LOWEST);
+}
+
+static unsigned pacing_gain(const struct model *m, const struct kcp_cc_sample *s)
+{
+	switch (m->phase) {
+	case STARTUP:
+		return m->again ? GAIN_AGAIN : GAIN_STARTUP;
+	case DRAIN:
+		return GAIN_DRAIN;
+	case PROBE:
+		return GAIN_1 + (GAIN_1 >> m->probe_shift);
+	case LOW:
+		return low_gain(m, s);
+	case CRUISE:
+		break;
+	}
+	return cruise_gain(m);
+}
+
+/* Before anything was measured: START_RATE for as long as the first acknowledgement takes, and in
+ * the round trips that follow no less. */
+static void decide_start(const struct model *m, const struct kcp_cc_sample *s,
+			 struct kcp_cc_control *c)
+{
+	uint64_t most = (uint64_t)START_SEGS_MAX * s->mss;
+
+	c->pacing_rate = max64(c->pacing_rate, START_RATE);
+	if (min_rtt(m) != 0)
+		most = min64(most, START_RATE * min_rtt(m) / US_PER_S);
+	most = max64(most, (uint64_t)START_SEGS * s->mss);
+	c->cwnd_bytes = max32(c->cwnd_bytes, (uint32_t)most);
+}
+
+static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc_control *c)
+{
+	uint64_t rate = path_rate(m), cwnd;
+	bool start = m->phase == STARTUP && !m->again;
+
+	cwnd = bdp(m, rate, start ? CWND_STARTUP : 2 * GAIN_1) +
+	       rate * max32(m->gap_us, m->gap_before_us) / US_PER_S;
+	cwnd = max64(cwnd, (uint64_t)CWND_MIN_SEGS * s->mss);
+	c->cwnd_bytes = (uint32_t)min64(cwnd, UINT32_MAX - 1);
+	c->pacing_rate = rate * pacing_gain(m, s) / GAIN_1;
+	if (start)
+		decide_start(m, s, c);
+	c->mark = m->phase == LOW || (start && m->phase_rounds < MARK_ROUNDS);
+	c->path_rate = rate;
+	c->medium_loss_ppm = medium_ppm(m);
+	c->phase = phase_names[m->phase];
+}
+
+static void model_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	struct model *m = state;
+
+	*m = (struct model){
+		.phase = STARTUP,
+		.phase_us = s->now_us,
+		.probe_age = PROBE_ECHO,
+		.probe_shift = PROBE_SHIFT_MIN,
+		.random = (uint32_t)s->now_us,
+	};
+	if (s->min_rtt_us != 0)
+		least_sample(&m->rtt, s->now_us, s->min_rtt_us);
+	decide(m, s, control);
+}
+
+static void model_update(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	struct model *m = state;
+
+	note_medium(m, s);
+	note_rtt(m, s);
+	note_gap(m, s);
+	note_rate(m, s);
+	round_step(m, s);
+	phase_step(m, s);
+	decide(m, s, control);
+}
+
+const struct kcp_cc kcp_cc_model = {
+	.name = "model",
+	.state_size = sizeof(struct model),
+	.init = model_init,
+	.update = model_update,
+};

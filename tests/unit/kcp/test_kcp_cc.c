@@ -1,0 +1,325 @@
+/* test_kcp_cc.c - controllers: the example of kcp.h, what kcp.c tells one, reno, the model. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kcp_model.h"
+#include "kcp_net.h"
+#include "kcp_reno.h"
+
+#define MS UINT64_C(1000)
+#define S UINT64_C(1000000)
+
+/* ---- an example: an eighth more per round trip, a half less when much is lost ---------- */
+
+struct eighth {
+	uint64_t rate;     /* bytes per second */
+	uint64_t round_us; /* when this round trip began */
+	uint32_t acked, lost;
+};
+
+static void eighth_decide(const struct eighth *e, const struct kcp_cc_sample *s,
+			  struct kcp_cc_control *control)
+{
+	control->pacing_rate = e->rate;
+	control->cwnd_bytes = UINT32_MAX; /* the rate is all that holds it */
+	if (s->min_rtt_us != 0)
+		control->cwnd_bytes = 8 * s->mss + (uint32_t)(2 * e->rate * s->min_rtt_us / S);
+}
+
+static void eighth_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	struct eighth *e = state;
+
+	e->rate = 10 * s->mss * 10;
+	eighth_decide(e, s, control);
+}
+
+static void eighth_update(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	struct eighth *e = state;
+
+	e->acked += s->acked_bytes;
+	e->lost += s->lost_bytes;
+	if (s->srtt_us != 0 && s->now_us - e->round_us >= s->srtt_us) {
+		if (e->lost > e->acked / 8)
+			e->rate /= 2;
+		else if (!s->app_limited)
+			e->rate += e->rate / 8;
+		e->round_us = s->now_us;
+		e->acked = e->lost = 0;
+	}
+	eighth_decide(e, s, control);
+}
+
+static const struct kcp_cc eighth = {
+	.name = "eighth",
+	.state_size = sizeof(struct eighth),
+	.init = eighth_init,
+	.update = eighth_update,
+};
+
+/* ---- paths ------------------------------------------------------------------------------ */
+
+/* A bulk transfer from end 0 over a path, for so long; bytes that arrived in the second half. */
+static struct net *bulk(const struct kcp_cc *cc, struct net_path path, unsigned seed)
+{
+	struct kcp_config a = net_config(KCP_WND_MAX), b = net_config(KCP_WND_MAX);
+	struct net *n;
+
+	a.cc = cc;
+	n = net_new(seed, &a, &b);
+	n->end[0].path = path;
+	path.rate = 0;
+	n->end[1].path = path;
+	n->end[0].to_send = UINT64_MAX;
+	return n;
+}
+
+static uint64_t carry(struct net *n, uint64_t us)
+{
+	uint64_t before = n->end[0].received + n->end[1].received;
+
+	n->limit_us = n->now_us + us;
+	net_run(n);
+	n->now_us = n->limit_us;
+	return n->end[0].received + n->end[1].received - before;
+}
+
+/* 20 Mbit/s, 50 ms, a queue of one round trip. */
+static struct net_path broad(uint32_t loss_permille)
+{
+	return (struct net_path){
+		.delay_us = 25 * MS,
+		.rate = 2500000,
+		.queue_max = 125000,
+		.loss = loss_permille,
+	};
+}
+
+static struct kcp_info info_of(const struct net *n)
+{
+	struct kcp_info info;
+
+	kcp_get_info(n->end[0].kcp, &info);
+	return info;
+}
+
+static void the_example_fills_a_path(void **state)
+{
+	struct net *n = bulk(&eighth, broad(0), 1);
+
+	(void)state;
+	carry(n, 10 * S);
+	assert_in_range(carry(n, 10 * S), 10 * 2500000 * 7 / 10, 10 * 2500000);
+	assert_string_equal(info_of(n).cc_name, "eighth");
+	net_free(n);
+}
+
+/* ---- what a controller is told ----------------------------------------------------------- */
+
+struct spy {
+	uint64_t acked, lost, spurious, marked, unmarked;
+	uint64_t best_rate, limited_rate; /* of samples that were not, and were, limited by others */
+	uint32_t most_inflight;
+	uint64_t flips;
+};
+
+static struct spy *spied;
+
+static void spy_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	spied = state;
+	control->cwnd_bytes = 100 * s->mss;
+	control->pacing_rate = 2000000;
+}
+
+static void spy_update(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	struct spy *spy = state;
+
+	spy->acked += s->acked_bytes;
+	spy->lost += s->lost_bytes;
+	spy->spurious += s->spurious_bytes;
+	spy->marked += s->marked_acked_bytes + s->marked_lost_bytes;
+	if (s->inflight_bytes > spy->most_inflight)
+		spy->most_inflight = s->inflight_bytes;
+	if (s->interval_us > 0) {
+		uint64_t arrived = s->delivered_bytes - s->prior_delivered_bytes;
+		uint64_t rate = arrived * S / s->interval_us;
+		uint64_t *to = s->app_limited ? &spy->limited_rate : &spy->best_rate;
+
+		*to = rate > *to ? rate : *to;
+	}
+	control->mark = spy->flips++ % 2 == 0;
+}
+
+static const struct kcp_cc spy = {
+	.name = "spy",
+	.state_size = sizeof(struct spy),
+	.init = spy_init,
+	.update = spy_update,
+};
+
+static void samples_add_up(void **state)
+{
+	struct net *n = bulk(&spy, broad(50), 2);
+	const struct kcp_stats *st = kcp_stats(n->end[0].kcp);
+	uint32_t mss = net_config(1).mtu;
+
+	(void)state;
+	carry(n, 10 * S);
+	/* Full segments but for the last, and some are under way yet. */
+	assert_in_range(spied->acked / mss, st->acked_bytes / (mss - KCP_OVERHEAD) - 2,
+			st->acked_bytes / (mss - KCP_OVERHEAD) + 1);
+	assert_in_range(spied->lost / mss, st->retrans_segs, st->retrans_segs + 100);
+	assert_in_range(spied->lost * 1000 / (spied->acked + spied->lost), 40, 62);
+	assert_in_range(spied->marked * 100 / (spied->acked + spied->lost), 40, 60);
+	assert_in_range(spied->most_inflight, 90 * mss, 101 * mss);
+	/* What is paced at 2 MB/s is delivered so, less what is lost; a sample can be lucky. */
+	assert_in_range(spied->best_rate, 1850000, 2100000);
+	assert_int_equal(info_of(n).limit, KCP_LIMIT_CONTROLLER);
+	net_free(n);
+}
+
+static void a_sender_with_little_to_send_measures_no_path(void **state)
+{
+	struct net *n = bulk(&spy, broad(0), 3);
+
+	(void)state;
+	n->end[0].chunk = 1000;
+	n->end[0].send_every_us = 20 * MS;
+	carry(n, 10 * S);
+	assert_in_range(spied->best_rate, 0, 20000); /* the first, of whose kind nothing was known */
+	assert_in_range(spied->limited_rate, 30000, 120000);
+	assert_int_equal(info_of(n).limit, KCP_LIMIT_APPLICATION);
+	net_free(n);
+}
+
+static void what_limits_is_named(void **state)
+{
+	struct net *n = bulk(&spy, broad(0), 4);
+
+	(void)state;
+	kcp_set_window(n->end[1].kcp, KCP_WND_MAX, 16);
+	carry(n, 2 * S);
+	assert_int_equal(info_of(n).limit, KCP_LIMIT_PEER);
+	kcp_set_window(n->end[1].kcp, KCP_WND_MAX, 1000);
+	kcp_set_window(n->end[0].kcp, 20, 1000);
+	carry(n, 2 * S);
+	assert_int_equal(info_of(n).limit, KCP_LIMIT_WINDOW);
+	kcp_set_window(n->end[0].kcp, 1000, 1000);
+	kcp_set_rate_limit(n->end[0].kcp, 100000);
+	carry(n, 2 * S);
+	assert_int_equal(info_of(n).limit, KCP_LIMIT_RATE);
+	net_free(n);
+}
+
+/* ---- reno --------------------------------------------------------------------------------- */
+
+struct reno_test {
+	uint64_t state[KCP_CC_STATE_MAX / sizeof(uint64_t)];
+	struct kcp_cc_sample s;
+	struct kcp_cc_control control;
+};
+
+/* Segments allowed after so many were acknowledged and lost, with `inflight` left. */
+static uint32_t reno(struct reno_test *t, uint32_t inflight, uint32_t acked, uint32_t lost,
+		     bool timeout)
+{
+	t->s.inflight_bytes = inflight * t->s.mss;
+	t->s.acked_bytes = acked * t->s.mss;
+	t->s.lost_bytes = lost * t->s.mss;
+	t->s.timeout = timeout;
+	kcp_cc_reno.update(t->state, &t->s, &t->control);
+	assert_int_equal(t->control.cwnd_bytes % t->s.mss, 0);
+	return t->control.cwnd_bytes / t->s.mss;
+}
+
+static void reno_halves_once_per_round_trip_and_starts_again_after_a_timeout(void **state)
+{
+	struct reno_test t = {
+		.s = { .now_us = S, .srtt_us = 100 * MS, .snd_wnd = 256, .rmt_wnd = 30, .mss = 1000 },
+	};
+
+	(void)state;
+	kcp_cc_reno.init(t.state, &t.s, &t.control);
+	assert_int_equal(t.control.cwnd_bytes, 1000);
+	assert_int_equal(reno(&t, 0, 0, 0, false), 1);   /* it was not used */
+	assert_int_equal(reno(&t, 0, 40, 0, false), 30); /* the peer's window */
+	assert_int_equal(t.control.pacing_rate, 2 * 30 * 1000 * 10);
+	assert_int_equal(reno(&t, 30, 0, 1, false), 15);
+	assert_int_equal(reno(&t, 30, 0, 1, false), 15);
+	assert_int_equal(t.control.pacing_rate, 15 * 1000 * 10 * 5 / 4);
+	assert_int_equal(reno(&t, 0, 15, 0, false), 16);
+	t.s.now_us += 100 * MS;
+	assert_int_equal(reno(&t, 15, 0, 1, true), 1);
+	assert_int_equal(reno(&t, 15, 0, 1, true), 1);
+	assert_int_equal(reno(&t, 15, 0, 1, false), 1);
+	assert_int_equal(reno(&t, 15, 7, 0, false), 8); /* the threshold, as the first timeout set it */
+	assert_int_equal(reno(&t, 15, 7, 0, false), 8);
+}
+
+/* ---- the model ---------------------------------------------------------------------------- */
+
+static void the_model_finds_rate_and_loss(void **state)
+{
+	static const uint32_t losses[] = { 0, 10, 50, 100, 200 };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+		struct net *n = bulk(&kcp_cc_model, broad(losses[i]), 5 + i);
+		struct kcp_info info;
+		uint64_t goodput;
+
+		carry(n, 5 * S);
+		goodput = carry(n, 10 * S);
+		info = info_of(n);
+		/* The loss is ahead of the bottleneck: it takes the more. */
+		assert_in_range(info.path_rate, 2500000 * 95 / 100,
+				UINT64_C(2500000) * 1100 / (1000 - losses[i]));
+		/* As a few hundred segments tell it. */
+		assert_in_range(info.medium_loss_ppm + 50000, losses[i] * 1000,
+				losses[i] * 1000 + 100000);
+		assert_in_range(goodput, 25000000 / 1000 * (1000 - losses[i]) * 92 / 100, 25000000);
+		assert_in_range(info.srtt_us, 50 * MS, 100 * MS);
+		net_free(n);
+	}
+}
+
+/* A pause is no reason to begin from nothing, nor to send all at once. */
+static void the_model_remembers_over_a_pause(void **state)
+{
+	struct net *n = bulk(&kcp_cc_model, broad(0), 11);
+	uint64_t lost;
+
+	(void)state;
+	carry(n, 5 * S);
+	n->end[0].to_send = n->end[0].sent;
+	carry(n, 60 * S);
+	lost = n->end[0].path.lost;
+	n->end[0].to_send = UINT64_MAX;
+	assert_in_range(carry(n, 500 * MS), 2500000 / 2 * 80 / 100, 2500000 / 2);
+	assert_int_equal(n->end[0].path.lost, lost);
+	net_free(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_example_fills_a_path),
+		cmocka_unit_test(samples_add_up),
+		cmocka_unit_test(a_sender_with_little_to_send_measures_no_path),
+		cmocka_unit_test(what_limits_is_named),
+		cmocka_unit_test(reno_halves_once_per_round_trip_and_starts_again_after_a_timeout),
+		cmocka_unit_test(the_model_finds_rate_and_loss),
+		cmocka_unit_test(the_model_remembers_over_a_pause),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
