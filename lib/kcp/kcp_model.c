@@ -64,6 +64,7 @@ struct model {
 	struct round round;
 	uint32_t last_rtt_us; /* the least of the round before */
 	struct least rtt;
+	uint32_t heard_rtt_us, jitter_us; /* the last one; how much they differ */
 	struct most rate;
 	uint64_t full_rate;
 	uint32_t full_rounds;
@@ -160,14 +161,33 @@ static uint64_t medium_takes(const struct model *m, uint64_t bytes, uint32_t mss
 	       times * root(segs * ppm * (PPM - ppm) * (known + segs) / known) * mss / PPM;
 }
 
-static uint64_t bdp(const struct model *m, uint64_t rate, unsigned gain)
+/* A round trip through empty queues, as it is mostly: the least is that of a lucky packet where
+ * the path itself varies. */
+static uint32_t empty_rtt(const struct model *m)
 {
-	return rate * min_rtt(m) / US_PER_S * gain / GAIN_1;
+	return min_rtt(m) + 2 * m->jitter_us;
 }
 
-static bool queue_beyond(uint32_t rtt_us, uint32_t least_us, uint32_t part, uint32_t us)
+static uint64_t bdp(const struct model *m, uint64_t rate, unsigned gain)
 {
-	return rtt_us > least_us + max32(least_us / part, us);
+	return rate * empty_rtt(m) / US_PER_S * gain / GAIN_1;
+}
+
+/* Above an empty path's by a part of the least round trip, and by so much. */
+static bool queue_beyond(const struct model *m, uint32_t rtt_us, uint32_t part, uint32_t us)
+{
+	return rtt_us > min_rtt(m) + m->jitter_us + max32(min_rtt(m) / part, us);
+}
+
+/* Of one round trip to the next: a queue that grows or shrinks hardly shows in it. */
+static void note_jitter(struct model *m, uint32_t rtt_us)
+{
+	uint32_t change = rtt_us > m->heard_rtt_us ? rtt_us - m->heard_rtt_us
+						   : m->heard_rtt_us - rtt_us;
+
+	if (m->heard_rtt_us != 0)
+		m->jitter_us = (uint32_t)((15 * (uint64_t)m->jitter_us + change) / 16);
+	m->heard_rtt_us = rtt_us;
 }
 
 /* ---- samples ------------------------------------------------------------------- */
@@ -184,7 +204,8 @@ static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
 		return;
 	least_sample(&m->rtt, s->now_us, s->rtt_us);
 	m->round.rtt_us = m->round.rtt_us == 0 ? s->rtt_us : min32(m->round.rtt_us, s->rtt_us);
-	if (queue_beyond(s->rtt_us, min_rtt(m), 8, 4000)) {
+	note_jitter(m, s->rtt_us);
+	if (queue_beyond(m, s->srtt_us, 8, 4000)) {
 		m->late++;
 	} else {
 		m->late = 0;
@@ -280,14 +301,22 @@ static void cut(struct model *m, uint64_t rate)
 		m->rate.round[i] = min64(m->rate.round[i], rate);
 }
 
+/* The probe was delivered, whatever was lost. */
+static bool grown(const struct model *m)
+{
+	return m->probe_age < PROBE_ECHO &&
+	       path_rate(m) > m->start_rate + (m->start_rate >> m->probe_shift) / 2;
+}
+
 /* More was lost than the medium takes: by a probe, and the next goes less far, or since the path
  * carries less than before. */
 static void congested_round(struct model *m, const struct kcp_cc_sample *s)
 {
 	bool probed = m->phase == PROBE || m->probe_age < PROBE_ECHO;
 
-	if (m->phase == STARTUP && m->round.limited) {
-		enter(m, DRAIN, s->now_us);
+	if (m->phase == STARTUP) {
+		if (m->round.limited && path_rate(m) < m->full_rate + m->full_rate / 4)
+			enter(m, DRAIN, s->now_us);
 	} else if (probed) {
 		if (m->probe_age < PROBE_ECHO)
 			m->probe_shift += m->probe_shift < PROBE_SHIFT_MAX;
@@ -303,7 +332,7 @@ static void congested_round(struct model *m, const struct kcp_cc_sample *s)
  * ours.  Where it stands although little of ours is in it, others fill it. */
 static void queue_round(struct model *m)
 {
-	bool stands = queue_beyond(m->round.rtt_us, min_rtt(m), 4, 10000);
+	bool stands = queue_beyond(m, m->round.rtt_us, 4, 10000);
 
 	if (!stands) {
 		m->undrained = 0;
@@ -324,7 +353,7 @@ static void calm_round(struct model *m, const struct kcp_cc_sample *s)
 		m->probe_shift -= m->probe_shift > PROBE_SHIFT_MIN;
 	if (m->phase != STARTUP && m->round.limited && m->start_rate != 0 && !m->shared &&
 	    path_rate(m) > m->start_rate + m->start_rate / 7 &&
-	    !queue_beyond(m->round.rtt_us, min_rtt(m), 8, 4000)) {
+	    !queue_beyond(m, m->round.rtt_us, 8, 4000)) {
 		m->again = true;
 		m->full_rate = path_rate(m);
 		m->full_rounds = 0;
@@ -342,7 +371,7 @@ static void probe_ends(struct model *m, uint64_t now_us)
 static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 {
 	m->phase_rounds++;
-	if (round_excess(m, s))
+	if (round_excess(m, s) && !grown(m))
 		congested_round(m, s);
 	else
 		calm_round(m, s);
@@ -416,7 +445,7 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 /* A queue that stands although nobody else is there is ours: an eighth less at most. */
 static unsigned cruise_gain(const struct model *m)
 {
-	uint64_t least = min_rtt(m), clear = least + max64(least / 16, 2000), q;
+	uint64_t least = min_rtt(m), clear = least + m->jitter_us + max64(least / 16, 2000), q;
 
 	if (m->shared || m->last_rtt_us <= clear)
 		return GAIN_1;
