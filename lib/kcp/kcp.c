@@ -56,6 +56,7 @@ enum {
 	ACKS_AGAIN = 256, /* those that go out again, at most; a power of two */
 	AGAIN_MAX = 2,    /* times beyond the second */
 	AGAIN_SEGS = 2000,
+	FEW_SEGS = 16,    /* in flight: what arrives later will not soon tell of a loss */
 	QUICK_ACKS = 3,   /* told of at once after a new hole: `resend` is 2 mostly */
 	WINDOW_TELLS = 3, /* a window that reopened is told this often when no data comes */
 	BURST_PACKETS = 10,
@@ -1739,9 +1740,10 @@ static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slo
 	uint64_t t = sent_at(k, s) + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us;
 
 	if (k->flight.progress_us != 0 && level == 0) {
-		uint64_t more = skipped(&k->delivered, s->tx) ? 0 : k->rtt.srtt_us / 4;
+		bool wait = k->flight.count > FEW_SEGS || !skipped(&k->delivered, s->tx);
 
-		t = max64(t, k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) + more);
+		t = max64(t, k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) +
+				     (wait ? k->rtt.srtt_us / 4 : 0));
 	}
 	return k->silence.left == 0 ? max64(t, k->silence.until) : t;
 }

@@ -66,6 +66,8 @@ struct model {
 	struct least rtt;
 	uint32_t heard_rtt_us, jitter_us; /* the last one; how much they differ */
 	struct most rate;
+	uint64_t newest_rate; /* as the last sample said */
+	uint64_t cut_us;      /* when it was last taken for all there is */
 	uint64_t full_rate;
 	uint32_t full_rounds;
 	uint64_t low_acked, low_lost; /* of what was sent while the queue was drained */
@@ -168,15 +170,22 @@ static uint32_t empty_rtt(const struct model *m)
 	return min_rtt(m) + 2 * m->jitter_us;
 }
 
+/* The least of one round, which has fewer to be lucky among. */
+static uint32_t lucky_rtt(const struct model *m)
+{
+	return min_rtt(m) + m->jitter_us;
+}
+
 static uint64_t bdp(const struct model *m, uint64_t rate, unsigned gain)
 {
 	return rate * empty_rtt(m) / US_PER_S * gain / GAIN_1;
 }
 
-/* Above an empty path's by a part of the least round trip, and by so much. */
-static bool queue_beyond(const struct model *m, uint32_t rtt_us, uint32_t part, uint32_t us)
+/* A round trip is above that of an empty path by a part of the least, and by so much. */
+static bool queue_beyond(const struct model *m, uint32_t rtt_us, uint32_t empty_us, uint32_t part,
+			 uint32_t us)
 {
-	return rtt_us > min_rtt(m) + m->jitter_us + max32(min_rtt(m) / part, us);
+	return rtt_us > empty_us + max32(min_rtt(m) / part, us);
 }
 
 /* Of one round trip to the next: a queue that grows or shrinks hardly shows in it. */
@@ -205,7 +214,7 @@ static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
 	least_sample(&m->rtt, s->now_us, s->rtt_us);
 	m->round.rtt_us = m->round.rtt_us == 0 ? s->rtt_us : min32(m->round.rtt_us, s->rtt_us);
 	note_jitter(m, s->rtt_us);
-	if (queue_beyond(m, s->srtt_us, 8, 4000)) {
+	if (queue_beyond(m, s->srtt_us, empty_rtt(m), 8, 4000)) {
 		m->late++;
 	} else {
 		m->late = 0;
@@ -237,6 +246,7 @@ static void note_rate(struct model *m, const struct kcp_cc_sample *s)
 							 : 0;
 	arrived += min64(lost, medium_takes(m, arrived + lost, s->mss, 1));
 	rate = min64(arrived * US_PER_S / s->interval_us, RATE_MAX);
+	m->newest_rate = rate;
 	if (s->app_limited && rate <= path_rate(m))
 		return;
 	m->round.limited |= !s->app_limited;
@@ -332,7 +342,7 @@ static void congested_round(struct model *m, const struct kcp_cc_sample *s)
  * ours.  Where it stands although little of ours is in it, others fill it. */
 static void queue_round(struct model *m)
 {
-	bool stands = queue_beyond(m, m->round.rtt_us, 4, 10000);
+	bool stands = queue_beyond(m, m->round.rtt_us, lucky_rtt(m), 4, 10000);
 
 	if (!stands) {
 		m->undrained = 0;
@@ -353,7 +363,7 @@ static void calm_round(struct model *m, const struct kcp_cc_sample *s)
 		m->probe_shift -= m->probe_shift > PROBE_SHIFT_MIN;
 	if (m->phase != STARTUP && m->round.limited && m->start_rate != 0 && !m->shared &&
 	    path_rate(m) > m->start_rate + m->start_rate / 7 &&
-	    !queue_beyond(m, m->round.rtt_us, 8, 4000)) {
+	    !queue_beyond(m, m->round.rtt_us, lucky_rtt(m), 8, 4000)) {
 		m->again = true;
 		m->full_rate = path_rate(m);
 		m->full_rounds = 0;
@@ -401,6 +411,20 @@ static bool low_lasted(const struct model *m, const struct kcp_cc_sample *s)
 	return m->phase == DRAIN || !m->lossy || s->now_us - m->phase_us >= min_rtt(m) / 2;
 }
 
+/* The path has become slower: a queue grows that is far more than a probe's.  What comes now is all
+ * that it carries; a round trip is too long to wait for that. */
+static void slower_step(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (m->phase == STARTUP || m->shared || s->rtt_us == 0 || s->app_limited ||
+	    !queue_beyond(m, s->rtt_us, empty_rtt(m), 2, 30000) ||
+	    s->now_us - m->cut_us < min_rtt(m) / 2)
+		return;
+	m->cut_us = s->now_us;
+	cut(m, m->newest_rate);
+	if (m->phase != DRAIN && m->phase != LOW)
+		enter(m, LOW, s->now_us);
+}
+
 static void phase_step(struct model *m, const struct kcp_cc_sample *s)
 {
 	uint64_t rate = path_rate(m);
@@ -445,7 +469,7 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 /* A queue that stands although nobody else is there is ours: an eighth less at most. */
 static unsigned cruise_gain(const struct model *m)
 {
-	uint64_t least = min_rtt(m), clear = least + m->jitter_us + max64(least / 16, 2000), q;
+	uint64_t least = min_rtt(m), clear = lucky_rtt(m) + max64(least / 16, 2000), q;
 
 	if (m->shared || m->last_rtt_us <= clear)
 		return GAIN_1;
@@ -538,6 +562,7 @@ static void model_update(void *state, const struct kcp_cc_sample *s, struct kcp_
 	note_gap(m, s);
 	note_rate(m, s);
 	round_step(m, s);
+	slower_step(m, s);
 	phase_step(m, s);
 	decide(m, s, control);
 }
