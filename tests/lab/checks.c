@@ -71,9 +71,9 @@ static struct stream stream_over(const char *link, uint64_t gap_us)
 	return s;
 }
 
-static double share(uint64_t part, const struct stream *s)
+static double share(struct link_count part, const struct stream *s)
 {
-	return 100 * (double)part / (double)s->n.offered;
+	return 100 * (double)part.packets / (double)s->n.offered.packets;
 }
 
 static bool check_links(void)

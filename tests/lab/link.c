@@ -295,8 +295,14 @@ static bool is_lost(struct link *l)
 	return percent(&l->loss, l->in_bad ? l->p.burst_bad : l->p.burst_good);
 }
 
+static void count(struct link_count *c, uint32_t bytes)
+{
+	c->packets++;
+	c->bytes += bytes;
+}
+
 /* When a packet arrives whose transmission ends at left_ns. */
-static uint64_t arrival(struct link *l, uint64_t now_ns, uint64_t left_ns)
+static uint64_t arrival(struct link *l, uint64_t now_ns, uint64_t left_ns, uint32_t bytes)
 {
 	uint64_t at = left_ns + l->delay_ns;
 
@@ -306,7 +312,7 @@ static uint64_t arrival(struct link *l, uint64_t now_ns, uint64_t left_ns)
 		at = j < 0 && (uint64_t)-j > at - now_ns ? now_ns : at + (uint64_t)(int64_t)j;
 	}
 	if (percent(&l->reorder, l->p.reorder)) {
-		l->stats.reordered++;
+		count(&l->stats.reordered, bytes);
 		return at + l->reorder_by_ns;
 	}
 	if (at < l->last_due_ns)
@@ -318,14 +324,13 @@ static uint64_t arrival(struct link *l, uint64_t now_ns, uint64_t left_ns)
 static void pass(struct link *l, uint64_t now_ns, uint64_t begin_ns, uint64_t left_ns,
 		 const struct link_packet *pkt)
 {
-	uint64_t at = arrival(l, now_ns, left_ns);
+	uint64_t at = arrival(l, now_ns, left_ns, pkt->wire);
 
-	l->stats.passed++;
-	l->stats.passed_bytes += pkt->wire;
+	count(&l->stats.passed, pkt->wire);
 	samples_add(&l->waits, (double)(begin_ns - now_ns) * 1e-6);
 	push(l, at, pkt);
 	if (percent(&l->dup, l->p.dup)) {
-		l->stats.duplicated++;
+		count(&l->stats.duplicated, pkt->wire);
 		push(l, at, pkt);
 	}
 }
@@ -334,28 +339,27 @@ void link_send(struct link *l, uint64_t now_us, const struct link_packet *pkt)
 {
 	uint64_t now = now_us * 1000, begin = now, left = now;
 
-	l->stats.offered++;
-	l->stats.offered_bytes += pkt->wire;
+	count(&l->stats.offered, pkt->wire);
 	if (is_down(l, now)) {
-		l->stats.outage_dropped++;
+		count(&l->stats.outage_dropped, pkt->wire);
 		return;
 	}
 	if (!conforms(l, now, pkt->wire)) {
-		l->stats.policed++;
+		count(&l->stats.policed, pkt->wire);
 		return;
 	}
 	if (full_rate(&l->p) > 0) {
 		if (queue_full(l, now, pkt->wire)) {
-			l->stats.queue_dropped++;
+			count(&l->stats.queue_dropped, pkt->wire);
 			return;
 		}
 		begin = l->free_ns > now ? l->free_ns : now;
 		left = l->free_ns = transmit(l, begin, pkt->wire);
 	}
 	if (is_down(l, left))
-		l->stats.outage_dropped++;
+		count(&l->stats.outage_dropped, pkt->wire);
 	else if (is_lost(l))
-		l->stats.lost++;
+		count(&l->stats.lost, pkt->wire);
 	else
 		pass(l, now, begin, left, pkt);
 }

@@ -74,11 +74,14 @@ uint64_t link_deadline(const struct link *l); /* of the next arrival, UINT64_MAX
 /* Take one packet that has arrived; false: none (yet). */
 bool link_receive(struct link *l, uint64_t now_us, struct link_packet *pkt);
 
+struct link_count {
+	uint64_t packets, bytes;
+};
 struct link_stats {
-	uint64_t offered, offered_bytes;
-	uint64_t passed, passed_bytes; /* came through all stages; arrive some time */
-	uint64_t lost, queue_dropped, policed, outage_dropped;
-	uint64_t reordered, duplicated;
+	struct link_count offered;
+	struct link_count passed; /* came through all stages; arrive some time */
+	struct link_count lost, queue_dropped, policed, outage_dropped;
+	struct link_count reordered, duplicated; /* of those passed; duplicates are not counted in it */
 };
 const struct link_stats *link_stats(const struct link *l);
 /* Bytes of one owner that have passed all stages and not arrived yet. */

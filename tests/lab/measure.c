@@ -45,7 +45,8 @@ void experiment_measure_link(struct lab *lab)
 
 	v[FIG_QUEUE_P50] = samples_percentile(waits, 50);
 	v[FIG_QUEUE_P95] = samples_percentile(waits, 95);
-	v[FIG_DROPPED] = percent((double)(n->queue_dropped + n->policed), (double)n->offered);
+	v[FIG_DROPPED] = percent((double)(n->queue_dropped.packets + n->policed.packets),
+				 (double)n->offered.packets);
 	for (unsigned end = 0; end < 2; end++) {
 		struct tunnel_look look;
 

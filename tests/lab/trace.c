@@ -39,12 +39,12 @@ static double mbit(const struct trace *t, uint64_t bytes)
 
 static uint64_t lost(const struct link_stats *n)
 {
-	return n->lost + n->outage_dropped;
+	return n->lost.packets + n->outage_dropped.packets;
 }
 
 static uint64_t dropped(const struct link_stats *n)
 {
-	return n->queue_dropped + n->policed;
+	return n->queue_dropped.packets + n->policed.packets;
 }
 
 static void add_row(struct trace *t, uint64_t now_us)
