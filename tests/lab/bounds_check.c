@@ -51,12 +51,12 @@ static bool check(const struct bound *b, uint64_t seed, unsigned seeds)
 {
 	struct figures runs[SEEDS_MAX];
 	struct spec spec = b->spec;
-	const char *why;
+	char why[LINK_WHY_MAX];
 	bool good = true;
 
 	spec.config = config_find(b->config);
 	spec.link_name = b->link;
-	if (spec.config == NULL || !link_parse(b->link, spec.link, &why)) {
+	if (spec.config == NULL || !link_parse(b->link, spec.link, why)) {
 		printf("not ok %s %s: no such link or configuration\n", b->link, b->config);
 		return false;
 	}

@@ -53,10 +53,10 @@ static struct stream stream_over(const char *link, uint64_t gap_us)
 	struct link_params params[2];
 	struct stream s = { .rate = 0 };
 	uint64_t highest = 0;
-	const char *why;
+	char why[LINK_WHY_MAX];
 	struct link *l;
 
-	if (!link_parse(link, params, &why))
+	if (!link_parse(link, params, why))
 		return s;
 	l = link_new(&params[0], 1);
 	link_start(l, S);
@@ -84,6 +84,8 @@ static bool check_links(void)
 	good &= between("delay ms", s.latest_ms, 50.07, 50.09);
 	s = stream_over("bursty,rate=0", 100);
 	good &= between("loss in bursts %", share(s.n.lost, &s), 4.2, 5.3);
+	s = stream_over("wan-5,run=10,rate=0", 100);
+	good &= between("loss in runs %", share(s.n.lost, &s), 4.2, 5.8);
 	s = stream_over("wan,rate=10,queue=30", 400);
 	good &= between("rate Mbit/s", s.rate, 9.95, 10.01);
 	good &= between("full queue ms", s.p95, 29, 31);
@@ -112,10 +114,10 @@ static void run_rivals(const char *link, enum rival_kind kind, unsigned count, d
 	struct rival *rivals[FLOWS_MAX];
 	struct link_params params[2];
 	struct world w;
-	const char *why;
+	char why[LINK_WHY_MAX];
 	uint64_t start;
 
-	if (!link_parse(link, params, &why))
+	if (!link_parse(link, params, why))
 		return;
 	world_init(&w, params, 1);
 	start = w.now_us;
@@ -173,9 +175,9 @@ static void run_unruly(enum experiment_kind kind, uint64_t seed, struct figures 
 		.rival = "bbr",
 		.seed = seed,
 	};
-	const char *why;
+	char why[LINK_WHY_MAX];
 
-	link_parse("unruly,loss=2", spec.link, &why);
+	link_parse("unruly,loss=2", spec.link, why);
 	experiment_run(&spec, f);
 }
 

@@ -299,9 +299,7 @@ static void parse(struct options *o, int argc, char **argv)
 static void list(void)
 {
 	puts("links:");
-	for (size_t i = 0; i < named_link_count; i++)
-		printf("  %-12s%-56s%s\n", named_links[i].name, named_links[i].link,
-		       named_links[i].what);
+	link_print_names();
 	puts("configurations:");
 	for (size_t i = 0; i < config_count; i++)
 		printf("  %-16s%s\n", configs[i].name, configs[i].what);
@@ -312,11 +310,11 @@ static void list(void)
 
 static void choose(struct options *o, unsigned link, unsigned config)
 {
-	const char *why;
+	char why[LINK_WHY_MAX];
 
 	o->spec.link_name = o->links[link];
 	o->spec.config = o->configs[config];
-	if (!link_parse(o->links[link], o->spec.link, &why))
+	if (!link_parse(o->links[link], o->spec.link, why))
 		die(why, o->links[link]);
 }
 

@@ -58,12 +58,24 @@ static double full_rate(const struct link_params *p)
 	return varies(p) ? (p->wave_low + p->wave_high) / 2 : p->rate;
 }
 
+/* A run ends with each of its packets alike, and begins as often as makes the loss right. */
+static void lose_in_runs(struct link_params *p)
+{
+	if (p->run <= 0 || p->loss <= 0 || p->loss >= 100)
+		return;
+	p->burst_leave = 100 / p->run;
+	p->burst_enter = p->burst_leave * p->loss / (100 - p->loss);
+	p->burst_bad = 100;
+	p->burst_good = 0;
+}
+
 struct link *link_new(const struct link_params *p, uint64_t seed)
 {
 	struct link *l = calloc(1, sizeof(*l));
 
 	assert(l != NULL);
 	l->p = *p;
+	lose_in_runs(&l->p);
 	if (p->queue <= 0 && p->queue_kb <= 0)
 		l->p.queue = 100;
 	l->delay_ns = ms_to_ns(p->delay);

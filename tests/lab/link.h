@@ -39,7 +39,8 @@ struct link_params {
 	double queue;                       /* longest wait; of a wave, at its mean rate */
 	double queue_kb;                    /* the same in bytes; 0, 0: a queue of 100 ms */
 	double police, police_kb;           /* rate and bucket; 0: none */
-	double loss;                        /* of each packet by itself */
+	double loss;                        /* of each packet by itself ... */
+	double run;                         /* ... or in runs of so many on average; 0: by itself */
 	double burst_enter, burst_leave;    /* Gilbert-Elliott, per packet, in place of loss */
 	double burst_bad, burst_good;       /* loss in the two states */
 	double reorder, reorder_by, dup;

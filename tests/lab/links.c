@@ -1,6 +1,7 @@
 /* links.c - links that have a name, and changes to them. */
 #include "links.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ const struct named_link named_links[] = {
 	{ "wan-10", "delay=50,rate=100,queue=100,loss=10", "" },
 	{ "wan-20", "delay=50,rate=100,queue=100,loss=20", "" },
 	{ "wan-30", "delay=50,rate=100,queue=100,loss=30", "" },
-	{ "shallow", "delay=50,rate=100,queue=10", "the same with a queue of 10 ms" },
+	{ "narrow", "delay=50,rate=20,queue=100", "wan, slower" },
+	{ "shallow", "delay=50,rate=100,queue=10", "wan with a queue of 10 ms" },
 	{ "shallow-10", "delay=50,rate=100,queue=10,loss=10", "" },
 	{ "fat", "delay=75,rate=300,queue=60,loss=1", "much under way" },
 	{ "satellite", "delay=150,rate=5,queue=300,loss=3", "slow and far" },
@@ -44,32 +46,74 @@ struct link_key {
 	const char *name;
 	size_t field[FIELDS_MAX]; /* offsets of doubles */
 	unsigned least, most;     /* how many are given */
+	double highest;           /* that one of them may be */
 	const char *what;
 };
 
+/* Beyond these a value is a slip of the pen, and would ask for more memory than there is. */
+#define MS_MAX 10e3
+#define MBIT_MIN 1e-3
+#define MBIT_MAX 100e3
+#define KB_MAX 1e6
+#define S_MAX 1e6
 #define F(f) offsetof(struct link_params, f)
 static const struct link_key keys[] = {
-	{ "delay", { F(delay) }, 1, 1, "MS one way" },
-	{ "jitter", { F(jitter) }, 1, 1, "MS, +-; the order is kept" },
-	{ "rate", { F(rate) }, 1, 1, "MBIT of IP packets, in place of wave; 0 for no limit" },
-	{ "wave", { F(wave_low), F(wave_high), F(wave_s) }, 3, 3, "LOW/HIGH/SECONDS, in place of rate" },
-	{ "queue", { F(queue) }, 1, 1, "MS before the rate limiter" },
-	{ "queue_kb", { F(queue_kb) }, 1, 1, "KB, the same in bytes" },
-	{ "police", { F(police), F(police_kb) }, 2, 2, "MBIT/KB" },
-	{ "loss", { F(loss) }, 1, 1, "PERCENT, in place of burst" },
+	{ "delay", { F(delay) }, 1, 1, MS_MAX, "MS one way" },
+	{ "jitter", { F(jitter) }, 1, 1, MS_MAX, "MS, +-; the order is kept" },
+	{ "rate", { F(rate) }, 1, 1, MBIT_MAX, "MBIT of IP packets, in place of wave; 0 for no limit" },
+	{ "wave",
+	  { F(wave_low), F(wave_high), F(wave_s) },
+	  3,
+	  3,
+	  MBIT_MAX,
+	  "LOW/HIGH/SECONDS, in place of rate" },
+	{ "queue", { F(queue) }, 1, 1, MS_MAX, "MS before the rate limiter" },
+	{ "queue_kb", { F(queue_kb) }, 1, 1, KB_MAX, "KB, the same in bytes" },
+	{ "police", { F(police), F(police_kb) }, 2, 2, KB_MAX, "MBIT/KB" },
+	{ "loss", { F(loss) }, 1, 1, 100, "PERCENT, in place of burst" },
+	{ "run", { F(run) }, 1, 1, 1e4, "PACKETS, in runs of which that loss comes; 0 for none" },
 	{ "burst",
 	  { F(burst_enter), F(burst_leave), F(burst_bad), F(burst_good) },
 	  2,
 	  4,
+	  100,
 	  "ENTER/LEAVE[/BAD[/GOOD]] percent, in place of loss" },
-	{ "reorder", { F(reorder) }, 1, 1, "PERCENT held back" },
-	{ "reorder_by", { F(reorder_by) }, 1, 1, "MS (5)" },
-	{ "dup", { F(dup) }, 1, 1, "PERCENT that arrive twice" },
-	{ "outage", { F(outage[0].start_s), F(outage[0].length_s) }, 2, 2, "START/SECONDS" },
+	{ "reorder", { F(reorder) }, 1, 1, 100, "PERCENT held back" },
+	{ "reorder_by", { F(reorder_by) }, 1, 1, MS_MAX, "MS (5)" },
+	{ "dup", { F(dup) }, 1, 1, 100, "PERCENT that arrive twice" },
+	{ "outage", { F(outage[0].start_s), F(outage[0].length_s) }, 2, 2, S_MAX, "START/SECONDS" },
 };
 #undef F
 
-static bool set_key(struct link_params *p, const struct link_key *k, const char *value)
+__attribute__((format(printf, 4, 5))) static bool refuse(char why[LINK_WHY_MAX], const char *key,
+							 const char *value, const char *reason, ...)
+{
+	int n = snprintf(why, LINK_WHY_MAX, "%.32s=%.32s: ", key, value);
+	va_list args;
+
+	va_start(args, reason);
+	vsnprintf(why + n, LINK_WHY_MAX - (size_t)n, reason, args);
+	va_end(args);
+	return false;
+}
+
+/* What a key stands in the place of. */
+static void replace(struct link_params *p, const char *key)
+{
+	if (strcmp(key, "queue") == 0)
+		p->queue_kb = 0;
+	if (strcmp(key, "queue_kb") == 0)
+		p->queue = 0;
+	if (strcmp(key, "loss") == 0 || strcmp(key, "run") == 0)
+		p->burst_enter = 0;
+	if (strcmp(key, "burst") == 0)
+		p->run = 0;
+	if (strcmp(key, "rate") == 0)
+		p->wave_s = 0;
+}
+
+static bool set_key(struct link_params *p, const struct link_key *k, const char *value,
+		    char why[LINK_WHY_MAX])
 {
 	double v[FIELDS_MAX] = { 0, 0, 100, 0 }; /* a burst loses all unless said */
 	unsigned n = 0;
@@ -78,36 +122,42 @@ static bool set_key(struct link_params *p, const struct link_key *k, const char 
 		char *end;
 
 		if (n == k->most)
-			return false;
+			return refuse(why, k->name, value, "it takes %s", k->what);
 		v[n++] = strtod(at, &end);
-		if (end == at || !(v[n - 1] >= 0 && v[n - 1] < 1e9))
-			return false;
+		if (end == at || (*end != '\0' && *end != '/'))
+			return refuse(why, k->name, value, "it takes %s", k->what);
+		if (!(v[n - 1] >= 0 && v[n - 1] <= k->highest))
+			return refuse(why, k->name, value, "0 to %g is possible", k->highest);
 		at = end;
 		if (*at == '\0')
 			break;
-		if (*at != '/')
-			return false;
 	}
+	if (n < k->least)
+		return refuse(why, k->name, value, "it takes %s", k->what);
 	for (unsigned i = 0; i < k->most; i++)
 		memcpy((char *)p + k->field[i], &v[i], sizeof(v[i]));
-	if (strcmp(k->name, "queue") == 0)
-		p->queue_kb = 0;
-	if (strcmp(k->name, "queue_kb") == 0)
-		p->queue = 0;
-	if (strcmp(k->name, "loss") == 0)
-		p->burst_enter = 0;
-	if (strcmp(k->name, "rate") == 0)
-		p->wave_s = 0;
-	return n >= k->least;
+	replace(p, k->name);
+	return true;
 }
 
-static bool set(struct link_params params[2], char *item)
+static const struct link_key *key_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+static bool set(struct link_params params[2], char *item, char why[LINK_WHY_MAX])
 {
 	bool way[2] = { true, true };
 	char *value = strchr(item, '=');
+	const struct link_key *k;
 
-	if (value == NULL)
+	if (value == NULL) {
+		snprintf(why, LINK_WHY_MAX, "%.32s: KEY=VALUE is wanted", item);
 		return false;
+	}
 	*value++ = '\0';
 	if (strncmp(item, "up.", 3) == 0) {
 		way[1] = false;
@@ -116,41 +166,66 @@ static bool set(struct link_params params[2], char *item)
 		way[0] = false;
 		item += 5;
 	}
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (strcmp(keys[i].name, item) != 0)
-			continue;
-		return (!way[0] || set_key(&params[0], &keys[i], value)) &&
-		       (!way[1] || set_key(&params[1], &keys[i], value));
-	}
-	return false;
+	k = key_find(item);
+	if (k == NULL)
+		return refuse(why, item, value, "there is no such key");
+	return (!way[0] || set_key(&params[0], k, value, why)) &&
+	       (!way[1] || set_key(&params[1], k, value, why));
 }
 
-static bool set_all(struct link_params params[2], const char *text)
+static bool set_all(struct link_params params[2], const char *text, char why[LINK_WHY_MAX])
 {
 	char buf[512], *rest = buf, *item;
 
-	if (snprintf(buf, sizeof(buf), "%s", text) >= (int)sizeof(buf))
+	if (snprintf(buf, sizeof(buf), "%s", text) >= (int)sizeof(buf)) {
+		snprintf(why, LINK_WHY_MAX, "a link is told in at most %zu letters", sizeof(buf) - 1);
 		return false;
+	}
 	while ((item = strsep(&rest, ",")) != NULL)
-		if (*item != '\0' && !set(params, item))
+		if (*item != '\0' && !set(params, item, why))
 			return false;
 	return true;
 }
 
-bool link_parse(const char *text, struct link_params params[2], const char **why)
+/* What no key by itself can say. */
+static bool fits(const struct link_params *p, char why[LINK_WHY_MAX])
+{
+	const char *reason = NULL;
+
+	if ((p->rate > 0 && p->rate < MBIT_MIN) || (p->wave_s > 0 && p->wave_high < MBIT_MIN))
+		reason = "a rate is at least 0.001";
+	else if (p->police > 0 && p->police_kb <= 0)
+		reason = "a policer needs a bucket";
+	else if (p->run > 0 && p->run < 1)
+		reason = "a run has at least 1 packet";
+	else if (p->run > 0 && p->loss < 100 && p->loss / (100 - p->loss) > p->run)
+		reason = "so much loss comes in longer runs";
+	if (reason != NULL)
+		snprintf(why, LINK_WHY_MAX, "%s", reason);
+	return reason == NULL;
+}
+
+bool link_parse(const char *text, struct link_params params[2], char why[LINK_WHY_MAX])
 {
 	size_t len = strcspn(text, ",");
 
 	memset(params, 0, 2 * sizeof(*params));
 	params[0].reorder_by = params[1].reorder_by = 5;
-	*why = "there is no link of this name";
+	snprintf(why, LINK_WHY_MAX, "%.32s: there is no link of this name", text);
 	for (size_t i = 0; i < named_link_count; i++) {
 		if (strlen(named_links[i].name) != len || strncmp(named_links[i].name, text, len) != 0)
 			continue;
-		*why = "a key or value is not understood";
-		return set_all(params, named_links[i].link) && set_all(params, text + len);
+		return set_all(params, named_links[i].link, why) && set_all(params, text + len, why) &&
+		       fits(&params[0], why) && fits(&params[1], why);
 	}
 	return false;
+}
+
+void link_print_names(void)
+{
+	for (size_t i = 0; i < named_link_count; i++)
+		printf("  %-12s%-56s%s\n", named_links[i].name, named_links[i].link,
+		       named_links[i].what);
 }
 
 void link_print_keys(void)

@@ -14,9 +14,13 @@ struct named_link {
 extern const struct named_link named_links[];
 extern const size_t named_link_count;
 
+enum { LINK_WHY_MAX = 160 };
+
 /* "NAME[,KEY=VALUE...]" into both directions.  A key may have "up." or "down." before it, for one
- * direction.  False: *why says why not (a static text). */
-bool link_parse(const char *text, struct link_params params[2], const char **why);
+ * direction.  False: `why` says why not. */
+bool link_parse(const char *text, struct link_params params[2], char why[LINK_WHY_MAX]);
+/* The links, a line each. */
+void link_print_names(void);
 /* The keys, a line each, for --help. */
 void link_print_keys(void);
 
