@@ -1,7 +1,7 @@
 /* link.h - one direction of a link on virtual time, stage by stage as a real path has them.
  *
- * A packet goes through these, in this order (those of the network emulator that the real
- * programs are measured on, so that the figures can be compared):
+ * A packet goes through these, in this order.  tests/bench/link/linkrelay has such links on real time,
+ * for real programs, so that the figures can be compared:
  *
  *   1. outage   while the link is down nothing enters it;
  *   2. police   without enough tokens in the bucket it is dropped;

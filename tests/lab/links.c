@@ -224,7 +224,7 @@ bool link_parse(const char *text, struct link_params params[2], char why[LINK_WH
 void link_print_names(void)
 {
 	for (size_t i = 0; i < named_link_count; i++)
-		printf("  %-12s%-56s%s\n", named_links[i].name, named_links[i].link,
+		printf("  %-12s%-62s%s\n", named_links[i].name, named_links[i].link,
 		       named_links[i].what);
 }
 
