@@ -1486,6 +1486,7 @@ static void cc_sample(struct kcp *k, struct kcp_cc_sample *s)
 {
 	*s = k->batch;
 	k->batch = (struct kcp_cc_sample){ 0 };
+	s->arg = k->cfg.cc_arg;
 	s->now_us = k->now_us;
 	s->mss = k->cfg.mtu;
 	s->snd_wnd = k->cfg.snd_wnd;
@@ -1499,6 +1500,7 @@ static void cc_sample(struct kcp *k, struct kcp_cc_sample *s)
 	s->interval_us = rate_interval(&k->rate);
 	s->prior_delivered_bytes = k->rate.then.delivered_bytes;
 	s->prior_lost_bytes = k->rate.then.lost_bytes;
+	s->tx_sent_us = k->rate.then.sent_us;
 	s->tx_inflight_bytes = k->rate.then.inflight_bytes;
 	s->app_limited = k->rate.then.app_limited;
 }
@@ -2541,9 +2543,10 @@ void kcp_set_ack_nodelay(struct kcp *k, bool on)
 	k->cfg.ack_nodelay = on;
 }
 
-void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, uint64_t now_us)
+void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us)
 {
 	hear_time(k, now_us);
+	k->cfg.cc_arg = cc_arg;
 	cc_start(k, cc);
 	k->pacer.wait_until = 0;
 }

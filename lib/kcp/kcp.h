@@ -74,6 +74,7 @@ enum kcp_err {
  * mss, now_us and the windows, and with what was measured so far if the
  * controller is exchanged in use.  tests/unit/kcp/test_kcp_cc.c has a small one. */
 struct kcp_cc_sample {
+	void *arg; /* cfg.cc_arg: what several conversations may share */
 	uint64_t now_us;
 	uint32_t mss; /* of a full segment */
 	uint32_t snd_wnd, rmt_wnd;
@@ -96,6 +97,7 @@ struct kcp_cc_sample {
 	uint64_t delivered_bytes, prior_delivered_bytes;
 	uint64_t lost_total_bytes, prior_lost_bytes;
 	uint32_t interval_us;
+	uint64_t tx_sent_us;        /* when it left */
 	uint32_t tx_inflight_bytes; /* in flight after it left */
 	bool app_limited;           /* something other than the controller held back then */
 };
@@ -143,6 +145,7 @@ struct kcp_config {
 	bool ack_nodelay;        /* ACKs leave at the next flush instead of after interval_ms */
 	uint64_t rate_limit;     /* bytes per second on the wire, 0: none */
 	const struct kcp_cc *cc; /* NULL: kcp_cc_none.  Borrowed for the life of the kcp */
+	void *cc_arg;            /* for the controller: struct kcp_cc_sample */
 
 	/* Output.  Neither may call back into the kcp; output may only queue.
 	 *
@@ -170,7 +173,7 @@ int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd);
 int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend);
 void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s);
 void kcp_set_ack_nodelay(struct kcp *k, bool on);
-void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, uint64_t now_us);
+void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us);
 
 /* Queue bytes (stream: merged into segments of mss bytes; message: one
  * message of at most 256 fragments and at most the receive window).

@@ -120,7 +120,7 @@ void session_free(struct session *s)
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us)
 {
 	if (s->cfg.nc != cfg->nc)
-		kcp_set_cc(s->kcp, controller(cfg->nc), now_us);
+		kcp_set_cc(s->kcp, controller(cfg->nc), NULL, now_us);
 	s->cfg.nc = cfg->nc;
 	kcp_set_window(s->kcp, cfg->snd_wnd, cfg->rcv_wnd);
 	kcp_set_nodelay(s->kcp, cfg->nodelay, cfg->interval_ms, cfg->resend);

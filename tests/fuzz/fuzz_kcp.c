@@ -1,5 +1,6 @@
 /* fuzz_kcp.c - a kcp driven by hostile datagrams and by calls in any order, every invariant checked. */
 #include "kcp.h"
+#include "kcp_model.h"
 #include "kcp_reno.h"
 
 #include <stdlib.h>
@@ -12,6 +13,8 @@ struct tape {
 	const uint8_t *p;
 	size_t n;
 };
+
+static const struct kcp_cc *const controllers[] = { &kcp_cc_model, &kcp_cc_reno, &kcp_cc_none };
 
 static uint8_t take(struct tape *t)
 {
@@ -70,7 +73,7 @@ static struct kcp *open_kcp(struct tape *t, struct world *w)
 		.stream = bits >> 7,
 		.ack_nodelay = bits >> 6 & 1,
 		.rate_limit = take(t) * UINT64_C(1000),
-		.cc = bits & 1 ? &kcp_cc_none : &kcp_cc_reno,
+		.cc = controllers[take(t) % 3],
 		.reserve = fuzz_reserve,
 		.output = fuzz_output,
 		.user = w,
@@ -152,7 +155,7 @@ static void change(struct tape *t, struct world *w)
 		kcp_set_rate_limit(w->kcp, take(t) * UINT64_C(100));
 		break;
 	case 3:
-		kcp_set_cc(w->kcp, take(t) & 1 ? &kcp_cc_reno : &kcp_cc_none, w->now_us);
+		kcp_set_cc(w->kcp, controllers[take(t) % 3], NULL, w->now_us);
 		break;
 	default:
 		kcp_trim(w->kcp);
