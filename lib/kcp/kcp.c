@@ -101,9 +101,9 @@ enum {
  * longer where the loss is such that a further one is better than an early one. */
 #define COPY_WAIT_US (10 * US_PER_MS)
 #define COPY_WAIT_LONG_US (22 * US_PER_MS)
-#define COPY_RATE UINT64_C(15000) /* bytes per second, or this part of the path's rate: */
+#define COPY_RATE UINT64_C(60000) /* bytes per second, or this part of the path's rate: */
 #define COPY_PART 64
-#define COPY_BURST_US (200 * US_PER_MS)
+#define COPY_BURST_US (400 * US_PER_MS)
 #define COPY_SPAN_US (80 * US_PER_MS) /* a repeat this soon is a copy */
 #define ACK_WAIT_US (25 * US_PER_MS)
 
@@ -810,6 +810,13 @@ static struct departure *departure_new(struct departures *d, struct memory *m)
 		return departure_at(d, d->next - 1);
 	*departure_at(d, d->next - 1) = (struct departure){ 0 };
 	return departure_at(d, d->next - 1);
+}
+
+/* Those of this moment: a caller may need several flushes to hand over what it has. */
+static void departures_limited(struct departures *d, uint64_t now_us, bool limited)
+{
+	for (uint32_t i = d->next; i != d->first && departure_at(d, i - 1)->sent_us == now_us; i--)
+		departure_at(d, i - 1)->app_limited = limited;
 }
 
 static void departures_trim(struct departures *d, struct memory *m)
@@ -2442,22 +2449,46 @@ static bool new_due(const struct kcp *k)
 	return k->flight.lost.count == 0 && !nothing_new(k);
 }
 
-/* How many copies a transmission gets: small ones when few are in flight and nothing waits, as the
- * loss demands; and what was lost more than once, since all that follows waits for it, as long as
- * such are so few that it costs a hundredth. */
-static uint32_t copies_wanted(const struct kcp *k, const struct slot *s)
+static bool is_small(const struct kcp *k, const struct slot *s)
 {
-	uint32_t loss = copier_loss_ppm(&k->copier), again = loss;
+	return s->len <= k->mem.full_cap / 2;
+}
 
-	if (k->cfg.copies != KCP_COPIES_AUTO && k->cfg.copies == 0)
-		return 0;
-	for (unsigned i = 2; i < s->xmit; i++)
-		again = (uint32_t)((uint64_t)again * loss / 1000000);
-	if (s->xmit > 2 || inflight(&k->flight) > FEW_SEGS || s->len > k->mem.full_cap / 2)
-		return s->xmit < 2 ? 0 : again < COPY_LOSS_RARE ? 2 : again < COPY_LOSS_FEW ? 1 : 0;
+/* As the loss demands. */
+static uint32_t copies_for(const struct kcp *k, uint32_t loss_ppm)
+{
 	if (k->cfg.copies != KCP_COPIES_AUTO)
 		return k->cfg.copies;
-	return loss < COPY_LOSS_ONE ? 0 : loss < COPY_LOSS_TWO ? 1 : loss < COPY_LOSS_THREE ? 2 : 3;
+	return loss_ppm < COPY_LOSS_ONE     ? 0
+	       : loss_ppm < COPY_LOSS_TWO   ? 1
+	       : loss_ppm < COPY_LOSS_THREE ? 2
+					    : 3;
+}
+
+/* What was lost more than once holds up all that follows: as long as such are so few that it costs
+ * next to nothing. */
+static uint32_t copies_for_lost(const struct slot *s, uint32_t loss_ppm)
+{
+	uint64_t share = 1000000;
+
+	for (unsigned i = 1; i < s->xmit; i++)
+		share = share * loss_ppm / 1000000;
+	return share < COPY_LOSS_RARE ? 2 : share < COPY_LOSS_FEW ? 1 : 0;
+}
+
+/* How many copies a transmission gets when few are in flight: small ones as many as it takes, large
+ * ones one. */
+static uint32_t copies_wanted(const struct kcp *k, const struct slot *s)
+{
+	uint32_t loss = copier_loss_ppm(&k->copier), copies = copies_for(k, loss);
+
+	if (k->cfg.copies == 0)
+		return 0;
+	if (s->xmit > 2)
+		return max32(copies_for_lost(s, loss), is_small(k, s) ? copies : 0);
+	if (inflight(&k->flight) > FEW_SEGS)
+		return 0;
+	return is_small(k, s) ? copies : min32(copies, 1);
 }
 
 /* They leave later, and are paid for now. */
@@ -2632,6 +2663,12 @@ static void send_data(struct flush *f)
 	resend(f);
 }
 
+/* Of a window that is hardly used nothing is learnt, though the pacer spread a few packets. */
+static bool cwnd_used(const struct kcp *k)
+{
+	return k->flight.bytes >= k->control.cwnd_bytes / 4;
+}
+
 /* What held us back, if anything did; and the rate of delivery is no measure of the path where it was not
  * the controller. */
 static void find_limit(struct flush *f)
@@ -2651,26 +2688,19 @@ static void find_limit(struct flush *f)
 		k->limit = KCP_LIMIT_APPLICATION;
 	else
 		k->limit = KCP_LIMIT_CONTROLLER;
-	if (k->limit == KCP_LIMIT_CONTROLLER || f->no_room)
+	if (f->no_room || (k->limit == KCP_LIMIT_CONTROLLER && cwnd_used(k)))
 		return;
 	rate_limited(&k->rate, k->now_us, k->flight.bytes);
-	if (f->departure != NULL)
-		f->departure->app_limited = true;
+	departures_limited(&k->departures, k->now_us, true);
 }
 
 /* The caller had more after all when it was found that it had not. */
 static void not_limited(struct kcp *k)
 {
-	struct departure *d;
-
 	if (k->rate.app_limited_until == 0 || k->rate.app_limited_us != k->now_us)
 		return;
 	k->rate.app_limited_until = 0;
-	if (k->departures.first == k->departures.next)
-		return;
-	d = departure_at(&k->departures, k->departures.next - 1);
-	if (d->sent_us == k->now_us)
-		d->app_limited = false;
+	departures_limited(&k->departures, k->now_us, false);
 }
 
 static void refill(struct kcp *k)

@@ -118,13 +118,13 @@ static void as_many_as_are_asked_for(void **state)
 }
 
 /* What fills datagrams is not small, and what fills the link is not few. */
-static void large_segments_and_bulk_get_none(void **state)
+static void large_segments_get_one_and_bulk_none(void **state)
 {
 	struct net *n = messages(3, 0, 1000, 8);
 
 	(void)state;
 	lateness(n, 5 * S);
-	assert_int_equal(stats(n, 0)->copy_segs, 0);
+	assert_in_range(stats(n, 0)->copy_segs, 245, 251);
 	net_free(n);
 	n = messages(3, 20, 64, 9);
 	n->end[0].send_every_us = 0;
@@ -142,7 +142,8 @@ static void copies_keep_to_a_budget(void **state)
 	(void)state;
 	n->end[0].send_every_us = 8 * MS;
 	lateness(n, 20 * S);
-	assert_in_range(stats(n, 0)->copy_segs, 100, 20 * 15000 / 624 + 20);
+	/* 60 kB/s, and what was saved. */
+	assert_in_range(stats(n, 0)->copy_segs, 500, 20 * 60000 / 624 + 60);
 	net_free(n);
 }
 
@@ -153,7 +154,7 @@ int main(void)
 		cmocka_unit_test(copies_are_no_retransmissions_on_either_side),
 		cmocka_unit_test(without_loss_there_are_soon_none),
 		cmocka_unit_test(as_many_as_are_asked_for),
-		cmocka_unit_test(large_segments_and_bulk_get_none),
+		cmocka_unit_test(large_segments_get_one_and_bulk_none),
 		cmocka_unit_test(copies_keep_to_a_budget),
 	};
 
