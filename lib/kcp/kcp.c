@@ -1464,7 +1464,8 @@ static bool is_copy(const struct acks *a, const struct kcp_seg_header *h, uint64
 {
 	uint32_t later = h->ts - a->heard[h->sn & (HEARD_MAX - 1)].ts;
 
-	return a->heard[h->sn & (HEARD_MAX - 1)].sn == h->sn && later <= clock_ms(span_us);
+	return a->heard[h->sn & (HEARD_MAX - 1)].sn == h->sn && later > 0 &&
+	       later <= clock_ms(span_us);
 }
 
 static void acks_trim(struct acks *a, struct memory *m)
