@@ -91,6 +91,7 @@ enum {
 #define PROBE_MAX_US (5 * US_PER_S) /* tells of a window that reopened may all be lost */
 #define RTT_WINDOW_US \
 	(10 * US_PER_S) /* the least round trip is that of this time and as much before */
+#define ONEWAY_WINDOW_US (60 * US_PER_S)
 #define SILENT_HOLD_US (1 * US_PER_S)
 #define PACE_WAIT_MIN_US UINT64_C(1000)
 #define PACE_BURST_US UINT64_C(2000)
@@ -1482,9 +1483,50 @@ static void acks_trim(struct acks *a, struct memory *m)
 	a->head = 0;
 }
 
+/* ---- one way ------------------------------------------------------------- */
+
+/* The peer's clock is not ours, but the differences of one segment to the next tell which waited
+ * longer. */
+struct oneway {
+	bool any;
+	uint32_t least,
+		least_before; /* our clock less its ts, ms: of this window of time, the one before */
+	uint64_t window_us;
+	bool came;
+	uint32_t now; /* the least since it was taken */
+};
+
+static void oneway_hear(struct oneway *o, uint64_t now_us, uint32_t ts)
+{
+	uint32_t delay = clock_ms(now_us) - ts;
+
+	if (!o->any || now_us - o->window_us >= ONEWAY_WINDOW_US) {
+		o->least_before = o->any ? o->least : delay;
+		o->least = delay;
+		o->window_us = now_us;
+		o->any = true;
+	}
+	if (seq_diff(delay, o->least) < 0)
+		o->least = delay;
+	if (!o->came || seq_diff(delay, o->now) < 0)
+		o->now = delay;
+	o->came = true;
+}
+
+static uint32_t oneway_take(struct oneway *o)
+{
+	uint32_t least = seq_diff(o->least, o->least_before) < 0 ? o->least : o->least_before;
+
+	if (!o->came)
+		return UINT32_MAX;
+	o->came = false;
+	return o->now - least;
+}
+
 /* ---- windows ------------------------------------------------------------- */
 
 struct teller {            /* of our window */
+	uint32_t most;     /* told at most; 0: all there is */
 	uint32_t told_wnd; /* what the peer last heard, if it did */
 	uint32_t left;     /* so many times more, when no data comes */
 	uint64_t at;
@@ -1560,6 +1602,7 @@ struct kcp {
 	struct queue queue;
 	struct receiver rcv;
 	struct acks acks;
+	struct oneway oneway;
 	struct teller teller;
 	struct prober prober;
 	uint8_t *datagram; /* for those without reserve() */
@@ -2032,10 +2075,20 @@ static void advance(struct kcp *k)
 	}
 }
 
+static uint16_t told_window(const struct kcp *k)
+{
+	uint16_t wnd = free_window(&k->rcv, &k->cfg);
+
+	return k->teller.most != 0 && k->teller.most < wnd ? (uint16_t)k->teller.most : wnd;
+}
+
 static void room_made(struct kcp *k)
 {
+	uint32_t most = k->teller.most;
+
 	advance(k);
-	tell_if_reopened(&k->teller, k->now_us, free_window(&k->rcv, &k->cfg), k->cfg.rcv_wnd);
+	tell_if_reopened(&k->teller, k->now_us, told_window(k),
+			 most != 0 ? min32(most, k->cfg.rcv_wnd) : k->cfg.rcv_wnd);
 }
 
 static void consumed(struct kcp *k)
@@ -2166,6 +2219,8 @@ static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint
 	uint32_t ts = echo_ts(&k->acks, h, recovered);
 
 	k->stats.in_push++;
+	if (!recovered)
+		oneway_hear(&k->oneway, k->now_us, h->ts);
 	if (ahead >= (int32_t)k->cfg.rcv_wnd) {
 		k->stats.out_of_window_segs++;
 		return;
@@ -2719,7 +2774,7 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 
 	hear_time(k, now_us);
 	f.una = k->rcv.nxt;
-	f.wnd = free_window(&k->rcv, &k->cfg);
+	f.wnd = told_window(k);
 	k->flight.memory_at = 0;
 	if (k->queue.count > 0)
 		not_limited(k);
@@ -2865,6 +2920,21 @@ void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s)
 void kcp_set_copies(struct kcp *k, uint32_t copies)
 {
 	k->cfg.copies = copies;
+}
+
+void kcp_set_told_window(struct kcp *k, uint32_t segs)
+{
+	k->teller.most = segs;
+}
+
+uint32_t kcp_take_in_delay(struct kcp *k)
+{
+	return oneway_take(&k->oneway);
+}
+
+uint32_t kcp_min_rtt_us(const struct kcp *k)
+{
+	return min_rtt(&k->rtt);
 }
 
 void kcp_set_ack_nodelay(struct kcp *k, bool on)

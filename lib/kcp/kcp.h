@@ -178,6 +178,14 @@ int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd);
 int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend);
 void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s);
 void kcp_set_copies(struct kcp *k, uint32_t copies);
+/* Tell the peer of no larger receive window than so many segments; 0: of what there is.  What it
+ * sends beyond that is taken all the same. */
+void kcp_set_told_window(struct kcp *k, uint32_t segs);
+/* How long what came since the last call waited in queues, ms: the least of what its ts tell, above
+ * the least of the last minute or two.  UINT32_MAX when nothing came. */
+uint32_t kcp_take_in_delay(struct kcp *k);
+/* The least round trip of the last seconds; 0 before the first. */
+uint32_t kcp_min_rtt_us(const struct kcp *k);
 void kcp_set_ack_nodelay(struct kcp *k, bool on);
 void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us);
 
