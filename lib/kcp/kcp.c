@@ -6,15 +6,17 @@
  *     memory         every byte that a kcp holds, counted; segments kept for reuse
  *     pacing         how many bytes may leave now
  *     round trip     smoothed round trip, timeout, tolerance of reordering
- *     in flight      what was sent and not acknowledged, what arrived of it, silence
+ *     in flight      what was sent and not acknowledged, when it departed, what arrived of it
+ *                    and how fast, copies of it, silence
  *     queue          what was never sent
  *     received       the ring of segments that came
  *     owed           acknowledgements
+ *     one way        how long what comes waited in queues
  *     windows        telling ours, asking for the peer's
  *
  * then struct kcp, of which they are the members, and what joins them:
  *
- *     congestion     what stands in for a controller, and the events that one is told
+ *     congestion     what a controller is told, and what it decides
  *     acknowledged   what acknowledgements change
  *     due            when what is in flight is lost
  *     sending, reading
@@ -31,7 +33,11 @@
  *     the tail with each transmission: every list is sorted by tx and by time.
  *     The first of a list is the first of it to be lost or to time out, so
  *     only fronts are looked at, and there are at most LEVELS of them.
+ *   - What is found lost goes into a list of its own, and from there out again as windows
+ *     and pacing allow.
  *   - A list links slots by sn, which stays valid when the ring is resized.
+ *   - What all transmissions of one flush share (when it was, what had been delivered by then)
+ *     is kept once; a slot has the number of that record.
  *
  * All received segments, unread and out of order alike, are in one ring:
  *
