@@ -16,6 +16,13 @@ struct metric {
 	const char *help;
 };
 
+/* A member that is a word is a family with a point for each word that it can be: 1 for the
+ * one that it is, and 0 for all others. */
+#define WORD(family, member, word, help) \
+	{ \
+		family, GAUGE, NULL, member, 0, member, word, help \
+	}
+
 #define X(field, name, kind, help) \
 	{ "kcptun_" #field, kind, "counters", name, 0, NULL, NULL, help },
 
@@ -79,12 +86,29 @@ static const struct metric session_metrics[] = {
 	  "shortest round trip" },
 	{ "kcptun_session_rto_seconds", GAUGE, NULL, "rto_ms", 1e-3, NULL, NULL,
 	  "retransmission timeout" },
+	{ "kcptun_session_queue_seconds", GAUGE, NULL, "queue_ms", 1e-3, NULL, NULL,
+	  "queueing on the way: smoothed less shortest round trip" },
+	{ "kcptun_session_wire_bytes_per_second", GAUGE, "rates", "wire_in", 0, "direction", "in",
+	  "datagram bytes over the last seconds" },
+	{ "kcptun_session_wire_bytes_per_second", GAUGE, "rates", "wire_out", 0, "direction", "out",
+	  NULL },
+	{ "kcptun_session_path_bytes_per_second", GAUGE, NULL, "path_bytes_s", 0, NULL, NULL,
+	  "datagram bytes that the path takes, as the controller measured" },
+	{ "kcptun_session_pacing_bytes_per_second", GAUGE, NULL, "pacing_bytes_s", 0, NULL, NULL,
+	  "datagram bytes that may leave at most; 0 for no bound" },
+	WORD("kcptun_session_limit", "limit", "application", "1 for what holds the sender back"),
+	WORD("kcptun_session_limit", "limit", "path", NULL),
+	WORD("kcptun_session_limit", "limit", "peer-window", NULL),
+	WORD("kcptun_session_limit", "limit", "sndwnd", NULL),
+	WORD("kcptun_session_limit", "limit", "ratelimit", NULL),
 	{ "kcptun_session_window_segments", GAUGE, NULL, "snd_wnd", 0, "window", "send",
 	  "windows, in segments" },
 	{ "kcptun_session_window_segments", GAUGE, NULL, "rcv_wnd", 0, "window", "receive", NULL },
 	{ "kcptun_session_window_segments", GAUGE, NULL, "rmt_wnd", 0, "window", "remote", NULL },
 	{ "kcptun_session_window_segments", GAUGE, NULL, "cc_wnd", 0, "window", "congestion", NULL },
 	{ "kcptun_session_inflight_segments", GAUGE, NULL, "inflight_segs", 0, NULL, NULL,
+	  "segments sent, neither acknowledged nor found lost" },
+	{ "kcptun_session_unacknowledged_segments", GAUGE, NULL, "unacked_segs", 0, NULL, NULL,
 	  "segments sent and not acknowledged" },
 	{ "kcptun_session_queued_bytes", GAUGE, NULL, "queued_bytes", 0, NULL, NULL,
 	  "stream bytes handed to KCP and not acknowledged" },
@@ -92,6 +116,9 @@ static const struct metric session_metrics[] = {
 	{ "kcptun_session_loss_ratio", GAUGE, NULL, "loss_in", 1, "direction", "in",
 	  "estimated share of packets lost" },
 	{ "kcptun_session_loss_ratio", GAUGE, NULL, "loss_out", 1, "direction", "out", NULL },
+	{ "kcptun_session_path_loss_ratio", GAUGE, NULL, "medium_loss", 1, "cause", "medium",
+	  "share lost lately of what was sent: whatever we send, and for any cause" },
+	{ "kcptun_session_path_loss_ratio", GAUGE, NULL, "total_loss", 1, "cause", "any", NULL },
 	{ "kcptun_session_memory_bytes", GAUGE, NULL, "memory_bytes", 0, NULL, NULL,
 	  "memory, stream buffers apart" },
 	{ "kcptun_session_stream_bytes", COUNTER, NULL, "bytes_received", 0, "direction", "in",
@@ -201,12 +228,27 @@ static void add_labels(struct text *out, const struct kind *k, const struct metr
 	text_str(out, "}");
 }
 
-/* A point, if the row has a number for it. */
+static bool is_word(const struct metric *m)
+{
+	return m->label != NULL && strcmp(m->label, m->member) == 0;
+}
+
+static void add_word(struct text *out, const struct kind *k, const struct metric *m,
+		     const json_t *row, const char *word)
+{
+	text_str(out, m->family);
+	add_labels(out, k, m, row);
+	text_printf(out, " %d\n", strcmp(word, m->value) == 0);
+}
+
+/* A point, if the row has a number for it, or one of some words. */
 static void add_point(struct text *out, const struct kind *k, const struct metric *m, const json_t *row)
 {
 	const json_t *from = m->object != NULL ? json_object_get(row, m->object) : row;
 	const json_t *v = json_object_get(from, m->member);
 
+	if (is_word(m) && json_is_string(v))
+		add_word(out, k, m, row, json_string_value(v));
 	if (!json_is_number(v))
 		return;
 	text_printf(out, "%s%s", m->family, m->kind == COUNTER ? "_total" : "");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "derived.h"
+#include "limit.h"
 #include "seal.h"
 
 const char *report_id(const struct link *l, char buf[static REPORT_ID_BYTES])
@@ -29,6 +30,40 @@ static const char *codec_text(enum codec_kind kind)
 										: NULL;
 }
 
+double report_queue_ms(const struct kcp_info *k)
+{
+	if (k->srtt_us == 0)
+		return (double)NAN;
+	return k->srtt_us > k->min_rtt_us ? (k->srtt_us - k->min_rtt_us) / 1000. : 0;
+}
+
+double report_medium_loss(const struct kcp_info *k)
+{
+	return k->path_rate != 0 ? k->medium_loss_ppm * 1e-6 : (double)NAN;
+}
+
+static json_t *rates(const struct link *l)
+{
+	struct row r = row_begin();
+	struct pace_rates p;
+
+	link_rates(l, &p);
+	row_real(&r, "window_s", p.window_s);
+	row_real(&r, "wire_in", p.in);
+	row_real(&r, "wire_out", p.out);
+	return row_end(&r);
+}
+
+static void put_path(struct row *r, const struct kcp_info *k)
+{
+	row_put(r, "path_bytes_s",
+		k->path_rate != 0 ? json_integer((json_int_t)k->path_rate) : json_null());
+	row_real(r, "queue_ms", report_queue_ms(k));
+	row_real(r, "medium_loss", report_medium_loss(k));
+	row_real(r, "total_loss", k->total_loss_ppm * 1e-6);
+	row_str(r, "limit", limit_words[limit_of(k)]);
+}
+
 static void put_kcp(struct row *r, const struct kcp_info *k)
 {
 	bool measured = k->srtt_us > 0;
@@ -42,8 +77,10 @@ static void put_kcp(struct row *r, const struct kcp_info *k)
 	row_int(r, "rmt_wnd", k->rmt_wnd);
 	row_put(r, "cc_wnd", k->cc_wnd == UINT32_MAX ? json_null() : json_integer(k->cc_wnd));
 	row_str(r, "cc", k->cc_name);
+	row_text_or_null(r, "cc_phase", k->cc_phase[0] != '\0' ? k->cc_phase : NULL);
 	row_int(r, "pacing_bytes_s", k->pacing_rate);
 	row_int(r, "inflight_segs", k->inflight_segs);
+	row_int(r, "unacked_segs", k->unacked_segs);
 	row_int(r, "snd_queue_segs", k->snd_queue_segs);
 	row_int(r, "rcv_queue_segs", k->rcv_queue_segs);
 }
@@ -96,6 +133,8 @@ json_t *report_session_row(const struct link *l)
 	row_real(&r, "age_s", report_seconds_since(t, l->opened_us));
 	row_real(&r, "idle_s", report_seconds_since(t, l->heard_us));
 	row_int(&r, "streams", l->relay_count);
+	row_put(&r, "rates", rates(l));
+	put_path(&r, &info.kcp);
 	put_kcp(&r, &info.kcp);
 	row_int(&r, "queued_bytes", info.queued_bytes);
 	row_int(&r, "unread_bytes", info.unread_bytes);

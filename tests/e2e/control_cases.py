@@ -142,6 +142,12 @@ def sessions(case):
         check(n["conv"] == f["conv"] and n["peer"] == f"{LOCAL}:{d.far}", f"{n} {f}")
         check(n["streams"] == f["streams"] == 1 and n["state"] == f["state"] == "open", f"{n} {f}")
         check(n["srtt_ms"] > 0 and n["rto_ms"] >= n["srtt_ms"], f"{n}")
+        check(abs(n["srtt_ms"] - n["min_rtt_ms"] - n["queue_ms"]) < 0.01 or n["queue_ms"] == 0, f"{n}")
+        check(0 < n["rates"]["window_s"] <= 6.1 and n["rates"]["wire_out"] > 0 < n["rates"]["wire_in"], f"{n}")
+        check(n["limit"] == "application" and 0 <= n["total_loss"] < 1, f"{n}")
+        check(n["path_bytes_s"] is None and n["medium_loss"] is None and n["cc_phase"] is None,
+              f"without a controller, yet it knows the path: {n}")
+        check(n["inflight_segs"] <= n["unacked_segs"], f"{n}")
         check((n["snd_wnd"], n["rcv_wnd"], n["rmt_wnd"]) == (128, 512, 1024), f"{n}")
         check(n["fec_out"] == f["fec_in"] == {"data": 10, "parity": 3}, f"{f}")
         check(n["compression_out"] == f["compression_in"] == "snappy" and f["smux"] == 2, f"{f}")
