@@ -31,11 +31,12 @@ def tables(case):
     for command, words in (
             ("status", ["TUNNEL", "near", "client", "running", "far", "10+3", f"pid {d.process.pid}"]),
             ("stats", ["near", "goodput", "wire overhead", "round trip", "PayloadOutBytes", "KiB", "ms"]),
-            ("sessions", ["near/1", "far/1", "128/512/1024/-", "10+3/10+3", "snappy/snappy", "aes", "open"]),
+            ("sessions", ["near/1", "far/1", "open", "MIN/RTT", "KiB/s", " ms", "-/0.00 %", "application"]),
+            ("sessions --all", ["128/512/1024/-", "10+3/10+3", "snappy/snappy", "aes", "none", "MEMORY"]),
             ("streams", ["near/1", "far/1", "%s:%d" % hold.getsockname(), "open"]),
             ("config", ["[daemon]", "[client near]", "(not shown)", "by mode", "built in", "line "]),
             ("version", ["kcptunctl ", "kcptund "])):
-        out = ctl_good(d.sock, command)
+        out = ctl_good(d.sock, *command.split())
         for word in words:
             check(word in out, f"{command} does not show {word!r}:\n{out}")
         check(ESCAPE not in out, f"{command} is coloured in a pipe")
