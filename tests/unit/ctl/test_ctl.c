@@ -247,11 +247,12 @@ static json_t *stats(double at_s, double uptime_s, long long payload_in)
 
 static json_t *sessions(double at_s, double uptime_s, const char *first, long long received)
 {
-	return json_pack("{s:s, s:I, s:f, s:[{s:s, s:s, s:f, s:I}, {s:s, s:s, s:n, s:I}]}", "type",
-			 "sessions", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s", uptime_s,
-			 "sessions", "session", first, "tunnel", "home", "srtt_ms", 30.0,
-			 "bytes_received", (json_int_t)received, "session", "home/10", "tunnel",
-			 "away", "srtt_ms", "bytes_received", (json_int_t)0);
+	return json_pack("{s:s, s:I, s:f, s:[{s:s, s:s, s:f, s:I, s:s}, {s:s, s:s, s:n, s:I, s:s}]}",
+			 "type", "sessions", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s",
+			 uptime_s, "sessions", "session", first, "tunnel", "home", "srtt_ms", 30.0,
+			 "wire_in_bytes", (json_int_t)received, "limit", "peer-window", "session",
+			 "home/10", "tunnel", "away", "srtt_ms", "wire_in_bytes", (json_int_t)0,
+			 "limit", "application");
 }
 
 static double rate_in(const struct top_model *m, const char *id)
@@ -312,6 +313,10 @@ static void sessions_are_sorted_by_what_is_asked_for(void **state)
 	m.sort = TOP_RTT; /* not known is least */
 	top_model_sort(&m);
 	assert_string_equal(m.sessions[0].id, "home/9");
+	m.sort = TOP_LIMIT_TEXT;
+	top_model_sort(&m);
+	assert_string_equal(m.sessions[0].limit, "peer's window");
+	assert_true(top_column_is_text(m.sort) && !top_column_is_text(TOP_MIN_RTT));
 	m.only_selected = true;
 	assert_true(top_model_shows(&m, &m.sessions[0]));
 	assert_false(top_model_shows(&m, &m.sessions[1])); /* of another tunnel */
