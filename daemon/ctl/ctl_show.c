@@ -141,6 +141,45 @@ static void show_derived(const struct ctl_view *v, const struct figures *f)
 	}
 }
 
+/* "path 2, application 1": what holds back how many sessions, NULL without any. */
+static const char *limits_text(char *out, size_t cap, const json_t *row)
+{
+	json_t *limits = json_object_get(row, "limits"), *count;
+	const char *word;
+	size_t n = 0;
+
+	json_object_foreach(limits, word, count) {
+		if (json_number_value(count) > 0 && n < cap)
+			n += (size_t)snprintf(out + n, cap - n, "%s%s %.0f", n > 0 ? ", " : "",
+					      ctl_limit(word), json_number_value(count));
+	}
+	return n > 0 ? out : NULL;
+}
+
+/* Where the mean of the sessions is known. */
+static void show_path(const struct ctl_view *v, const json_t *row)
+{
+	double queue = ctl_number_in(row, "queue_ms", "mean");
+	double medium = ctl_number_in(row, "medium_loss", "mean");
+	double total = ctl_number_in(row, "total_loss", "mean");
+	const char *limits;
+	char text[160];
+	ctl_text a, b;
+
+	if (isfinite(queue))
+		fprintf(v->out, "  %-20s %s, at most %s\n", "queueing", ctl_ms(a, queue),
+			ctl_ms(b, ctl_number_in(row, "queue_ms", "max")));
+	if (isfinite(ctl_number(row, "path_bytes_s")))
+		fprintf(v->out, "  %-20s %s\n", "path takes",
+			ctl_rate(a, ctl_number(row, "path_bytes_s")));
+	if (isfinite(total))
+		fprintf(v->out, "  %-20s %s, by the medium %s\n", "lost lately",
+			ctl_share(a, total), ctl_share(b, medium));
+	limits = limits_text(text, sizeof(text), row);
+	if (limits != NULL)
+		fprintf(v->out, "  %-20s %s\n", "held back by", limits);
+}
+
 static void show_state(const struct ctl_view *v, const json_t *row)
 {
 	const json_t *rtt = json_object_get(row, "rtt_ms");
@@ -150,6 +189,7 @@ static void show_state(const struct ctl_view *v, const json_t *row)
 		fprintf(v->out, "  %-20s %s (%s to %s)\n", "round trip",
 			ctl_ms(a, ctl_number(rtt, "mean")), ctl_ms(b, ctl_number(rtt, "min")),
 			ctl_ms(c, ctl_number(rtt, "max")));
+	show_path(v, row);
 	fprintf(v->out, "  %-20s %.0f segments in flight, %s unacknowledged\n", "under way",
 		ctl_number(row, "inflight_segs"), ctl_bytes(a, ctl_number(row, "queued_bytes")));
 	fprintf(v->out, "  %-20s %s for sessions, %s for streams\n", "memory",

@@ -16,12 +16,20 @@ struct metric {
 	const char *help;
 };
 
+/* clang-format off */
 /* A member that is a word is a family with a point for each word that it can be: 1 for the
  * one that it is, and 0 for all others. */
-#define WORD(family, member, word, help) \
-	{ \
-		family, GAUGE, NULL, member, 0, member, word, help \
-	}
+#define WORD(family, member, word, help) { family, GAUGE, NULL, member, 0, member, word, help }
+
+/* What the sessions of a tunnel have between them. */
+#define SPREAD(family, object, scale, help) \
+	{ family, GAUGE, object, "mean", scale, "stat", "mean", help }, \
+	{ family, GAUGE, object, "min", scale, "stat", "min", NULL }, \
+	{ family, GAUGE, object, "max", scale, "stat", "max", NULL }
+
+#define LIMITED(word, help) \
+	{ "kcptun_sessions_limited", GAUGE, "limits", word, 0, "limit", word, help }
+/* clang-format on */
 
 #define X(field, name, kind, help) \
 	{ "kcptun_" #field, kind, "counters", name, 0, NULL, NULL, help },
@@ -29,12 +37,23 @@ struct metric {
 static const struct metric stats_metrics[] = {
 	KT_COUNTERS(X){ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL,
 			"age of the tunnel" },
-	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "mean", 1e-3, "stat", "mean",
-	  "smoothed round trips of the sessions" },
-	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "min", 1e-3, "stat", "min", NULL },
-	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "max", 1e-3, "stat", "max", NULL },
+	SPREAD("kcptun_rtt_seconds", "rtt_ms", 1e-3, "smoothed round trips of the sessions"),
+	SPREAD("kcptun_min_rtt_seconds", "min_rtt_ms", 1e-3, "shortest round trips of the sessions"),
+	SPREAD("kcptun_queue_seconds", "queue_ms", 1e-3,
+	       "queueing on the ways: smoothed less shortest round trips"),
+	SPREAD("kcptun_path_medium_loss_ratio", "medium_loss", 1,
+	       "shares of what was sent lately that are lost whatever we send"),
+	SPREAD("kcptun_path_total_loss_ratio", "total_loss", 1,
+	       "shares of what was sent lately that were lost for any cause"),
+	{ "kcptun_path_bytes_per_second", GAUGE, NULL, "path_bytes_s", 0, NULL, NULL,
+	  "datagram bytes that the paths take together, as the controllers measured" },
+	LIMITED("application", "sessions by what holds the sender back"),
+	LIMITED("path", NULL),
+	LIMITED("peer-window", NULL),
+	LIMITED("sndwnd", NULL),
+	LIMITED("ratelimit", NULL),
 	{ "kcptun_inflight_segments", GAUGE, NULL, "inflight_segs", 0, NULL, NULL,
-	  "segments sent and not acknowledged" },
+	  "segments sent, neither acknowledged nor found lost" },
 	{ "kcptun_queued_bytes", GAUGE, NULL, "queued_bytes", 0, NULL, NULL,
 	  "stream bytes handed to KCP and not acknowledged" },
 	{ "kcptun_session_memory_bytes", GAUGE, NULL, "memory_bytes", 0, NULL, NULL,
@@ -116,9 +135,10 @@ static const struct metric session_metrics[] = {
 	{ "kcptun_session_loss_ratio", GAUGE, NULL, "loss_in", 1, "direction", "in",
 	  "estimated share of packets lost" },
 	{ "kcptun_session_loss_ratio", GAUGE, NULL, "loss_out", 1, "direction", "out", NULL },
-	{ "kcptun_session_path_loss_ratio", GAUGE, NULL, "medium_loss", 1, "cause", "medium",
-	  "share lost lately of what was sent: whatever we send, and for any cause" },
-	{ "kcptun_session_path_loss_ratio", GAUGE, NULL, "total_loss", 1, "cause", "any", NULL },
+	{ "kcptun_session_path_medium_loss_ratio", GAUGE, NULL, "medium_loss", 1, NULL, NULL,
+	  "share of what was sent lately that is lost whatever we send" },
+	{ "kcptun_session_path_total_loss_ratio", GAUGE, NULL, "total_loss", 1, NULL, NULL,
+	  "share of what was sent lately that was lost for any cause" },
 	{ "kcptun_session_memory_bytes", GAUGE, NULL, "memory_bytes", 0, NULL, NULL,
 	  "memory, stream buffers apart" },
 	{ "kcptun_session_stream_bytes", COUNTER, NULL, "bytes_received", 0, "direction", "in",

@@ -1,6 +1,7 @@
 /* report_rows.c - one thing as one JSON object. */
 #include "report_rows_impl.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "config_effective.h"
@@ -74,21 +75,33 @@ json_t *report_status_row(const struct tunnel *t)
 	return row_end(&r);
 }
 
+static void spread_add(struct report_spread *s, double value)
+{
+	if (!isfinite(value))
+		return;
+	if (s->count == 0 || value < s->min)
+		s->min = value;
+	if (s->count == 0 || value > s->max)
+		s->max = value;
+	s->sum += value;
+	s->count++;
+}
+
 void report_gauges_add(struct report_gauges *g, const struct session_info *info)
 {
-	double rtt_ms = info->kcp.srtt_us / 1000.;
+	const struct kcp_info *k = &info->kcp;
+	bool measured = k->srtt_us > 0;
 
-	g->inflight_segs += info->kcp.inflight_segs;
+	g->inflight_segs += k->inflight_segs;
 	g->queued_bytes += info->queued_bytes;
 	g->memory_bytes += info->memory_bytes;
-	if (info->kcp.srtt_us == 0)
-		return;
-	if (g->rtt_count == 0 || rtt_ms < g->rtt_min_ms)
-		g->rtt_min_ms = rtt_ms;
-	if (rtt_ms > g->rtt_max_ms)
-		g->rtt_max_ms = rtt_ms;
-	g->rtt_sum_ms += rtt_ms;
-	g->rtt_count++;
+	g->path_bytes_s += k->path_rate;
+	g->limited[limit_of(k)]++;
+	spread_add(&g->rtt_ms, measured ? k->srtt_us / 1000. : (double)NAN);
+	spread_add(&g->min_rtt_ms, measured ? k->min_rtt_us / 1000. : (double)NAN);
+	spread_add(&g->queue_ms, report_queue_ms(k));
+	spread_add(&g->medium_loss, report_medium_loss(k));
+	spread_add(&g->total_loss, measured ? k->total_loss_ppm * 1e-6 : (double)NAN);
 }
 
 static json_t *counters_object(const struct counters *c)
@@ -111,16 +124,25 @@ static json_t *derived_object(const struct counters *c)
 	return row_end(&r);
 }
 
-static json_t *rtt_object(const struct report_gauges *g)
+static json_t *spread_object(const struct report_spread *s)
 {
 	struct row r;
 
-	if (g->rtt_count == 0)
+	if (s->count == 0)
 		return json_null();
 	r = row_begin();
-	row_real(&r, "mean", g->rtt_sum_ms / g->rtt_count);
-	row_real(&r, "min", g->rtt_min_ms);
-	row_real(&r, "max", g->rtt_max_ms);
+	row_real(&r, "mean", s->sum / s->count);
+	row_real(&r, "min", s->min);
+	row_real(&r, "max", s->max);
+	return row_end(&r);
+}
+
+static json_t *limits_object(const struct report_gauges *g)
+{
+	struct row r = row_begin();
+
+	for (size_t i = 0; i < LIMITS; i++)
+		row_int(&r, limit_words[i], g->limited[i]);
 	return row_end(&r);
 }
 
@@ -135,7 +157,14 @@ json_t *report_stats_row(const struct tunnel *t, const struct counters *c,
 	row_real(&r, "counted_s", report_seconds_since(t, t->counted_us));
 	row_int(&r, "sessions", t->link_count);
 	row_int(&r, "streams", t->relay_count);
-	row_put(&r, "rtt_ms", rtt_object(g));
+	row_put(&r, "rtt_ms", spread_object(&g->rtt_ms));
+	row_put(&r, "min_rtt_ms", spread_object(&g->min_rtt_ms));
+	row_put(&r, "queue_ms", spread_object(&g->queue_ms));
+	row_put(&r, "medium_loss", spread_object(&g->medium_loss));
+	row_put(&r, "total_loss", spread_object(&g->total_loss));
+	row_put(&r, "path_bytes_s",
+		g->path_bytes_s != 0 ? json_integer((json_int_t)g->path_bytes_s) : json_null());
+	row_put(&r, "limits", limits_object(g));
 	row_int(&r, "inflight_segs", g->inflight_segs);
 	row_int(&r, "queued_bytes", g->queued_bytes);
 	row_int(&r, "memory_bytes", g->memory_bytes);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "derived.h"
-#include "limit.h"
 #include "seal.h"
 
 const char *report_id(const struct link *l, char buf[static REPORT_ID_BYTES])

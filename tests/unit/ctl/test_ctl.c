@@ -190,6 +190,23 @@ static void a_session_is_told_in_one_line_of_a_screen(void **state)
 	free(text);
 }
 
+static void stats_tell_what_the_sessions_have_between_them(void **state)
+{
+	const struct ctl_view v = { 0 };
+	json_t *document = json_pack(
+		"{s:s, s:[{s:s, s:{s:f, s:f}, s:{s:f}, s:{s:f}, s:I, s:{s:i, s:i, s:i}}]}", "type",
+		"stats", "tunnels", "tunnel", "home", "queue_ms", "mean", 12.0, "max", 40.0,
+		"medium_loss", "mean", 0.01, "total_loss", "mean", 0.03, "path_bytes_s",
+		(json_int_t)3145728, "limits", "application", 0, "path", 2, "peer-window", 1);
+	char *text = show(&v, document, NULL);
+
+	assert_non_null(strstr(text, "  queueing             12 ms, at most 40 ms\n"));
+	assert_non_null(strstr(text, "  path takes           3.0 MiB/s\n"));
+	assert_non_null(strstr(text, "  lost lately          3.00 %, by the medium 1.00 %\n"));
+	assert_non_null(strstr(text, "  held back by         path 2, peer's window 1\n"));
+	free(text);
+}
+
 static void rates_of_sessions_are_those_since_the_look_before(void **state)
 {
 	const struct ctl_view in_short = { 0 };
@@ -343,7 +360,7 @@ static void strange_documents_do_no_harm(void **state)
 {
 	/* clang-format off */
 	static const char *const texts[] = {
-		"{\"type\": \"status\"}", "{\"type\": \"stats\", \"tunnels\": [1, {}, {\"rtt_ms\": 3}]}",
+		"{\"type\": \"status\"}", "{\"type\": \"stats\", \"tunnels\": [1, {}, {\"rtt_ms\": 3, \"limits\": 4, \"queue_ms\": []}]}",
 		"{\"type\": \"sessions\", \"sessions\": [{}, [], 4, {\"session\": 3, \"fec_in\": {}}]}",
 		"{\"type\": \"streams\", \"streams\": [null]}", "{\"type\": \"config\", \"sections\": [{}]}",
 		"{\"type\": \"config\", \"sections\": [{\"values\": [{}, 3, {\"value\": null}]}]}",
@@ -377,6 +394,7 @@ int main(void)
 		cmocka_unit_test(a_cell_cannot_speak_to_the_terminal),
 		cmocka_unit_test(a_session_is_told_in_one_line_of_a_screen),
 		cmocka_unit_test(rates_of_sessions_are_those_since_the_look_before),
+		cmocka_unit_test(stats_tell_what_the_sessions_have_between_them),
 		cmocka_unit_test(a_series_keeps_the_newest_numbers),
 		cmocka_unit_test(a_graph_grows_from_its_lowest_cell),
 		cmocka_unit_test(rates_are_those_between_two_looks),
