@@ -149,6 +149,10 @@ static const struct metric session_metrics[] = {
 	{ "kcptun_session_wire_bytes", COUNTER, NULL, "wire_out_bytes", 0, "direction", "out", NULL },
 	{ "kcptun_session_retransmitted_segments", COUNTER, NULL, "retrans_segs", 0, NULL, NULL,
 	  "segments sent again" },
+	{ "kcptun_session_copied_segments", COUNTER, NULL, "copy_segs_in", 0, "direction", "in",
+	  "copies: sent before any loss, and those received that were not needed" },
+	{ "kcptun_session_copied_segments", COUNTER, NULL, "copy_segs_out", 0, "direction", "out",
+	  NULL },
 	{ "kcptun_session_fec_recovered_packets", COUNTER, NULL, "fec_recovered", 0, NULL, NULL,
 	  "packets rebuilt from parity" },
 };

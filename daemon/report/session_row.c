@@ -109,6 +109,8 @@ static void put_totals(struct row *r, const struct counters *c)
 	row_int(r, "data_segs_out", c->out_data_segs);
 	row_int(r, "retrans_segs", c->retrans_segs);
 	row_int(r, "spurious_segs", c->spurious_segs);
+	row_int(r, "copy_segs_out", c->out_copy_segs);
+	row_int(r, "copy_segs_in", c->in_copy_segs);
 	row_int(r, "fec_recovered", c->fec_recovered);
 }
 
