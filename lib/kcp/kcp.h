@@ -228,7 +228,9 @@ struct kcp_stats {                   /* counts since kcp_new() */
 	uint64_t early_retrans_segs; /* resent because nothing new was there to send */
 	uint64_t lost_segs;          /* resent after a timeout */
 	uint64_t spurious_segs;      /* resent, and then the first transmission was acknowledged */
+	uint64_t copy_segs;          /* of out_push, copies sent before any loss */
 	uint64_t repeat_segs;        /* received more than once */
+	uint64_t copies_in_segs;     /* copies received that were not needed; no repeats */
 	uint64_t in_errs;            /* datagrams or segments refused */
 	uint64_t out_of_window_segs; /* PUSH beyond the window, dropped */
 	uint64_t acked_bytes;        /* payload acknowledged by the peer */
