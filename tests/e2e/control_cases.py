@@ -1,5 +1,6 @@
 """The control channel: its commands, who may give them, and clients that mean no good."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ import ends
 import ports
 import traffic
 from cases import Skip, check, wait_until
-from control import Channel
+from control import Channel, ctl_good
 
 BASE = {"key": ends.KEY, "mode": "fast3"}
 
@@ -159,6 +160,45 @@ def sessions(case):
         s.shutdown(socket.SHUT_WR)
         wait_until(lambda: not c.good("streams near")["streams"], 10, "the stream is over")
     check(len(hold.result()) == 1000, "the target got something else")
+    d.stop()
+
+
+@contextlib.contextmanager
+def held_back(d):
+    """A sender that has more than it can send; yields what asks for its session's row."""
+    c = d.channel()
+
+    def send(sock):
+        with contextlib.suppress(OSError):
+            sock.sendall(b"x" * 60_000_000)
+    with dial(d.address) as s:
+        sender = threading.Thread(target=send, args=(s,))
+        sender.start()
+        try:
+            yield lambda: c.good("sessions near")["sessions"][0]
+        finally:
+            s.shutdown(socket.SHUT_RDWR)
+            sender.join()
+
+
+@suite.case("control_says_that_ratelimit_holds_a_sender_back", seconds=60)
+def ratelimit(case):
+    d = Controlled(case, Listener(read_to_end).text, ratelimit=100_000, compression="none")
+    with held_back(d) as near:
+        wait_until(lambda: near()["limit"] == "ratelimit", 20, "the limit is ratelimit")
+        wait_until(lambda: 70_000 < near()["rates"]["wire_out"] < 130_000, 20, "some 100 kB/s are sent")
+    d.process.kill()  # what is left would take minutes
+
+
+@suite.case("control_says_that_the_peer_holds_a_sender_back", seconds=60)
+def peer_window(case):
+    release = threading.Event()
+    # smux 1 has no windows of its own: what nobody reads fills KCP's
+    d = Controlled(case, Listener(lambda conn: release.wait(50)).text, smuxver=1, compression="none")
+    with held_back(d) as near:
+        wait_until(lambda: near()["limit"] == "peer-window" and near()["rmt_wnd"] == 0, 20, "the peer's window is full")
+        check("peer's window" in ctl_good(d.sock, "sessions", "near"), "the table has another word")
+    release.set()
     d.stop()
 
 
