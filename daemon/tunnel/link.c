@@ -90,6 +90,24 @@ static bool end_with_session(struct link *l)
 	return why != SESSION_ALIVE;
 }
 
+static void wire_totals(const struct link *l, struct pace_sample *out)
+{
+	struct counters c;
+
+	session_counters(l->session, &c);
+	*out = (struct pace_sample){ l->tunnel->reactor->now_us, c.in_bytes, c.out_bytes };
+}
+
+static void note_pace(struct link *l)
+{
+	struct pace_sample s;
+
+	if (!pace_due(&l->pace, l->tunnel->reactor->now_us))
+		return;
+	wire_totals(l, &s);
+	pace_note(&l->pace, &s);
+}
+
 static void pump(struct link *l)
 {
 	session_process(l->session, l->tunnel->reactor->now_us);
@@ -97,6 +115,7 @@ static void pump(struct link *l)
 	if (end_with_session(l))
 		return;
 	flush(l);
+	note_pace(l);
 	drain_events(l); /* room that the flush made */
 	if (end_with_session(l))
 		return;
@@ -132,6 +151,7 @@ struct link *link_new(struct tunnel *t, struct port *p, const struct session_con
 	memcpy(l->peer, peer, strnlen(peer, sizeof(l->peer) - 1));
 	l->conv = cfg->conv;
 	l->opened_us = l->heard_us = r->now_us;
+	pace_init(&l->pace, r->now_us);
 	l->armed_us = KT_NEVER;
 	ev_timer_init(&l->timer, on_timer, 0., 0.);
 	l->timer.data = l;
@@ -209,6 +229,14 @@ void link_relay_left(struct link *l)
 		tunnel_reap(l->tunnel);
 	else if (l->draining)
 		link_touch(l);
+}
+
+void link_rates(const struct link *l, struct pace_rates *out)
+{
+	struct pace_sample now;
+
+	wire_totals(l, &now);
+	pace_rates(&l->pace, &now, out);
 }
 
 bool link_usable(const struct link *l)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pace.h"
 #include "port.h"
 #include "session.h"
 #include "udp.h"
@@ -33,6 +34,7 @@ struct link {
 	unsigned slot;          /* client: which of `conn` it serves */
 	struct link *hash_next; /* server: same bucket of the table */
 	uint64_t opened_us, heard_us;
+	struct pace pace;
 	ev_timer timer;
 	uint64_t armed_us; /* when the timer fires, KT_NEVER: stopped */
 	struct relay *relays;
@@ -57,6 +59,8 @@ void link_end(struct link *l, enum session_end why);
 void link_close(struct link *l);
 /* Called by a relay that left. */
 void link_relay_left(struct link *l);
+/* How fast its datagrams pass now. */
+void link_rates(const struct link *l, struct pace_rates *out);
 /* May carry another stream. */
 bool link_usable(const struct link *l);
 

@@ -2598,6 +2598,7 @@ static void put_copy(struct flush *f, uint32_t sn, struct slot *s)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
 	f->len += s->len;
 	s->copied = 1;
+	f->k->stats.out_push++;
 	f->k->stats.copy_segs++;
 }
 

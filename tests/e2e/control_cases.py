@@ -1,5 +1,6 @@
 """The control channel: its commands, who may give them, and clients that mean no good."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ import ends
 import ports
 import traffic
 from cases import Skip, check, wait_until
-from control import Channel
+from control import Channel, ctl_good
 
 BASE = {"key": ends.KEY, "mode": "fast3"}
 
@@ -98,6 +99,9 @@ def stats(case):
     check(counters["StreamsOpened"] == 3, f"StreamsOpened {counters['StreamsOpened']}")
     check(0.3 < derived["overhead_out"] < 3 and 0.3 < derived["overhead_in"] < 3, f"{derived}")
     check(near["rtt_ms"]["min"] <= near["rtt_ms"]["mean"] <= near["rtt_ms"]["max"], f"{near['rtt_ms']}")
+    check(near["queue_ms"]["max"] <= near["rtt_ms"]["max"] and near["min_rtt_ms"], f"{near}")
+    check(near["limits"]["application"] == 1 == sum(near["limits"].values()), f"{near['limits']}")
+    check(near["medium_loss"] is None and near["path_bytes_s"] is None, "known without a controller")
     check(near["inflight_segs"] == 0, f"{near['inflight_segs']} segments in flight")
     check(0 <= derived["retransmitted"] < 1 and 0 <= derived["loss_out"] < 1, f"{derived}")
     d.stop()
@@ -142,6 +146,12 @@ def sessions(case):
         check(n["conv"] == f["conv"] and n["peer"] == f"{LOCAL}:{d.far}", f"{n} {f}")
         check(n["streams"] == f["streams"] == 1 and n["state"] == f["state"] == "open", f"{n} {f}")
         check(n["srtt_ms"] > 0 and n["rto_ms"] >= n["srtt_ms"], f"{n}")
+        check(abs(n["srtt_ms"] - n["min_rtt_ms"] - n["queue_ms"]) < 0.01 or n["queue_ms"] == 0, f"{n}")
+        check(0 < n["rates"]["window_s"] <= 6.1 and n["rates"]["wire_out"] > 0 < n["rates"]["wire_in"], f"{n}")
+        check(n["limit"] == "application" and 0 <= n["total_loss"] < 1, f"{n}")
+        check(n["path_bytes_s"] is None and n["medium_loss"] is None and n["cc_phase"] is None,
+              f"without a controller, yet it knows the path: {n}")
+        check(n["inflight_segs"] <= n["unacked_segs"], f"{n}")
         check((n["snd_wnd"], n["rcv_wnd"], n["rmt_wnd"]) == (128, 512, 1024), f"{n}")
         check(n["fec_out"] == f["fec_in"] == {"data": 10, "parity": 3}, f"{f}")
         check(n["compression_out"] == f["compression_in"] == "snappy" and f["smux"] == 2, f"{f}")
@@ -150,6 +160,45 @@ def sessions(case):
         s.shutdown(socket.SHUT_WR)
         wait_until(lambda: not c.good("streams near")["streams"], 10, "the stream is over")
     check(len(hold.result()) == 1000, "the target got something else")
+    d.stop()
+
+
+@contextlib.contextmanager
+def held_back(d):
+    """A sender that has more than it can send; yields what asks for its session's row."""
+    c = d.channel()
+
+    def send(sock):
+        with contextlib.suppress(OSError):
+            sock.sendall(b"x" * 60_000_000)
+    with dial(d.address) as s:
+        sender = threading.Thread(target=send, args=(s,))
+        sender.start()
+        try:
+            yield lambda: c.good("sessions near")["sessions"][0]
+        finally:
+            s.shutdown(socket.SHUT_RDWR)
+            sender.join()
+
+
+@suite.case("control_says_that_ratelimit_holds_a_sender_back", seconds=60)
+def ratelimit(case):
+    d = Controlled(case, Listener(read_to_end).text, ratelimit=100_000, compression="none")
+    with held_back(d) as near:
+        wait_until(lambda: near()["limit"] == "ratelimit", 20, "the limit is ratelimit")
+        wait_until(lambda: 70_000 < near()["rates"]["wire_out"] < 130_000, 20, "some 100 kB/s are sent")
+    d.process.kill()  # what is left would take minutes
+
+
+@suite.case("control_says_that_the_peer_holds_a_sender_back", seconds=60)
+def peer_window(case):
+    release = threading.Event()
+    # smux 1 has no windows of its own: what nobody reads fills KCP's
+    d = Controlled(case, Listener(lambda conn: release.wait(50)).text, smuxver=1, compression="none")
+    with held_back(d) as near:
+        wait_until(lambda: near()["limit"] == "peer-window" and near()["rmt_wnd"] == 0, 20, "the peer's window is full")
+        check("peer's window" in ctl_good(d.sock, "sessions", "near"), "the table has another word")
+    release.set()
     d.stop()
 
 
