@@ -230,7 +230,7 @@ void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_
 		.nodelay = c->nodelay,
 		.interval_ms = c->interval_ms,
 		.resend = c->resend,
-		.nc = c->nc != 0,
+		.congestion = c->nc != 0 ? SESSION_NONE : SESSION_RENO,
 		.ack_nodelay = c->acknodelay,
 		.rate_limit = c->ratelimit_bytes,
 		.data_shards = c->datashard,
