@@ -185,6 +185,25 @@ void compat_option(struct compat *c, const char *name, const char *value)
 
 /* ---- all are in -------------------------------------------------------------- */
 
+/* Where kcptun and a kcptun.ini start from other values; NULL: not in that role. */
+static const struct {
+	const char *key;
+	const char *values[2]; /* by enum conf_role */
+} built_in[] = {
+	{ "mode", { "fast", "fast" } },  { "sndwnd", { "128", "1024" } },
+	{ "rcvwnd", { "512", "1024" } }, { "datashard", { "10", "10" } },
+	{ "parityshard", { "3", "3" } }, { "conn", { "1", NULL } },
+};
+
+const char *compat_built_in(const char *key, enum conf_role role)
+{
+	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
+		if (strcmp(built_in[i].key, key) == 0)
+			return built_in[i].values[role];
+	}
+	return NULL;
+}
+
 static void fill_in(struct compat *c, const char *key, const char *value)
 {
 	if (!settings_get(&c->settings, key))
@@ -233,6 +252,14 @@ static void drop_overridden(struct compat *c)
 			   "which take effect with manual only");
 }
 
+static void fill_in_built_in(struct compat *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
+		if (built_in[i].values[c->role])
+			fill_in(c, built_in[i].key, built_in[i].values[c->role]);
+	}
+}
+
 void compat_finish(struct compat *c)
 {
 	/* The socket of the daemon that systemd runs is not this one's. */
@@ -249,6 +276,7 @@ void compat_finish(struct compat *c)
 		read_as_go(c, "target", true, true);
 	}
 	drop_overridden(c);
+	fill_in_built_in(c);
 	/* kcptun's own examples have a period and no file */
 	if (!settings_get(&c->settings, "snmplog"))
 		settings_drop(&c->settings, "snmpperiod");
