@@ -163,12 +163,27 @@ static void settle_mode(const struct check *k)
 	struct conf_tunnel *t = k->t;
 	const struct conf_mode *m = &conf_modes[t->mode];
 
-	if (t->mode == CONF_MODE_COUNT - 1)
+	if (conf_is_manual(t))
 		return;
 	t->nodelay = m->nodelay;
 	t->interval_ms = m->interval_ms;
 	t->resend = m->resend;
 	t->nc = m->nc;
+}
+
+/* Who comes from kcptun's manual mode says it by nc. */
+bool conf_nc_decides(const struct conf_tunnel *t)
+{
+	return conf_is_manual(t) && from(t, KEY_NC) != CONF_BUILTIN &&
+	       from(t, KEY_CONGESTION) == CONF_BUILTIN;
+}
+
+static void settle_congestion(const struct check *k)
+{
+	struct conf_tunnel *t = k->t;
+
+	if (conf_nc_decides(t))
+		t->congestion = t->nc ? SESSION_NONE : SESSION_RENO;
 }
 
 /* Of nocomp and compression the one given closer to the tunnel holds. */
@@ -263,6 +278,7 @@ static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
 	check_addresses(&k);
 	settle_key(&k);
 	settle_mode(&k);
+	settle_congestion(&k);
 	settle_compression(&k);
 	settle_fec(&k);
 	check_mtu(&k);
@@ -272,15 +288,24 @@ static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
 
 /* ---- keys without effect ------------------------------------------------------------ */
 
+static bool nc_has_effect(const struct conf_tunnel *t, const char **why)
+{
+	bool manual = conf_is_manual(t) || t->origins[KEY_MODE].bad;
+
+	*why = manual ? "has no effect beside congestion" : "has no effect without mode = manual";
+	return manual && (from(t, KEY_CONGESTION) == CONF_BUILTIN || t->origins[KEY_CONGESTION].bad);
+}
+
 bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const char **why)
 {
 	switch (id) {
 	case KEY_NODELAY:
 	case KEY_INTERVAL:
 	case KEY_RESEND:
-	case KEY_NC:
 		*why = "has no effect without mode = manual";
-		return t->mode == CONF_MODE_COUNT - 1 || t->origins[KEY_MODE].bad;
+		return conf_is_manual(t) || t->origins[KEY_MODE].bad;
+	case KEY_NC:
+		return nc_has_effect(t, why);
 	case KEY_SCAVENGETTL:
 		*why = "has no effect without autoexpire";
 		return t->autoexpire_s > 0 || t->origins[KEY_AUTOEXPIRE].bad;

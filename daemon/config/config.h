@@ -13,6 +13,7 @@
 
 #include "codec.h"
 #include "seal.h"
+#include "session.h"
 
 enum conf_role { ROLE_CLIENT, ROLE_SERVER };
 
@@ -40,6 +41,9 @@ struct conf_mode {
 enum { CONF_MODE_COUNT = 5 };
 extern const struct conf_mode conf_modes[CONF_MODE_COUNT];
 
+/* Of a number: the tunnel finds it out by itself. */
+#define CONF_AUTO SESSION_AUTO
+
 /* Where a value came from. */
 enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL };
 struct conf_origin {
@@ -63,6 +67,8 @@ struct conf_tunnel {
 
 	int mode; /* index of its name in conf_modes[], "manual" the last */
 	unsigned nodelay, interval_ms, resend, nc; /* as the mode says, or as given in manual */
+	enum session_congestion congestion;        /* as given, or what nc means for it */
+	unsigned copies;                           /* of small segments, or CONF_AUTO */
 
 	unsigned conn;         /* client: sessions in use at once */
 	unsigned autoexpire_s; /* 0: never */
@@ -147,7 +153,8 @@ enum conf_reach conf_key_reach(size_t i);
 /* Both want to be bound to one address. */
 bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b);
 
-/* What a value is to programs; CONF_HIDDEN is a secret and never shown. */
+/* What a value is to programs; CONF_HIDDEN is a secret and never shown.  A number may also be
+ * the word auto. */
 enum conf_value_kind { CONF_TEXT, CONF_NUMBER, CONF_SWITCH, CONF_HIDDEN };
 
 /* What one key is: for help, manuals and tests.  Strings live as long as the

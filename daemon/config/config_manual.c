@@ -67,9 +67,18 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"and with less patience each further time. " },
 	[KEY_INTERVAL] = { NULL, NULL, NULL },
 	[KEY_RESEND] = { NULL, NULL, NULL },
-	[KEY_NC] = { NULL, NULL,
-		"All modes but manual have 1: they send as fast as the windows allow, whatever "
-		"else goes over the line. " },
+	[KEY_NC] = { "1",
+		"This is kcptun's way to say it, of use where `congestion` is not given. There is "
+		"no default. ",
+		NULL },
+	[KEY_CONGESTION] = { NULL, NULL,
+		"`model` measures the bottleneck's rate and the round trip, and keeps as much in "
+		"flight as they hold; a loss that is no sign of congestion does not slow it down. "
+		"`reno` leaves the line to others at each loss. `none` sends as fast as the windows "
+		"allow, whatever else goes over the line, as kcptun's modes do. " },
+	[KEY_COPIES] = { NULL, NULL,
+		"They save small requests and answers the wait for a packet to be sent again, where "
+		"many are lost. " },
 	[KEY_SNDWND] = { NULL, NULL,
 		"It bounds the speed: packets in flight times `mtu` per round trip. So 1024 "
 		"are good for 100 Mbit/s over 100 ms. The peer's `rcvwnd` is the other bound. " },

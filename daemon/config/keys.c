@@ -83,10 +83,17 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		.max = 255,
 		.help = "mode = manual: a packet is lost when so many later ones arrived; 0 waits "
 			"for the timeout" },
-	[KEY_NC] = { "nc", ON_BOTH, CONF_IN_USE, &conf_type_unsigned, T(nc), "0",
+	[KEY_NC] = { "nc", ON_BOTH, CONF_IN_USE, &conf_type_unsigned, T(nc), "",
 		.max = 1,
-		.help = "mode = manual: 0 keeps a congestion window, 1 sends as the windows "
-			"allow" },
+		.help = "mode = manual: 0 means congestion = reno, 1 means congestion = none" },
+	[KEY_CONGESTION] = { "congestion", ON_BOTH, CONF_IN_USE, &conf_type_congestion,
+		T(congestion), "model",
+		.help = "what bounds the packets in flight below the windows: a model of what the "
+			"path carries, a window that each loss halves (reno), or nothing" },
+	[KEY_COPIES] = { "copies", ON_BOTH, CONF_IN_USE, &conf_type_auto, T(copies), "auto",
+		.max = KCP_COPIES_MAX,
+		.help = "further copies of each small packet, sent along against loss; auto follows "
+			"the loss measured" },
 	[KEY_SNDWND] = { "sndwnd", ON_BOTH, CONF_IN_USE, &conf_type_unsigned, T(sndwnd_segs), "128",
 		.dflt_server = "1024", .min = 1, .max = KCP_WND_MAX, .beyond = WND_BEYOND,
 		.help = "packets in flight at most" },

@@ -51,7 +51,8 @@ static void type_text(const struct conf_row *row, char *out, size_t cap)
 	else if (row->type == &conf_type_bytes || row->type == &conf_type_rate)
 		snprintf(out, cap, "%s..%s", size_text(min, row->min), size_text(max, row->max));
 	else
-		snprintf(out, cap, "%" PRId64 "..%" PRId64, row->min, row->max);
+		snprintf(out, cap, "%s%" PRId64 "..%" PRId64,
+			 row->type == &conf_type_auto ? "auto or " : "", row->min, row->max);
 }
 
 void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t cap)

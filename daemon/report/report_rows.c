@@ -338,6 +338,15 @@ json_t *report_stream_row(const struct link *l, const struct relay *relay)
 
 /* ---- configuration ---------------------------------------------------------------- */
 
+/* Some numbers may also be the word auto. */
+static json_t *number(const char *text)
+{
+	char *end;
+	long long value = strtoll(text, &end, 10);
+
+	return *end == '\0' ? json_integer(value) : json_string(text);
+}
+
 static json_t *value_object(const struct conf_effective *v)
 {
 	struct row r = row_begin();
@@ -345,7 +354,7 @@ static json_t *value_object(const struct conf_effective *v)
 	put_str(&r, "key", v->key);
 	switch (v->kind) {
 	case CONF_NUMBER:
-		put(&r, "value", json_integer(strtoll(v->text, NULL, 10)));
+		put(&r, "value", number(v->text));
 		break;
 	case CONF_SWITCH:
 		put(&r, "value", json_boolean(v->text[0] == 'y'));

@@ -378,6 +378,33 @@ static void a_mode_overrides_the_four_whatever_they_are(void **state)
 	end_line(&l);
 }
 
+static void nc_of_the_manual_mode_is_the_congestion_that_kcptun_means(void **state)
+{
+	static const struct {
+		const char *words[7];
+		enum session_congestion congestion;
+	} cases[] = {
+		{ { "-mode", "manual", "-nc", "0" }, SESSION_RENO },
+		{ { "-mode", "manual", "-nc", "1" }, SESSION_NONE },
+		{ { "-mode", "manual" }, SESSION_MODEL },
+		{ { "-mode", "manual", "-congestion", "none" }, SESSION_NONE },
+		{ { "-mode", "normal" }, SESSION_MODEL },
+		{ { "-mode", "fast3", "-congestion", "reno" }, SESSION_RENO },
+		{ { NULL }, SESSION_MODEL },
+	};
+	struct line l;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		run_line(&l, ROLE_SERVER, cases[i].words);
+		assert_int_equal(only_tunnel(&l)->congestion, cases[i].congestion);
+		end_line(&l);
+	}
+	write_file("c.json", "{\"key\": \"k\", \"mode\": \"manual\", \"nc\": 0}");
+	CLIENT(&l, "-c", "c.json");
+	assert_int_equal(only_tunnel(&l)->congestion, SESSION_RENO);
+	end_line(&l);
+}
+
 static void there_is_no_control_socket_unless_asked_for(void **state)
 {
 	struct line l;
@@ -1007,6 +1034,7 @@ int main(void)
 		TEST(addresses_default_to_kcptuns),
 		TEST(addresses_are_read_as_go_reads_them),
 		TEST(a_mode_overrides_the_four_whatever_they_are),
+		TEST(nc_of_the_manual_mode_is_the_congestion_that_kcptun_means),
 		TEST(there_is_no_control_socket_unless_asked_for),
 		TEST(a_key_arrives_as_it_was_given),
 		TEST(a_long_key_arrives_whole),

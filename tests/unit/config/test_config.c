@@ -156,6 +156,8 @@ static void gives_a_client_the_defaults_of_kcptun(void **state)
 	assert_int_equal(t->interval_ms, 30);
 	assert_int_equal(t->resend, 2);
 	assert_int_equal(t->nc, 1);
+	assert_int_equal(t->congestion, SESSION_MODEL);
+	assert_int_equal(t->copies, CONF_AUTO);
 	assert_int_equal(t->conn, 1);
 	assert_int_equal(t->autoexpire_s, 0);
 	assert_int_equal(t->scavengettl_s, 600);
@@ -202,7 +204,7 @@ static void reads_every_key_of_a_client(void **state)
 		"[daemon]\nloglevel = debug\n"
 		"[client c]\nlocaladdr = /run/a b.sock\nremoteaddr = [2001:db8::1]:100-200\n"
 		"key = a b=c:d;e\ncrypt = chacha20-poly1305\nqpp = on\nqpp-count = 7\n"
-		"mode = manual\nnodelay = 1\ninterval = 15\nresend = 3\nnc = 1\n"
+		"mode = manual\nnodelay = 1\ninterval = 15\nresend = 3\nnc = 1\ncopies = 3\n"
 		"sndwnd = 65535\nrcvwnd = 1\nmtu = 1500\nratelimit = 2M\nacknodelay = TRUE\n"
 		"datashard = 70\nparityshard = 30\ncompression = zstd\nsmuxver = 2\n"
 		"smuxbuf = 1G\nframesize = 65535\nstreambuf = 8m\n"
@@ -226,6 +228,8 @@ static void reads_every_key_of_a_client(void **state)
 	assert_int_equal(t->interval_ms, 15);
 	assert_int_equal(t->resend, 3);
 	assert_int_equal(t->nc, 1);
+	assert_int_equal(t->congestion, SESSION_NONE);
+	assert_int_equal(t->copies, 3);
 	assert_int_equal(t->sndwnd_segs, 65535);
 	assert_int_equal(t->rcvwnd_segs, 1);
 	assert_int_equal(t->mtu_bytes, 1500);
@@ -300,7 +304,15 @@ static void the_origin_of_each_value_is_kept(void **state)
 	assert_non_null(strstr(text, "\ndscp = 3 ; defaults 3\n"));
 	assert_non_null(strstr(text, "\nconn = 1 ; default 0\n"));
 	assert_non_null(strstr(text, "\nresend = 2 ; mode 0\n"));
+	assert_non_null(strstr(text, "\ncongestion = model ; default 0\n"));
+	assert_non_null(strstr(text, "\ncopies = auto ; default 0\n"));
 	assert_non_null(strstr(text, "[client c]\nlocaladdr = :1 ; section 5\n"));
+	free(text);
+	config_free(c);
+	c = read_good(CLIENT "mode = manual\nnc = 0\n"); /* another word for it */
+	text = as_ini(c);
+	assert_non_null(strstr(text, "\ncongestion = reno ; section 7\n"));
+	assert_null(strstr(text, "\nnc = "));
 	free(text);
 	config_free(c);
 }
@@ -463,6 +475,16 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		{ CLIENT "mode = fast # quick\n",
 		  "t.ini:6: [client c] mode: 'fast # quick' is none "
 		  "of normal, fast, fast2, fast3, manual; a comment behind a value starts with ';'" },
+		{ CLIENT "congestion = bbr\n",
+		  "t.ini:6: [client c] congestion: 'bbr' is none of model, reno, none" },
+		{ CLIENT "copies = many\n", "t.ini:6: [client c] copies: 'many' is neither auto nor "
+					    "a number from 0 to 3" },
+		{ CLIENT "copies = 4\n", "t.ini:6: [client c] copies: 4 is above 3, the most allowed" },
+		{ CLIENT "copies = Auto\n", "t.ini:6: [client c] copies: 'Auto' is neither auto nor "
+					    "a number from 0 to 3" },
+		{ CLIENT "mode = manual\nnc = auto\n",
+		  "t.ini:7: [client c] nc: 'auto' is not a number from 0 to 1" },
+		{ CLIENT "cc = bbr\n", "t.ini:6: [client c] cc: write congestion" },
 		{ CLIENT "compression = gzip\n",
 		  "t.ini:6: [client c] compression: 'gzip' is none of snappy, zstd, none" },
 		{ CLIENT "[daemon]\nloglevel = loud\n",
@@ -797,6 +819,13 @@ static void keys_without_effect_are_told(void **state)
 		{ CLIENT "resend = 1\n",
 		  "t.ini:6: [client c] resend: has no effect without mode = manual" },
 		{ CLIENT "nc = 1\n", "t.ini:6: [client c] nc: has no effect without mode = manual" },
+		{ CLIENT "congestion = reno\nnc = 1\n",
+		  "t.ini:7: [client c] nc: has no effect without mode = manual" },
+		{ CLIENT "mode = manual\ncongestion = model\nnc = 1\n",
+		  "t.ini:8: [client c] nc: has no effect beside congestion" },
+		{ "[defaults]\nkey = k\ncongestion = none\n"
+		  "[client a]\nlocaladdr = :1\nremoteaddr = h:2\nmode = manual\nnc = 0\n",
+		  "t.ini:8: [client a] nc: has no effect beside congestion" },
 		{ CLIENT "scavengettl = 1\n",
 		  "t.ini:6: [client c] scavengettl: has no effect without autoexpire" },
 		{ CLIENT "snmpperiod = 7\n",
@@ -870,6 +899,60 @@ static void nocomp_and_compression_override_each_other(void **state)
 	assert_int_equal(compression_of("compression = zstd", "nocomp = yes"), CODEC_NONE);
 	assert_int_equal(compression_of("compression = none", "nocomp = no"), CODEC_SNAPPY);
 	assert_int_equal(compression_of("nocomp = yes", "nocomp = no"), CODEC_SNAPPY);
+}
+
+static enum session_congestion congestion_of(const char *own)
+{
+	char text[256];
+	enum session_congestion congestion;
+	struct config *c;
+
+	snprintf(text, sizeof(text), "%s%s", CLIENT, own);
+	c = read_text(text);
+	assert_int_equal(reports.errors, 0);
+	congestion = c->tunnels[0]->congestion;
+	config_free(c);
+	return congestion;
+}
+
+static void nc_decides_on_congestion_in_manual_mode_alone(void **state)
+{
+	static const char *const modes[] = { "", "mode = normal\n", "mode = fast\n",
+					     "mode = fast2\n", "mode = fast3\n" };
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		assert_int_equal(congestion_of(modes[i]), SESSION_MODEL);
+		for (int nc = 0; nc < 2; nc++) {
+			snprintf(text, sizeof(text), "%snc = %d\n", modes[i], nc);
+			assert_int_equal(congestion_of(text), SESSION_MODEL);
+		}
+		snprintf(text, sizeof(text), "%scongestion = reno\n", modes[i]);
+		assert_int_equal(congestion_of(text), SESSION_RENO);
+		snprintf(text, sizeof(text), "%scongestion = none\n", modes[i]);
+		assert_int_equal(congestion_of(text), SESSION_NONE);
+	}
+	assert_int_equal(congestion_of("mode = manual\n"), SESSION_MODEL);
+	assert_int_equal(congestion_of("mode = manual\nnc = 0\n"), SESSION_RENO);
+	assert_int_equal(congestion_of("mode = manual\nnc = 1\n"), SESSION_NONE);
+	assert_int_equal(congestion_of("mode = manual\ncongestion = none\n"), SESSION_NONE);
+	assert_int_equal(congestion_of("mode = manual\nnc = 1\ncongestion = model\n"), SESSION_MODEL);
+	assert_int_equal(congestion_of("mode = manual\nnc = 0\ncongestion = none\n"), SESSION_NONE);
+	assert_int_equal(congestion_of("mode = manual\nnc = 1\ncongestion = reno\n"), SESSION_RENO);
+}
+
+static void nc_of_the_defaults_is_as_good_as_one_of_the_tunnel(void **state)
+{
+	struct config *c = read_good("[defaults]\nkey = k\nmode = manual\nnc = 0\n"
+				     "[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
+				     "[client b]\nlocaladdr = :2\nremoteaddr = h:2\nnc = 1\n"
+				     "[client d]\nlocaladdr = :3\nremoteaddr = h:2\n"
+				     "congestion = model\n");
+
+	assert_int_equal(c->tunnels[0]->congestion, SESSION_RENO);
+	assert_int_equal(c->tunnels[1]->congestion, SESSION_NONE);
+	assert_int_equal(c->tunnels[2]->congestion, SESSION_MODEL);
+	config_free(c);
 }
 
 static void one_zero_turns_fec_off(void **state)
@@ -1256,6 +1339,8 @@ int main(void)
 		cmocka_unit_test(keys_without_effect_are_told),
 		cmocka_unit_test(a_default_that_one_tunnel_uses_is_no_warning),
 		cmocka_unit_test(nocomp_and_compression_override_each_other),
+		cmocka_unit_test(nc_decides_on_congestion_in_manual_mode_alone),
+		cmocka_unit_test(nc_of_the_defaults_is_as_good_as_one_of_the_tunnel),
 		cmocka_unit_test(one_zero_turns_fec_off),
 		cmocka_unit_test(a_keyfile_loses_one_newline_and_nothing_else),
 		cmocka_unit_test(a_keyfile_that_cannot_be_used_is_a_fault),

@@ -42,6 +42,8 @@ expect "-metrics -mode -mtu -maxstreams" kcptund client -m
 expect "-remoteaddr*" kcptund client -re
 expect "" kcptund server -remote
 expect "-snmplog -snmpperiod" kcptund server --snmp
+expect "model" kcptund client -congestion m
+expect "auto" kcptund server --copies a
 expect "fast fast2 fast3" kcptund client -mode fa
 expect "aes-128 aes-192 aes-128-gcm aes-256-gcm" kcptund server --crypt aes-
 exit "$status"
