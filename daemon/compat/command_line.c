@@ -53,7 +53,7 @@ static void print_keys(enum conf_role role)
 			continue;
 		dflt = compat_built_in(info.name, role);
 		if (!dflt)
-			dflt = conf_key_default(i, role);
+			dflt = conf_key_default(i);
 		printf("  -%-12s %s%s%s\n      %s\n", info.name, info.type,
 		       dflt[0] ? ", default " : "", dflt, info.help);
 	}

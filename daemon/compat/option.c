@@ -185,14 +185,18 @@ void compat_option(struct compat *c, const char *name, const char *value)
 
 /* ---- all are in -------------------------------------------------------------- */
 
-/* Where kcptun and a kcptun.ini start from other values; NULL: not in that role. */
-static const struct {
+/* Where kcptun and a kcptun.ini start from other values. */
+static const struct built_in {
 	const char *key;
-	const char *values[2]; /* by enum conf_role */
+	const char *values[2]; /* by enum conf_role; NULL: not in that role */
+	const char *partner;   /* of which it is a half; or NULL */
 } built_in[] = {
-	{ "mode", { "fast", "fast" } },  { "sndwnd", { "128", "1024" } },
-	{ "rcvwnd", { "512", "1024" } }, { "datashard", { "10", "10" } },
-	{ "parityshard", { "3", "3" } }, { "conn", { "1", NULL } },
+	{ "mode", { "fast", "fast" }, NULL },
+	{ "sndwnd", { "128", "1024" }, NULL },
+	{ "rcvwnd", { "512", "1024" }, NULL },
+	{ "datashard", { "10", "10" }, "parityshard" },
+	{ "parityshard", { "3", "3" }, "datashard" },
+	{ "conn", { "1", NULL }, NULL },
 };
 
 const char *compat_built_in(const char *key, enum conf_role role)
@@ -252,11 +256,21 @@ static void drop_overridden(struct compat *c)
 			   "which take effect with manual only");
 }
 
+/* Who asks for one half to be auto means the whole. */
+static bool is_auto_already(const struct compat *c, const struct built_in *b)
+{
+	const char *other = b->partner ? settings_get(&c->settings, b->partner) : NULL;
+
+	return other && strcmp(other, "auto") == 0;
+}
+
 static void fill_in_built_in(struct compat *c)
 {
 	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
-		if (built_in[i].values[c->role])
-			fill_in(c, built_in[i].key, built_in[i].values[c->role]);
+		const struct built_in *b = &built_in[i];
+
+		if (b->values[c->role] && !is_auto_already(c, b))
+			fill_in(c, b->key, b->values[c->role]);
 	}
 }
 

@@ -12,7 +12,7 @@ static const char published_key[] = "it's a secrect";
 
 #define MAKE_KEY "make one with: kcptunctl genkey"
 
-enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = 24 };
+enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = 24, SHARDS_BYTES = 16 };
 
 /* The tunnel that is being checked. */
 struct check {
@@ -205,6 +205,26 @@ static void settle_compression(const struct check *k)
 	t->nocomp = t->compression == CODEC_NONE;
 }
 
+static const char *shards_text(unsigned shards, char buf[static SHARDS_BYTES])
+{
+	if (shards == CONF_AUTO)
+		return "auto";
+	snprintf(buf, SHARDS_BYTES, "%u", shards);
+	return buf;
+}
+
+/* Of a set of which only one number is known nothing can be made. */
+static void check_half_auto(const struct check *k, struct conf_place at)
+{
+	const struct conf_tunnel *t = k->t;
+	char data[SHARDS_BYTES], parity[SHARDS_BYTES];
+
+	if (t->datashard != t->parityshard)
+		conf_fault(k->r, at,
+			   "datashard is %s and parityshard is %s; give a number to both, or to neither",
+			   shards_text(t->datashard, data), shards_text(t->parityshard, parity));
+}
+
 static void settle_fec(const struct check *k)
 {
 	static const enum conf_id ids[] = { KEY_DATASHARD, KEY_PARITYSHARD };
@@ -214,6 +234,8 @@ static void settle_fec(const struct check *k)
 		return;
 	if (t->datashard == 0 || t->parityshard == 0)
 		t->datashard = t->parityshard = 0;
+	else if (t->datashard == CONF_AUTO || t->parityshard == CONF_AUTO)
+		check_half_auto(k, blame(k, ids, ARRAY_LEN(ids)));
 	else if (t->datashard + t->parityshard > FEC_SHARDS_MAX)
 		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
 			   "datashard + parityshard is %u; "

@@ -38,7 +38,7 @@ struct conf_mode {
 	const char *name;
 	unsigned nodelay, interval_ms, resend, nc;
 };
-enum { CONF_MODE_COUNT = 5 };
+enum { CONF_MODE_COUNT = 6 };
 extern const struct conf_mode conf_modes[CONF_MODE_COUNT];
 
 /* Of a number: the tunnel finds it out by itself. */
@@ -70,13 +70,13 @@ struct conf_tunnel {
 	enum session_congestion congestion;        /* as given, or what nc means for it */
 	unsigned copies;                           /* of small segments, or CONF_AUTO */
 
-	unsigned conn;         /* client: sessions in use at once */
+	unsigned conn;         /* client: sessions in use at once, or CONF_AUTO */
 	unsigned autoexpire_s; /* 0: never */
 	int scavengettl_s;     /* -1: never */
 	unsigned mtu_bytes;
-	uint64_t ratelimit_bytes; /* per second and session, 0: none */
-	unsigned sndwnd_segs, rcvwnd_segs;
-	unsigned datashard, parityshard; /* both positive, or both 0: no FEC */
+	uint64_t ratelimit_bytes;          /* per second and session, 0: none */
+	unsigned sndwnd_segs, rcvwnd_segs; /* or CONF_AUTO */
+	unsigned datashard, parityshard;   /* both positive, both 0: no FEC, or both CONF_AUTO */
 	unsigned dscp;
 	enum codec_kind compression;
 	bool nocomp; /* compression == CODEC_NONE */
@@ -163,7 +163,7 @@ struct conf_key_info {
 	const char *name;
 	enum conf_value_kind kind;
 	const char *type; /* "yes or no", "1..65535", "host:port or path", ... */
-	const char *dflt; /* default as text, "" for none; "128, server 1024" when they differ */
+	const char *dflt; /* default as text, "" for none */
 	enum conf_where where;
 	const char *roles; /* "client", "server", "both" or "daemon" */
 	const char *help;
@@ -175,8 +175,8 @@ void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t c
 void conf_key_hint(const char *name, enum conf_role role, char *buf, size_t cap);
 /* Is the key without effect in this checked tunnel, given its others? */
 bool conf_key_idle(const struct conf_tunnel *t, const char *name);
-/* Default in that role, "" for none; for a [daemon] key in either. */
-const char *conf_key_default(size_t i, enum conf_role role);
+/* "" for none. */
+const char *conf_key_default(size_t i);
 /* The keys as an aligned table, for --help. */
 void config_print_help(FILE *out);
 

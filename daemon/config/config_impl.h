@@ -89,11 +89,10 @@ struct conf_row {
 	enum conf_where where;
 	enum conf_reach reach; /* of a tunnel's key */
 	const struct conf_type *type;
-	size_t offset;           /* in conf_daemon or conf_tunnel */
-	const char *dflt;        /* "" for none */
-	const char *dflt_server; /* NULL: the same */
-	int64_t min, max;        /* of a number */
-	const char *beyond;      /* why `max` is the limit, or NULL */
+	size_t offset;      /* in conf_daemon or conf_tunnel */
+	const char *dflt;   /* "" for none */
+	int64_t min, max;   /* of a number */
+	const char *beyond; /* why `max` is the limit, or NULL */
 	const char *help;
 };
 
@@ -101,7 +100,6 @@ extern const struct conf_row conf_rows[KEY_COUNT];
 /* The key of that name that may stand in a section of `where`; else one that stands elsewhere. NULL: no
  * such key. */
 const struct conf_row *conf_row_find(const char *name, unsigned where);
-const char *conf_row_default(const struct conf_row *row, unsigned where);
 
 /* ---- value.c: values ----------------------------------------------------- */
 

@@ -400,8 +400,8 @@ static void print_crypt(const struct conf_row *row, const void *base, FILE *out)
 }
 
 const struct conf_mode conf_modes[CONF_MODE_COUNT] = {
-	{ "normal", 0, 40, 2, 1 }, { "fast", 0, 30, 2, 1 },  { "fast2", 1, 20, 2, 1 },
-	{ "fast3", 1, 10, 2, 1 },  { "manual", 0, 0, 0, 0 },
+	{ "auto", 3, 10, 2, 1 },  { "normal", 0, 40, 2, 1 }, { "fast", 0, 30, 2, 1 },
+	{ "fast2", 1, 20, 2, 1 }, { "fast3", 1, 10, 2, 1 },  { "manual", 0, 0, 0, 0 },
 };
 
 static const char *mode_name(size_t i)
@@ -493,7 +493,7 @@ static void print_loglevel(const struct conf_row *row, const void *base, FILE *o
 }
 
 const struct conf_type conf_type_crypt = { CONF_TEXT, "name", parse_crypt, print_crypt, NULL };
-const struct conf_type conf_type_mode = { CONF_TEXT, "normal, fast, fast2, fast3 or manual",
+const struct conf_type conf_type_mode = { CONF_TEXT, "auto, normal, fast, fast2, fast3 or manual",
 					  parse_mode, print_mode, NULL };
 const struct conf_type conf_type_congestion = { CONF_TEXT, "model, reno or none", parse_congestion,
 						print_congestion, NULL };

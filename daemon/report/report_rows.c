@@ -88,6 +88,12 @@ static json_t *shards(unsigned data, unsigned parity)
 	return row_end(&r);
 }
 
+/* As it is configured: what is in use is a session's. */
+static json_t *fec(const struct conf_tunnel *c)
+{
+	return c->datashard == CONF_AUTO ? json_string("auto") : shards(c->datashard, c->parityshard);
+}
+
 /* ---- tunnels ---------------------------------------------------------------------- */
 
 static json_t *rates(const struct tunnel *t)
@@ -124,7 +130,7 @@ json_t *report_status_row(const struct tunnel *t)
 	put_addresses(&r, t->conf);
 	put_str(&r, "crypt", t->conf->crypt->name);
 	put_str(&r, "mode", conf_modes[t->conf->mode].name);
-	put(&r, "fec", shards(t->conf->datashard, t->conf->parityshard));
+	put(&r, "fec", fec(t->conf));
 	put_real(&r, "age_s", seconds_since(t, t->started_us));
 	put_int(&r, "sessions", t->link_count);
 	put_int(&r, "streams", t->relay_count);

@@ -8,7 +8,7 @@
 
 /* clang-format off */
 const struct config configs[] = {
-	{ .name = "default", .what = "kcptun.ini's defaults, compression apart",
+	{ .name = "default", .what = "kcptun's defaults, compression apart",
 	  .mode = "fast", .data_shards = 10, .parity_shards = 3, .conn = 1 },
 	{ .name = "model", .what = "the model, automatic windows, no FEC",
 	  .mode = "auto", .wnd = SESSION_AUTO, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
