@@ -245,6 +245,12 @@ static void settle_fec(const struct check *k)
 
 /* ---- sizes ------------------------------------------------------------------------ */
 
+/* A server may have to follow a client that has it. */
+static size_t fec_bytes(const struct conf_tunnel *t)
+{
+	return t->role == ROLE_CLIENT && t->datashard == 0 ? 0 : FEC_HEADER_DATA;
+}
+
 static void check_mtu(const struct check *k)
 {
 	static const enum conf_id ids[] = { KEY_MTU, KEY_CRYPT, KEY_DATASHARD, KEY_PARITYSHARD };
@@ -254,7 +260,7 @@ static void check_mtu(const struct check *k)
 	if (!known(k, ids, ARRAY_LEN(ids)))
 		return;
 	seal = t->crypt->head + t->crypt->tail;
-	fec = t->datashard > 0 ? FEC_HEADER_DATA : 0;
+	fec = fec_bytes(t);
 	least = seal + fec + KCP_MTU_MIN;
 	if (t->mtu_bytes < least)
 		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),

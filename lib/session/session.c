@@ -106,7 +106,7 @@ struct session *session_new(const struct session_config *cfg, uint64_t now_us)
 {
 	struct session *s;
 
-	if (cfg->packet_bytes_max < FEC_HEADER_DATA + KCP_MTU_MIN ||
+	if (cfg->packet_bytes_max < fec_overhead(cfg) + KCP_MTU_MIN ||
 	    cfg->packet_bytes_max > PACKET_MTU_MAX)
 		return NULL;
 	s = calloc(1, sizeof(*s));

@@ -576,6 +576,9 @@ static void the_least_mtu_follows_the_cipher_and_fec(void **state)
 	config_free(read_good(CLIENT "mtu = 86\ncrypt = aes-128-gcm\n"));
 	config_free(read_good(CLIENT "mtu = 50\ncrypt = null\ndatashard = 0\n"));
 	assert_null(read_text(CLIENT "mtu = 69\nparityshard = 0\n"));
+	expect_fault(SERVER "mtu = 77\nparityshard = 0\n",
+		     "t.ini:6: [server s] mtu: an mtu of 77 is below 78: aes takes 20, error correction 8 "
+		     "and KCP 50");
 }
 
 static void addresses_without_sense_are_refused(void **state)

@@ -715,6 +715,26 @@ static void refuses_a_datagram_size_that_cannot_work(void **state)
 	assert_null(session_new(&cfg, 0));
 	cfg.packet_bytes_max = PACKET_MTU_MAX + 1;
 	assert_null(session_new(&cfg, 0));
+	cfg = config(&bed, false); /* which follows a client that has error correction */
+	cfg.data_shards = cfg.parity_shards = 0;
+	cfg.packet_bytes_max = FEC_HEADER_DATA + KCP_MTU_MIN - 1;
+	assert_null(session_new(&cfg, 0));
+	bed_dispose(&bed);
+}
+
+static void a_client_without_fec_needs_no_room_for_it(void **state)
+{
+	struct bed bed;
+	struct session_config cfg;
+	struct session *s;
+
+	bed_init(&bed);
+	cfg = config(&bed, true);
+	cfg.data_shards = cfg.parity_shards = 0;
+	cfg.packet_bytes_max = KCP_MTU_MIN;
+	s = session_new(&cfg, 0);
+	assert_non_null(s);
+	session_free(s);
 	bed_dispose(&bed);
 }
 
@@ -742,6 +762,7 @@ int main(void)
 		cmocka_unit_test(two_ends_of_automatic_numbers_carry_a_stream_without_parity),
 		cmocka_unit_test(the_mark_releases_the_parity_but_not_inside_of_data),
 		cmocka_unit_test(refuses_a_datagram_size_that_cannot_work),
+		cmocka_unit_test(a_client_without_fec_needs_no_room_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
