@@ -26,8 +26,8 @@ def run_tunnel(case, local, remote, listen, target_text, target, address, tcp=()
     text = ends.ini(ends.section("server", "far", {**BASE, "listen": listen, "target": target_text}),
                     ends.section("client", "near", {**BASE, "localaddr": local, "remoteaddr": remote, **client}))
     p = ends.start_daemon(case, text, tcp=tcp, udp=udp)
-    if isinstance(address, str):
-        wait_until(lambda: os.path.exists(address), 20, f"{address} is there")
+    if isinstance(address, str):  # which may be there from before
+        check(p.wait_log("ready", 20), f"nobody listens on {address}")
     check_traffic(address, target)
     return p
 
