@@ -288,10 +288,10 @@ static void draw_end(struct session_config *c, struct rng *r)
 	c->packet_bytes_max = rng_chance(r, 0.2) ? rng_range(r, 120, 1500) : 1350;
 	c->snd_wnd = wnds[rng_below(r, ARRAY_LEN(wnds))];
 	c->rcv_wnd = wnds[rng_below(r, ARRAY_LEN(wnds))];
-	c->nodelay = rng_below(r, 3);
+	c->nodelay = rng_below(r, 4);
 	c->interval_ms = rng_range(r, 10, 50);
 	c->resend = rng_below(r, 4);
-	c->congestion = rng_chance(r, 0.2) ? SESSION_RENO : SESSION_NONE;
+	c->congestion = (enum session_congestion)rng_below(r, SESSION_NONE + 1);
 	c->ack_nodelay = rng_chance(r, 0.3);
 	c->rate_limit = rng_chance(r, 0.1) ? rng_range(r, 200000, 2000000) : 0;
 	c->framesize = rng_chance(r, 0.3) ? rng_range(r, 1, 65535) : 8192;
