@@ -23,8 +23,8 @@ const char *show_shards(ctl_text out, const json_t *row, const char *key)
 {
 	const json_t *s = json_object_get(row, key);
 
-	if (!json_is_object(s))
-		snprintf(out, CTL_TEXT_BYTES, "-");
+	if (!json_is_object(s)) /* a word, or null */
+		snprintf(out, CTL_TEXT_BYTES, "%s", show_or_dash(ctl_string(row, key)));
 	else
 		snprintf(out, CTL_TEXT_BYTES, "%.0f+%.0f", ctl_number(s, "data"),
 			 ctl_number(s, "parity"));

@@ -30,6 +30,13 @@ json_t *report_shards(unsigned data, unsigned parity)
 	return row_end(&r);
 }
 
+/* As it is configured: what is in use is a session's. */
+static json_t *fec(const struct conf_tunnel *c)
+{
+	return c->datashard == CONF_AUTO ? json_string("auto")
+					 : report_shards(c->datashard, c->parityshard);
+}
+
 /* ---- tunnels ---------------------------------------------------------------------- */
 
 static json_t *rates(const struct tunnel *t)
@@ -66,7 +73,7 @@ json_t *report_status_row(const struct tunnel *t)
 	put_addresses(&r, t->conf);
 	row_str(&r, "crypt", t->conf->crypt->name);
 	row_str(&r, "mode", conf_modes[t->conf->mode].name);
-	row_put(&r, "fec", report_shards(t->conf->datashard, t->conf->parityshard));
+	row_put(&r, "fec", fec(t->conf));
 	row_real(&r, "age_s", report_seconds_since(t, t->started_us));
 	row_int(&r, "sessions", t->link_count);
 	row_int(&r, "streams", t->relay_count);
@@ -208,6 +215,15 @@ json_t *report_stream_row(const struct link *l, const struct relay *relay)
 
 /* ---- configuration ---------------------------------------------------------------- */
 
+/* Some numbers may also be the word auto. */
+static json_t *number(const char *text)
+{
+	char *end;
+	long long value = strtoll(text, &end, 10);
+
+	return *end == '\0' ? json_integer(value) : json_string(text);
+}
+
 static json_t *value_object(const struct conf_effective *v)
 {
 	struct row r = row_begin();
@@ -215,7 +231,7 @@ static json_t *value_object(const struct conf_effective *v)
 	row_str(&r, "key", v->key);
 	switch (v->kind) {
 	case CONF_NUMBER:
-		row_put(&r, "value", json_integer(strtoll(v->text, NULL, 10)));
+		row_put(&r, "value", number(v->text));
 		break;
 	case CONF_SWITCH:
 		row_put(&r, "value", json_boolean(v->text[0] == 'y'));

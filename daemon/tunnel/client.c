@@ -137,17 +137,24 @@ static void init_slot(struct slot *slot, struct tunnel *t, unsigned index)
 	client_expiry_init(slot);
 }
 
+/* Sessions in use at once. */
+static unsigned client_conn(const struct tunnel *t)
+{
+	return t->conf->conn == CONF_AUTO ? 1 : t->conf->conn;
+}
+
 static int start(struct tunnel *t)
 {
 	struct client *c = calloc(1, sizeof(*c));
+	unsigned count = client_conn(t);
 
 	if (c == NULL)
 		return -1;
 	t->state = c;
-	c->slots = calloc(t->conf->conn, sizeof(*c->slots));
+	c->slots = calloc(count, sizeof(*c->slots));
 	if (c->slots == NULL)
 		return -1;
-	c->slot_count = t->conf->conn;
+	c->slot_count = count;
 	for (unsigned i = 0; i < c->slot_count; i++)
 		init_slot(&c->slots[i], t, i);
 	c->listener = listener_new(t->reactor, &t->conf->localaddr, t->name, on_accept, t);

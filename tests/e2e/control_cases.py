@@ -9,24 +9,25 @@ import threading
 import time
 
 from suite import suite
-from tunnels import LOCAL, Pair, Listener, check_traffic, dial, pair_to_target, read_to_end
+from tunnels import FEC, LOCAL, Pair, Listener, check_traffic, dial, pair_to_target, read_to_end
 import ends
 import ports
 import traffic
 from cases import Skip, check, wait_until
 from control import Channel, ctl_good
 
-BASE = {"key": ends.KEY, "mode": "fast3"}
+BASE = {"key": ends.KEY}
 
 
 class Controlled:
     """Both ends of a tunnel in one daemon with a control socket."""
 
-    def __init__(self, case, target_text, loglevel="info", metrics="none", prefix=(), **client):
+    def __init__(self, case, target_text, loglevel="info", metrics="none", prefix=(), server=(), **client):
         self.local, self.far = case.port(), case.port()
         self.sock = case.path("control.sock")
         self.text = ends.ini(
-            ends.section("server", "far", {**BASE, "listen": f"{LOCAL}:{self.far}", "target": target_text}),
+            ends.section("server", "far", {**BASE, "listen": f"{LOCAL}:{self.far}", "target": target_text,
+                                            **dict(server)}),
             ends.section("client", "near", {**BASE, "localaddr": f"{LOCAL}:{self.local}",
                                             "remoteaddr": f"{LOCAL}:{self.far}", **client}),
             loglevel=loglevel, control=self.sock, metrics=metrics)
@@ -60,7 +61,7 @@ def row(document, name):
 
 @suite.case("control_status_and_version", tags=["short"])
 def status(case):
-    d, target = controlled(case)
+    d, target = controlled(case, **FEC)
     check_traffic(d.address, target)
     c = d.channel()
     doc = c.good("status")
@@ -69,6 +70,8 @@ def status(case):
     check(near["role"] == "client" and near["state"] == "running" and near["sessions"] == 1, f"{near}")
     check(near["local"] == f"{LOCAL}:{d.local}" and near["remote"] == f"{LOCAL}:{d.far}", f"{near}")
     check(near["fec"] == {"data": 10, "parity": 3} and near["crypt"] == "aes", f"{near}")
+    far = row(doc, "far")
+    check(far["fec"] == "auto" and far["mode"] == "auto", f"{far}")
     check(near["rates"]["goodput_in"] > 10_000, f"{near['rates']}")
     only = c.good("status far")["tunnels"]
     check([r["tunnel"] for r in only] == ["far"], f"{only}")
@@ -128,7 +131,7 @@ def reset(case):
 @suite.case("control_sessions_and_streams", tags=["short"])
 def sessions(case):
     hold = Listener(lambda conn: read_to_end(conn))
-    d = Controlled(case, hold.text)
+    d = Controlled(case, hold.text, server={"rcvwnd": 1024, **FEC}, sndwnd=128, rcvwnd=512, **FEC)
     with dial(d.address) as s:
         s.sendall(b"x" * 1000)
         c = d.channel()
@@ -232,7 +235,8 @@ def config(case):
     near = {v["key"]: v for v in doc["sections"][2]["values"]}
     line = d.text.splitlines().index("sndwnd = 256") + 1
     check(near["sndwnd"] == {"key": "sndwnd", "value": 256, "origin": "section", "line": line}, f"{near['sndwnd']}")
-    check(near["rcvwnd"] == {"key": "rcvwnd", "value": 512, "origin": "default"}, f"{near['rcvwnd']}")
+    check(near["rcvwnd"] == {"key": "rcvwnd", "value": "auto", "origin": "default"}, f"{near['rcvwnd']}")
+    check(near["congestion"] == {"key": "congestion", "value": "model", "origin": "default"}, f"{near['congestion']}")
     check(near["interval"] == {"key": "interval", "value": 10, "origin": "mode"}, f"{near['interval']}")
     check(near["key"]["value"] is None and near["quiet"]["value"] is False, f"{near}")
     check(len(c.good("config near")["sections"]) == 1, "config of one tunnel shows more")

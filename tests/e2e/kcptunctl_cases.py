@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from suite import suite
-from tunnels import Listener, check_traffic, dial, read_to_end
+from tunnels import FEC, Listener, check_traffic, dial, read_to_end
 import ends
 import openmetrics
 import traffic
@@ -23,18 +23,18 @@ ESCAPE = "\x1b["
 
 @suite.case("kcptunctl_tables_of_every_command", tags=["short"])
 def tables(case):
-    d, target = controlled(case)
+    d, target = controlled(case, server={"rcvwnd": 1024}, sndwnd=128, rcvwnd=512, congestion="none", **FEC)
     check_traffic(d.address, target)
     hold = dial(d.address)
     hold.sendall(traffic.HEADER.pack(traffic.MAGIC, 1000, 0, 1))
     time.sleep(0.5)
     for command, words in (
-            ("status", ["TUNNEL", "near", "client", "running", "far", "10+3", f"pid {d.process.pid}"]),
+            ("status", ["TUNNEL", "near", "client", "running", "far", "10+3", "auto", f"pid {d.process.pid}"]),
             ("stats", ["near", "goodput", "wire overhead", "round trip", "queueing", "held back by", "PayloadOutBytes", "KiB", "ms"]),
             ("sessions", ["near/1", "far/1", "open", "MIN/RTT", "KiB/s", " ms", "-/0.00 %", "application"]),
             ("sessions --all", ["128/512/1024/-", "10+3/10+3", "snappy/snappy", "aes", "none", "MEMORY"]),
             ("streams", ["near/1", "far/1", "%s:%d" % hold.getsockname(), "open"]),
-            ("config", ["[daemon]", "[client near]", "(not shown)", "by mode", "built in", "line "]),
+            ("config", ["[daemon]", "[client near]", "(not shown)", "by mode", "built in", "auto", "line "]),
             ("version", ["kcptunctl ", "kcptund "])):
         out = ctl_good(d.sock, *command.split())
         for word in words:
