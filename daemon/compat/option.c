@@ -197,6 +197,8 @@ static const struct built_in {
 	{ "datashard", { "10", "10" }, "parityshard" },
 	{ "parityshard", { "3", "3" }, "datashard" },
 	{ "conn", { "1", NULL }, NULL },
+	{ "smuxbuf", { "4194304", "4194304" }, NULL },
+	{ "streambuf", { "2097152", "2097152" }, NULL },
 };
 
 const char *compat_built_in(const char *key, enum conf_role role)

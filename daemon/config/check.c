@@ -276,6 +276,8 @@ static void check_buffers(const struct check *k)
 
 	if (!known(k, ids, ARRAY_LEN(ids)) || (t->role == ROLE_CLIENT && t->smuxver == 1))
 		return;
+	if (t->streambuf_bytes == CONF_AUTO)
+		return;
 	if (t->streambuf_bytes > t->smuxbuf_bytes)
 		conf_fault(k->r, blame(k, ids, 2),
 			   "streambuf, %u, is above smuxbuf, %u: one "

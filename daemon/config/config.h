@@ -83,7 +83,8 @@ struct conf_tunnel {
 	bool acknodelay;
 	unsigned sockbuf_bytes;
 	unsigned smuxver; /* 1 or 2 */
-	unsigned smuxbuf_bytes, framesize_bytes, streambuf_bytes;
+	unsigned framesize_bytes;
+	unsigned smuxbuf_bytes, streambuf_bytes; /* or CONF_AUTO */
 	unsigned keepalive_s;
 	unsigned closewait_s;
 	bool quiet; /* do not log each stream */

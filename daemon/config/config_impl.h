@@ -114,11 +114,12 @@ struct conf_type {
 	void (*dispose)(const struct conf_row *row, void *base); /* NULL: nothing owned */
 };
 
-extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_bytes, conf_type_rate,
-	conf_type_ttl, conf_type_bool, conf_type_secret, conf_type_path, conf_type_stream_addr,
-	conf_type_listen_addr, conf_type_remote_addr, conf_type_target_addr, conf_type_crypt,
-	conf_type_mode, conf_type_congestion, conf_type_compression, conf_type_loglevel,
-	conf_type_control, conf_type_metrics, conf_type_snmplog;
+extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto_bytes,
+	conf_type_bytes, conf_type_rate, conf_type_ttl, conf_type_bool, conf_type_secret,
+	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
+	conf_type_target_addr, conf_type_crypt, conf_type_mode, conf_type_congestion,
+	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
+	conf_type_snmplog;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 

@@ -50,6 +50,9 @@ static void type_text(const struct conf_row *row, char *out, size_t cap)
 		snprintf(out, cap, "%s", row->type->text);
 	else if (row->type == &conf_type_bytes || row->type == &conf_type_rate)
 		snprintf(out, cap, "%s..%s", size_text(min, row->min), size_text(max, row->max));
+	else if (row->type == &conf_type_auto_bytes)
+		snprintf(out, cap, "auto or %s..%s", size_text(min, row->min),
+			 size_text(max, row->max));
 	else
 		snprintf(out, cap, "%s%" PRId64 "..%" PRId64,
 			 row->type == &conf_type_auto ? "auto or " : "", row->min, row->max);

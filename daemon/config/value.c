@@ -166,6 +166,14 @@ static bool parse_bytes(const struct conf_row *row, const char *text, void *base
 	return true;
 }
 
+static bool parse_auto_bytes(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	if (strcmp(text, "auto") != 0)
+		return parse_bytes(row, text, base, why);
+	*(unsigned *)field(row, base) = CONF_AUTO;
+	return true;
+}
+
 static bool parse_rate(const struct conf_row *row, const char *text, void *base, char *why)
 {
 	int64_t v;
@@ -185,6 +193,8 @@ const struct conf_type conf_type_unsigned = { CONF_NUMBER, NULL, parse_unsigned,
 					      NULL };
 const struct conf_type conf_type_auto = { CONF_NUMBER, NULL, parse_auto, print_auto, NULL };
 const struct conf_type conf_type_bytes = { CONF_NUMBER, NULL, parse_bytes, print_unsigned, NULL };
+const struct conf_type conf_type_auto_bytes = { CONF_NUMBER, NULL, parse_auto_bytes, print_auto,
+						NULL };
 const struct conf_type conf_type_rate = { CONF_NUMBER, NULL, parse_rate, print_rate, NULL };
 const struct conf_type conf_type_ttl = { CONF_NUMBER, NULL, parse_ttl, print_ttl, NULL };
 

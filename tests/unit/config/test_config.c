@@ -172,9 +172,9 @@ static void gives_a_client_defaults_that_need_no_tuning(void **state)
 	assert_false(t->acknodelay);
 	assert_int_equal(t->sockbuf_bytes, 4194304);
 	assert_int_equal(t->smuxver, 2);
-	assert_int_equal(t->smuxbuf_bytes, 4194304);
+	assert_int_equal(t->smuxbuf_bytes, CONF_AUTO);
 	assert_int_equal(t->framesize_bytes, 8192);
-	assert_int_equal(t->streambuf_bytes, 2097152);
+	assert_int_equal(t->streambuf_bytes, CONF_AUTO);
 	assert_int_equal(t->keepalive_s, 10);
 	assert_int_equal(t->closewait_s, 30);
 	assert_false(t->quiet);
@@ -548,8 +548,8 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		{ CLIENT "mtu = 85\ncrypt = aes-128-gcm\n",
 		  "t.ini:6: [client c] mtu: an mtu of 85 is "
 		  "below 86: aes-128-gcm takes 28, error correction 8 and KCP 50" },
-		{ CLIENT "smuxbuf = 1M\n",
-		  "t.ini:6: [client c] smuxbuf: streambuf, 2097152, is above "
+		{ CLIENT "streambuf = 2M\nsmuxbuf = 1M\n",
+		  "t.ini:6: [client c] streambuf: streambuf, 2097152, is above "
 		  "smuxbuf, 1048576: one stream cannot hold more than the session" },
 		{ CLIENT "nocomp = yes\ncompression = zstd\n",
 		  "t.ini:6: [client c] nocomp: contradicts compression in line 7" },
