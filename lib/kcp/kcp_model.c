@@ -24,13 +24,18 @@ enum {
 	PROBE_SHIFT_MAX = 5,
 	CUT_ROUNDS = 3, /* what is lost from then on was sent in this phase */
 	SHARED_MIN = 2,
-	PROBE_ECHO = 2,  /* losses in so many rounds after a probe are its own */
-	MARK_ROUNDS = 3, /* at the start nothing fills a queue yet */
+	LEAST_MISSED_MAX = 4,
+	MEDIUM_PRIOR_SEGS = 32, /* that are taken to have arrived before any did */
+	PROBE_ECHO = 2,         /* losses in so many rounds after a probe are its own */
+	MARK_ROUNDS = 3,        /* at the start nothing fills a queue yet */
 };
 
 #define US_PER_S UINT64_C(1000000)
 #define PPM UINT64_C(1000000)
-#define MIN_WINDOW_US (5 * US_PER_S)
+#define MEDIUM_MAX_PPM UINT64_C(450000) /* more than that nobody lives with */
+#define LEAST_WINDOW_US (5 * US_PER_S)
+#define DEEP_US UINT64_C(100000)
+#define PEAK_WINDOW_US (30 * US_PER_S)
 #define GAP_MAX_US UINT64_C(60000)
 #define START_RATE UINT64_C(1250000)
 #define RATE_MAX UINT64_C(100000000000)
@@ -38,9 +43,12 @@ enum {
 enum phase { STARTUP, DRAIN, PROBE, LOW, CRUISE };
 static const char *const phase_names[] = { "startup", "drain", "probe", "low", "cruise" };
 
-struct least { /* of this window of time, and of the one before */
-	uint32_t now, before;
-	uint64_t since_us;
+/* The least round trip, and the least since it was last seen.  When it is not seen for a while, a
+ * deep low phase looks for it, and only when several have not found it there is another. */
+struct least {
+	uint32_t us, recent_us;
+	uint64_t seen_us;
+	unsigned missed;
 };
 
 struct most { /* of the last rounds */
@@ -71,13 +79,17 @@ struct model {
 	uint64_t full_rate;
 	uint32_t full_rounds;
 	uint64_t low_acked, low_lost; /* of what was sent while the queue was drained */
+	bool low_known;               /* of the last time, something */
 	uint64_t start_rate;          /* what the rate was when the last probe began */
 	uint32_t probe_age;           /* rounds since it ended */
 	unsigned probe_shift;         /* it goes this much of the rate above: 1 / 2^shift */
-	bool again;                   /* startup was entered once more: the path has more */
-	bool shared;                  /* others keep the queue filled */
-	bool lossy;                   /* a part of the last round was lost */
-	uint64_t heard_us;            /* when something was last acknowledged */
+	bool deep;                    /* this low phase looks for the least round trip */
+	uint64_t peak;                /* the best rate while others were not there */
+	uint64_t peak_us;
+	bool again;        /* startup was entered once more: the path has more */
+	bool shared;       /* others keep the queue filled */
+	bool lossy;        /* a part of the last round was lost */
+	uint64_t heard_us; /* when something was last acknowledged */
 	uint32_t gap_us, gap_before_us;
 	uint32_t late; /* round trips in sequence that were above the least by what a queue makes */
 	uint64_t clear_us;  /* when the last came that was not */
@@ -122,17 +134,32 @@ static uint64_t root(uint64_t n)
 
 static void least_sample(struct least *l, uint64_t now_us, uint32_t us)
 {
-	if (l->now == 0 || now_us - l->since_us >= MIN_WINDOW_US) {
-		l->before = l->now;
-		l->now = us;
-		l->since_us = now_us;
+	if (l->us == 0 || us <= l->us + l->us / 32) {
+		l->us = l->us == 0 ? us : min32(l->us, us);
+		l->seen_us = now_us;
+		l->missed = 0;
+		l->recent_us = us;
 	}
-	l->now = min32(l->now, us);
+	l->recent_us = min32(l->recent_us, us);
+}
+
+/* Whether to look for it. */
+static bool least_overdue(struct least *l, uint64_t now_us)
+{
+	if (l->us == 0 || now_us - l->seen_us < LEAST_WINDOW_US)
+		return false;
+	l->seen_us = now_us;
+	if (++l->missed > LEAST_MISSED_MAX) {
+		l->us = l->recent_us;
+		l->missed = 0;
+	}
+	l->recent_us = UINT32_MAX;
+	return true;
 }
 
 static uint32_t min_rtt(const struct model *m)
 {
-	return m->rtt.before != 0 ? min32(m->rtt.now, m->rtt.before) : m->rtt.now;
+	return m->rtt.us;
 }
 
 static uint64_t path_rate(const struct model *m)
@@ -149,7 +176,7 @@ static uint32_t medium_ppm(const struct model *m)
 {
 	uint64_t all = m->low_acked + m->low_lost;
 
-	return all == 0 ? 0 : (uint32_t)(m->low_lost * PPM / all);
+	return all == 0 ? 0 : (uint32_t)min64(m->low_lost * PPM / all, MEDIUM_MAX_PPM);
 }
 
 /* Of so many bytes the medium may lose this much: the mean, and so many times the deviation,
@@ -161,6 +188,14 @@ static uint64_t medium_takes(const struct model *m, uint64_t bytes, uint32_t mss
 
 	return bytes * medium_ppm(m) / PPM +
 	       times * root(segs * ppm * (PPM - ppm) * (known + segs) / known) * mss / PPM;
+}
+
+/* The same where too much would make more of it: as much as is known, and one deviation. */
+static uint64_t medium_took(const struct model *m, uint64_t bytes, uint32_t mss)
+{
+	uint64_t ppm = medium_ppm(m), segs = bytes / mss + 1;
+
+	return bytes * ppm / PPM + root(segs * ppm * (PPM - ppm)) * mss / PPM;
 }
 
 /* A round trip through empty queues, as it is mostly: the least is that of a lucky packet where
@@ -179,6 +214,12 @@ static uint32_t lucky_rtt(const struct model *m)
 static uint64_t bdp(const struct model *m, uint64_t rate, unsigned gain)
 {
 	return rate * empty_rtt(m) / US_PER_S * gain / GAIN_1;
+}
+
+/* How long acknowledgements keep silent: a batch of them tells of what arrived before. */
+static uint32_t ack_gap(const struct model *m)
+{
+	return max32(m->gap_us, m->gap_before_us);
 }
 
 /* A round trip is above that of an empty path by a part of the least, and by so much. */
@@ -201,8 +242,12 @@ static void note_jitter(struct model *m, uint32_t rtt_us)
 
 /* ---- samples ------------------------------------------------------------------- */
 
+/* What is lost where a queue stands may be lost by it: of whoever fills it. */
 static void note_medium(struct model *m, const struct kcp_cc_sample *s)
 {
+	if (queue_beyond(m, s->rtt_us != 0 ? s->rtt_us : m->heard_rtt_us, empty_rtt(m), 8, 4000))
+		return;
+	m->low_known |= s->marked_acked_bytes > 0;
 	m->low_acked += s->marked_acked_bytes;
 	m->low_lost += s->marked_lost_bytes;
 }
@@ -214,7 +259,7 @@ static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
 	least_sample(&m->rtt, s->now_us, s->rtt_us);
 	m->round.rtt_us = m->round.rtt_us == 0 ? s->rtt_us : min32(m->round.rtt_us, s->rtt_us);
 	note_jitter(m, s->rtt_us);
-	if (queue_beyond(m, s->srtt_us, empty_rtt(m), 8, 4000)) {
+	if (queue_beyond(m, s->srtt_us, empty_rtt(m) + ack_gap(m), 8, 4000)) {
 		m->late++;
 	} else {
 		m->late = 0;
@@ -222,15 +267,16 @@ static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
 	}
 }
 
-/* How long acknowledgements keep silent while there is something to acknowledge. */
+/* How long acknowledgements keep silent while there is something to acknowledge: since the last
+ * came, or since that could have come which came now. */
 static void note_gap(struct model *m, const struct kcp_cc_sample *s)
 {
-	uint64_t gap = s->now_us - m->heard_us;
+	uint64_t due = max64(m->heard_us, s->tx_sent_us + min_rtt(m));
 
 	if (s->acked_bytes == 0)
 		return;
-	if (m->heard_us != 0 && s->inflight_bytes > 0 && gap < 2 * GAP_MAX_US)
-		m->gap_us = max32(m->gap_us, (uint32_t)min64(gap, GAP_MAX_US));
+	if (m->heard_us != 0 && s->interval_us != 0 && s->now_us > due)
+		m->gap_us = max32(m->gap_us, (uint32_t)min64(s->now_us - due, GAP_MAX_US));
 	m->heard_us = s->now_us;
 }
 
@@ -244,7 +290,7 @@ static void note_rate(struct model *m, const struct kcp_cc_sample *s)
 	arrived = s->delivered_bytes - s->prior_delivered_bytes;
 	lost = s->lost_total_bytes > s->prior_lost_bytes ? s->lost_total_bytes - s->prior_lost_bytes
 							 : 0;
-	arrived += min64(lost, medium_takes(m, arrived + lost, s->mss, 1));
+	arrived += min64(lost, medium_took(m, arrived + lost, s->mss));
 	rate = min64(arrived * US_PER_S / s->interval_us, RATE_MAX);
 	m->newest_rate = rate;
 	if (s->app_limited && rate <= path_rate(m))
@@ -261,9 +307,14 @@ static void enter(struct model *m, enum phase phase, uint64_t now_us)
 	m->phase = phase;
 	m->phase_us = now_us;
 	m->phase_rounds = 0;
+	m->deep = false;
 	if (phase == LOW) {
-		m->low_acked -= m->low_acked / 4;
+		/* What could not be seen again is doubted: many that flood a path because of what they
+		 * once saw lost would else keep each other from seeing that it was their own doing. */
 		m->low_lost -= m->low_lost / 4;
+		if (m->low_known)
+			m->low_acked -= m->low_acked / 4;
+		m->low_known = false;
 	}
 	if (phase == PROBE)
 		m->start_rate = path_rate(m);
@@ -301,7 +352,7 @@ static bool round_excess(struct model *m, const struct kcp_cc_sample *s)
 	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
 
 	m->lossy = lost > all / 100;
-	return lost > medium_takes(m, all, s->mss, 3) + all / 50;
+	return lost > medium_takes(m, all, s->mss, 3) + all / (m->shared ? 8 : 50);
 }
 
 /* Not more than this round delivered. */
@@ -353,7 +404,7 @@ static void queue_round(struct model *m)
 	if (m->phase_rounds == 1)
 		m->undrained++;
 	m->shared = m->undrained >= SHARED_MIN;
-	if (!m->shared && m->rate.round[m->rate.at] != 0)
+	if (!m->shared && m->phase_rounds > 1 && m->rate.round[m->rate.at] != 0)
 		cut(m, m->rate.round[m->rate.at]);
 }
 
@@ -378,8 +429,19 @@ static void probe_ends(struct model *m, uint64_t now_us)
 	enter(m, LOW, now_us);
 }
 
+static void note_peak(struct model *m, uint64_t now_us)
+{
+	uint64_t rate = path_rate(m);
+
+	if (rate < m->peak && (m->shared || now_us - m->peak_us < PEAK_WINDOW_US))
+		return;
+	m->peak = rate;
+	m->peak_us = now_us;
+}
+
 static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 {
+	note_peak(m, s->now_us);
 	m->phase_rounds++;
 	if (round_excess(m, s) && !grown(m))
 		congested_round(m, s);
@@ -399,7 +461,7 @@ static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 		break;
 	case LOW:
 	case DRAIN:
-		if (m->phase_rounds >= LOW_ROUNDS_MAX)
+		if (!m->deep && m->phase_rounds >= (m->shared ? 1 : LOW_ROUNDS_MAX))
 			enter(m, CRUISE, s->now_us);
 		break;
 	}
@@ -425,6 +487,15 @@ static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 		enter(m, LOW, s->now_us);
 }
 
+/* In step with others that saw the same least round trip, so that the queue empties. */
+static void look_for_least(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (!least_overdue(&m->rtt, s->now_us) || m->phase == STARTUP)
+		return;
+	enter(m, LOW, s->now_us);
+	m->deep = true;
+}
+
 static void phase_step(struct model *m, const struct kcp_cc_sample *s)
 {
 	uint64_t rate = path_rate(m);
@@ -432,6 +503,8 @@ static void phase_step(struct model *m, const struct kcp_cc_sample *s)
 	switch (m->phase) {
 	case DRAIN:
 	case LOW:
+		if (m->deep && s->now_us - m->phase_us < min_rtt(m) + DEEP_US)
+			break;
 		if (s->inflight_bytes <= bdp(m, rate, GAIN_1) && low_lasted(m, s))
 			enter(m, CRUISE, s->now_us);
 		break;
@@ -496,7 +569,7 @@ static unsigned pacing_gain(const struct model *m, const struct kcp_cc_sample *s
 	case DRAIN:
 		return GAIN_DRAIN;
 	case PROBE:
-		return GAIN_1 + (GAIN_1 >> m->probe_shift);
+		return GAIN_1 + (GAIN_1 >> (m->shared ? PROBE_SHIFT_MIN : m->probe_shift));
 	case LOW:
 		return low_gain(m, s);
 	case CRUISE:
@@ -524,8 +597,14 @@ static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc
 	uint64_t rate = path_rate(m), cwnd;
 	bool start = m->phase == STARTUP && !m->again;
 
-	cwnd = bdp(m, rate, start ? CWND_STARTUP : 2 * GAIN_1) +
-	       rate * max32(m->gap_us, m->gap_before_us) / US_PER_S;
+	if (m->shared)
+		rate = min64(rate, m->peak / 8 * 5);
+	cwnd = rate * (empty_rtt(m) + ack_gap(m)) / US_PER_S * (start ? CWND_STARTUP : 2 * GAIN_1) /
+	       GAIN_1;
+	if (m->shared)
+		cwnd = max64(cwnd, rate * m->last_rtt_us / US_PER_S * 5 / 4);
+	if (m->deep)
+		cwnd = bdp(m, rate, GAIN_1 / 2);
 	cwnd = max64(cwnd, (uint64_t)CWND_MIN_SEGS * s->mss);
 	c->cwnd_bytes = (uint32_t)min64(cwnd, UINT32_MAX - 1);
 	c->pacing_rate = rate * pacing_gain(m, s) / GAIN_1;
@@ -547,6 +626,7 @@ static void model_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc
 		.probe_age = PROBE_ECHO,
 		.probe_shift = PROBE_SHIFT_MIN,
 		.random = (uint32_t)s->now_us,
+		.low_acked = (uint64_t)MEDIUM_PRIOR_SEGS * s->mss,
 	};
 	if (s->min_rtt_us != 0)
 		least_sample(&m->rtt, s->now_us, s->min_rtt_us);
@@ -563,6 +643,7 @@ static void model_update(void *state, const struct kcp_cc_sample *s, struct kcp_
 	note_rate(m, s);
 	round_step(m, s);
 	slower_step(m, s);
+	look_for_least(m, s);
 	phase_step(m, s);
 	decide(m, s, control);
 }
