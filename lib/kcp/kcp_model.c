@@ -24,6 +24,8 @@ enum {
 	PROBE_SHIFT_MAX = 5,
 	CUT_ROUNDS = 3, /* what is lost from then on was sent in this phase */
 	SHARED_MIN = 2,
+	SHARED_CYCLES = 4,
+	DRAINED_SHARED = 16,
 	LEAST_MISSED_MAX = 4,
 	MEDIUM_PRIOR_SEGS = 32, /* that are taken to have arrived before any did */
 	PROBE_ECHO = 2,         /* losses in so many rounds after a probe are its own */
@@ -36,6 +38,7 @@ enum {
 #define LEAST_WINDOW_US (5 * US_PER_S)
 #define DEEP_US UINT64_C(100000)
 #define PEAK_WINDOW_US (30 * US_PER_S)
+#define ARRIVAL_MIN_US UINT64_C(10000)
 #define GAP_MAX_US UINT64_C(60000)
 #define START_RATE UINT64_C(1250000)
 #define RATE_MAX UINT64_C(100000000000)
@@ -57,10 +60,15 @@ struct most { /* of the last rounds */
 };
 
 struct round {
-	uint64_t end;             /* delivered_bytes at which it is over */
+	uint64_t end; /* delivered_bytes at which it is over */
+	uint64_t began_us;
 	uint64_t delivered, lost; /* totals when it began */
 	uint32_t rtt_us;          /* the least in it; 0: none */
 	bool limited;             /* by the controller, at least once */
+};
+
+struct arrival { /* since then, and of the time before */
+	uint64_t us, delivered, rate;
 };
 
 struct model {
@@ -75,7 +83,8 @@ struct model {
 	uint32_t heard_rtt_us, jitter_us; /* the last one; how much they differ */
 	struct most rate;
 	uint64_t newest_rate; /* as the last sample said */
-	uint64_t cut_us;      /* when it was last taken for all there is */
+	struct arrival arrival;
+	uint64_t cut_us, cut_rate; /* when all that there is was last found to be less, and how much */
 	uint64_t full_rate;
 	uint32_t full_rounds;
 	uint64_t low_acked, low_lost; /* of what was sent while the queue was drained */
@@ -86,13 +95,18 @@ struct model {
 	bool deep;                    /* this low phase looks for the least round trip */
 	uint64_t peak;                /* the best rate while others were not there */
 	uint64_t peak_us;
-	bool again;        /* startup was entered once more: the path has more */
-	bool shared;       /* others keep the queue filled */
+	bool again;  /* startup was entered once more: the path has more */
+	bool shared; /* others keep the queue filled */
+	bool last_lossy;
 	bool lossy;        /* a part of the last round was lost */
 	uint64_t heard_us; /* when something was last acknowledged */
 	uint32_t gap_us, gap_before_us;
 	uint32_t late; /* round trips in sequence that were above the least by what a queue makes */
 	uint64_t clear_us;  /* when the last came that was not */
+	uint32_t drained;   /* rounds in sequence in which none did */
+	uint64_t last_rate; /* the mean of the round before */
+	uint64_t busy_rate; /* that before a low phase that tells whether others are there */
+	uint32_t cycles;
 	uint32_t undrained; /* low phases in sequence after which a queue stood */
 	uint32_t random;
 };
@@ -352,6 +366,7 @@ static bool round_excess(struct model *m, const struct kcp_cc_sample *s)
 	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
 
 	m->lossy = lost > all / 100;
+	m->last_lossy = lost > medium_takes(m, all, s->mss, 1) + all / 16;
 	return lost > medium_takes(m, all, s->mss, 3) + all / (m->shared ? 8 : 50);
 }
 
@@ -389,21 +404,44 @@ static void congested_round(struct model *m, const struct kcp_cc_sample *s)
 	}
 }
 
+/* The mean of a whole round. */
+static uint64_t round_rate(const struct model *m, const struct kcp_cc_sample *s)
+{
+	return (s->delivered_bytes - m->round.delivered) * US_PER_S /
+	       max64(s->now_us - m->round.began_us, 1);
+}
+
+/* Less was sent, and as much arrived while the queue stood: only we are here. */
+static void alone_round(struct model *m, uint64_t rate)
+{
+	if (!m->shared || m->busy_rate == 0 || rate < m->busy_rate / 8 * 7)
+		return;
+	m->shared = false;
+	m->undrained = 0;
+	cut(m, rate);
+}
+
 /* The queue stood for a whole round, so what came was all that the path carries, if the queue is
  * ours.  Where it stands although little of ours is in it, others fill it. */
-static void queue_round(struct model *m)
+static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 {
 	bool stands = queue_beyond(m, m->round.rtt_us, lucky_rtt(m), 4, 10000);
 
-	if (!stands) {
+	if (!stands && ++m->drained >= (m->shared ? DRAINED_SHARED : 1)) {
 		m->undrained = 0;
 		m->shared = false;
 	}
-	if (m->phase != CRUISE || !stands)
+	if (!stands)
 		return;
-	if (m->phase_rounds == 1)
+	m->drained = 0;
+	if (m->phase != CRUISE)
+		return;
+	if (m->phase_rounds == 1) {
 		m->undrained++;
-	m->shared = m->undrained >= SHARED_MIN;
+		alone_round(m, round_rate(m, s));
+		m->busy_rate = 0;
+	}
+	m->shared |= m->undrained >= SHARED_MIN;
 	if (!m->shared && m->phase_rounds > 1 && m->rate.round[m->rate.at] != 0)
 		cut(m, m->rate.round[m->rate.at]);
 }
@@ -423,10 +461,19 @@ static void calm_round(struct model *m, const struct kcp_cc_sample *s)
 	}
 }
 
-static void probe_ends(struct model *m, uint64_t now_us)
+/* Each low phase is a gift to others who measure what they can get: beside them it is rare, and
+ * deep enough to show whether they are there. */
+static void probe_ends(struct model *m, const struct kcp_cc_sample *s)
 {
 	m->probe_age = 0;
-	enter(m, LOW, now_us);
+	m->busy_rate = 0;
+	if (m->shared && ++m->cycles % SHARED_CYCLES != 0) {
+		enter(m, CRUISE, s->now_us);
+		return;
+	}
+	if (m->shared)
+		m->busy_rate = m->last_rate;
+	enter(m, LOW, s->now_us);
 }
 
 static void note_peak(struct model *m, uint64_t now_us)
@@ -452,12 +499,12 @@ static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 		startup_round(m, s);
 		break;
 	case CRUISE:
-		queue_round(m);
+		queue_round(m, s);
 		if (m->phase_rounds >= m->cruise_rounds)
 			enter(m, PROBE, s->now_us);
 		break;
 	case PROBE:
-		probe_ends(m, s->now_us);
+		probe_ends(m, s);
 		break;
 	case LOW:
 	case DRAIN:
@@ -473,16 +520,51 @@ static bool low_lasted(const struct model *m, const struct kcp_cc_sample *s)
 	return m->phase == DRAIN || !m->lossy || s->now_us - m->phase_us >= min_rtt(m) / 2;
 }
 
+/* What arrives over half a round trip, whatever was sent: false in between. */
+static bool arrival_step(struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t elapsed = s->now_us - m->arrival.us;
+
+	if (elapsed < max64(max32(min_rtt(m) / 2, 2 * ack_gap(m)), ARRIVAL_MIN_US))
+		return false;
+	m->arrival.rate = (s->delivered_bytes - m->arrival.delivered) * US_PER_S / elapsed;
+	m->arrival.delivered = s->delivered_bytes;
+	m->arrival.us = s->now_us;
+	return true;
+}
+
+/* Where a queue stands, and yet less arrives because less was sent, others fill it: what the path
+ * carries does not depend on us where only we are there. */
+static bool others_fill(const struct model *m, const struct kcp_cc_sample *s)
+{
+	return s->now_us - m->cut_us < 3 * (uint64_t)s->srtt_us &&
+	       m->arrival.rate < m->cut_rate / 4 * 3;
+}
+
+static void share(struct model *m, uint64_t rate, uint64_t now_us)
+{
+	m->shared = true;
+	m->undrained = SHARED_MIN;
+	m->rate.round[m->rate.at] = max64(m->rate.round[m->rate.at], rate);
+	enter(m, CRUISE, now_us);
+}
+
 /* The path has become slower: a queue grows that is far more than a probe's.  What comes now is all
  * that it carries; a round trip is too long to wait for that. */
 static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 {
-	if (m->phase == STARTUP || m->shared || s->rtt_us == 0 || s->app_limited ||
-	    !queue_beyond(m, s->rtt_us, empty_rtt(m), 2, 30000) ||
-	    s->now_us - m->cut_us < min_rtt(m) / 2)
+	if (!arrival_step(m, s) || m->phase == STARTUP || m->shared || s->app_limited ||
+	    !queue_beyond(m, m->heard_rtt_us, empty_rtt(m), 2, 30000))
 		return;
-	m->cut_us = s->now_us;
-	cut(m, m->newest_rate);
+	if (others_fill(m, s)) {
+		share(m, m->cut_rate, s->now_us);
+		return;
+	}
+	if (s->now_us - m->cut_us >= 3 * (uint64_t)s->srtt_us) {
+		m->cut_rate = m->arrival.rate;
+		m->cut_us = s->now_us;
+	}
+	cut(m, m->arrival.rate);
 	if (m->phase != DRAIN && m->phase != LOW)
 		enter(m, LOW, s->now_us);
 }
@@ -524,6 +606,7 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 		return;
 	phase_round(m, s);
 	m->last_rtt_us = m->round.rtt_us;
+	m->last_rate = round_rate(m, s);
 	if (m->round.limited) {
 		m->rate.at = (m->rate.at + 1) % ROUNDS;
 		m->rate.round[m->rate.at] = 0;
@@ -532,6 +615,7 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 	}
 	m->round = (struct round){
 		.end = s->delivered_bytes,
+		.began_us = s->now_us,
 		.delivered = s->delivered_bytes,
 		.lost = s->lost_total_bytes,
 	};
@@ -539,12 +623,24 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 
 /* ---- decision ------------------------------------------------------------------ */
 
+/* Towards a half of what the path had when the others were not there, unless that loses much. */
+static unsigned shared_gain(const struct model *m)
+{
+	uint64_t rate = path_rate(m), half = m->peak / 2;
+
+	if (half == 0 || rate >= half || m->last_lossy)
+		return GAIN_1;
+	return GAIN_1 + (unsigned)((half - rate) * GAIN_1 / 4 / half);
+}
+
 /* A queue that stands although nobody else is there is ours: an eighth less at most. */
 static unsigned cruise_gain(const struct model *m)
 {
 	uint64_t least = min_rtt(m), clear = lucky_rtt(m) + max64(least / 16, 2000), q;
 
-	if (m->shared || m->last_rtt_us <= clear)
+	if (m->shared)
+		return shared_gain(m);
+	if (m->last_rtt_us <= clear)
 		return GAIN_1;
 	q = (m->last_rtt_us - clear) * GAIN_1 / 2 / least;
 	return GAIN_1 - (unsigned)min64(q, GAIN_1 / 8);
@@ -555,7 +651,9 @@ static unsigned low_gain(const struct model *m, const struct kcp_cc_sample *s)
 {
 	uint64_t fits = bdp(m, path_rate(m), GAIN_1), excess;
 
-	if (m->shared || fits == 0 || s->inflight_bytes <= fits)
+	if (m->shared)
+		return GAIN_LOWEST;
+	if (fits == 0 || s->inflight_bytes <= fits)
 		return GAIN_LOW;
 	excess = (s->inflight_bytes - fits) * GAIN_1 / fits;
 	return GAIN_1 - (unsigned)min64(max64(excess, GAIN_1 - GAIN_LOW), GAIN_1 - GAIN_LOWEST);
