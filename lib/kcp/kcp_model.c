@@ -25,6 +25,7 @@ enum {
 	CUT_ROUNDS = 3, /* what is lost from then on was sent in this phase */
 	SHARED_MIN = 2,
 	SHARED_CYCLES = 4,
+	HALVED_MAX = 2,
 	DRAINED_SHARED = 16,
 	LEAST_MISSED_MAX = 4,
 	MEDIUM_PRIOR_SEGS = 32, /* that are taken to have arrived before any did */
@@ -107,7 +108,9 @@ struct model {
 	uint64_t last_rate; /* the mean of the round before */
 	uint64_t busy_rate; /* that before a low phase that tells whether others are there */
 	uint32_t cycles;
-	uint32_t undrained; /* low phases in sequence after which a queue stood */
+	uint32_t low_rounds; /* of the last low phase */
+	uint32_t halved;     /* rounds that brought less than half */
+	uint32_t undrained;  /* low phases in sequence after which a queue stood */
 	uint32_t random;
 };
 
@@ -183,6 +186,12 @@ static uint64_t path_rate(const struct model *m)
 	for (unsigned i = 0; i < ROUNDS; i++)
 		best = max64(best, m->rate.round[i]);
 	return best;
+}
+
+/* Beside others: not much more than a half. */
+static uint64_t shared_rate(const struct model *m)
+{
+	return min64(path_rate(m), m->peak / 8 * 5);
 }
 
 /* What the medium loses, as what was sent into an empty queue tells. */
@@ -318,6 +327,8 @@ static void note_rate(struct model *m, const struct kcp_cc_sample *s)
 
 static void enter(struct model *m, enum phase phase, uint64_t now_us)
 {
+	if (m->phase == LOW || m->phase == DRAIN)
+		m->low_rounds = m->phase_rounds;
 	m->phase = phase;
 	m->phase_us = now_us;
 	m->phase_rounds = 0;
@@ -411,11 +422,32 @@ static uint64_t round_rate(const struct model *m, const struct kcp_cc_sample *s)
 	       max64(s->now_us - m->round.began_us, 1);
 }
 
-/* Less was sent, and as much arrived while the queue stood: only we are here. */
-static void alone_round(struct model *m, uint64_t rate)
+/* After a low phase the queue stands.  Where as much arrived as before, although less was sent,
+ * all of it is ours; where less arrived, others fill it. */
+static void undrained_round(struct model *m, uint64_t rate)
 {
-	if (!m->shared || m->busy_rate == 0 || rate < m->busy_rate / 8 * 7)
+	uint64_t most = m->shared ? m->busy_rate / 8 * 7 : m->busy_rate / 16 * 15;
+
+	if (m->busy_rate != 0 && m->low_rounds > 0 && rate >= most) {
+		m->shared = false;
+		m->undrained = 0;
+		cut(m, rate);
+	} else {
+		m->undrained++;
+	}
+	m->busy_rate = 0;
+}
+
+/* Beside others nothing falls by half within a round trip: what does is the path. */
+static void shared_round(struct model *m, uint64_t rate)
+{
+	if (rate >= shared_rate(m) / 2) {
+		m->halved = 0;
 		return;
+	}
+	if (++m->halved < HALVED_MAX)
+		return;
+	m->halved = 0;
 	m->shared = false;
 	m->undrained = 0;
 	cut(m, rate);
@@ -436,14 +468,13 @@ static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 	m->drained = 0;
 	if (m->phase != CRUISE)
 		return;
-	if (m->phase_rounds == 1) {
-		m->undrained++;
-		alone_round(m, round_rate(m, s));
-		m->busy_rate = 0;
-	}
-	m->shared |= m->undrained >= SHARED_MIN;
-	if (!m->shared && m->phase_rounds > 1 && m->rate.round[m->rate.at] != 0)
+	if (m->phase_rounds == 1)
+		undrained_round(m, round_rate(m, s));
+	else if (m->shared)
+		shared_round(m, round_rate(m, s));
+	else if (m->rate.round[m->rate.at] != 0)
 		cut(m, m->rate.round[m->rate.at]);
+	m->shared |= m->undrained >= SHARED_MIN;
 }
 
 static void calm_round(struct model *m, const struct kcp_cc_sample *s)
@@ -466,13 +497,11 @@ static void calm_round(struct model *m, const struct kcp_cc_sample *s)
 static void probe_ends(struct model *m, const struct kcp_cc_sample *s)
 {
 	m->probe_age = 0;
-	m->busy_rate = 0;
 	if (m->shared && ++m->cycles % SHARED_CYCLES != 0) {
 		enter(m, CRUISE, s->now_us);
 		return;
 	}
-	if (m->shared)
-		m->busy_rate = m->last_rate;
+	m->busy_rate = m->last_rate;
 	enter(m, LOW, s->now_us);
 }
 
@@ -565,6 +594,7 @@ static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 		m->cut_us = s->now_us;
 	}
 	cut(m, m->arrival.rate);
+	m->busy_rate = m->cut_rate;
 	if (m->phase != DRAIN && m->phase != LOW)
 		enter(m, LOW, s->now_us);
 }
@@ -630,7 +660,7 @@ static unsigned shared_gain(const struct model *m)
 
 	if (half == 0 || rate >= half || m->last_lossy)
 		return GAIN_1;
-	return GAIN_1 + (unsigned)((half - rate) * GAIN_1 / 4 / half);
+	return GAIN_1 + (unsigned)((half - rate) * GAIN_1 / 3 / half);
 }
 
 /* A queue that stands although nobody else is there is ours: an eighth less at most. */
@@ -696,7 +726,7 @@ static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc
 	bool start = m->phase == STARTUP && !m->again;
 
 	if (m->shared)
-		rate = min64(rate, m->peak / 8 * 5);
+		rate = shared_rate(m);
 	cwnd = rate * (empty_rtt(m) + ack_gap(m)) / US_PER_S * (start ? CWND_STARTUP : 2 * GAIN_1) /
 	       GAIN_1;
 	if (m->shared)
