@@ -26,7 +26,7 @@ enum {
 	SHARED_MIN = 2,
 	SHARED_CYCLES = 4,
 	HALVED_MAX = 2,
-	DRAINED_SHARED = 16,
+	DRAINED_MIN = 10,
 	LEAST_MISSED_MAX = 4,
 	MEDIUM_PRIOR_SEGS = 32, /* that are taken to have arrived before any did */
 	PROBE_ECHO = 2,         /* losses in so many rounds after a probe are its own */
@@ -40,6 +40,7 @@ enum {
 #define DEEP_US UINT64_C(100000)
 #define PEAK_WINDOW_US (30 * US_PER_S)
 #define ARRIVAL_MIN_US UINT64_C(10000)
+#define DRAINED_US UINT64_C(400000) /* longer than others look for their least round trip */
 #define GAP_MAX_US UINT64_C(60000)
 #define START_RATE UINT64_C(1250000)
 #define RATE_MAX UINT64_C(100000000000)
@@ -70,6 +71,7 @@ struct round {
 
 struct arrival { /* since then, and of the time before */
 	uint64_t us, delivered, rate;
+	uint64_t usual; /* beside others */
 };
 
 struct model {
@@ -85,6 +87,8 @@ struct model {
 	struct most rate;
 	uint64_t newest_rate; /* as the last sample said */
 	struct arrival arrival;
+	uint32_t cuts;
+	uint64_t first_cut_rate;
 	uint64_t cut_us, cut_rate; /* when all that there is was last found to be less, and how much */
 	uint64_t full_rate;
 	uint32_t full_rounds;
@@ -103,13 +107,14 @@ struct model {
 	uint64_t heard_us; /* when something was last acknowledged */
 	uint32_t gap_us, gap_before_us;
 	uint32_t late; /* round trips in sequence that were above the least by what a queue makes */
-	uint64_t clear_us;  /* when the last came that was not */
+	uint64_t clear_us; /* when the last came that was not */
+	uint64_t stood_us;
 	uint32_t drained;   /* rounds in sequence in which none did */
 	uint64_t last_rate; /* the mean of the round before */
 	uint64_t busy_rate; /* that before a low phase that tells whether others are there */
 	uint32_t cycles;
 	uint32_t low_rounds; /* of the last low phase */
-	uint32_t halved;     /* rounds that brought less than half */
+	uint32_t halved;     /* times in sequence that less than half arrived */
 	uint32_t undrained;  /* low phases in sequence after which a queue stood */
 	uint32_t random;
 };
@@ -166,6 +171,8 @@ static bool least_overdue(struct least *l, uint64_t now_us)
 	if (l->us == 0 || now_us - l->seen_us < LEAST_WINDOW_US)
 		return false;
 	l->seen_us = now_us;
+	if (l->recent_us == UINT32_MAX)
+		return false; /* nothing was heard */
 	if (++l->missed > LEAST_MISSED_MAX) {
 		l->us = l->recent_us;
 		l->missed = 0;
@@ -422,6 +429,13 @@ static uint64_t round_rate(const struct model *m, const struct kcp_cc_sample *s)
 	       max64(s->now_us - m->round.began_us, 1);
 }
 
+static void alone(struct model *m)
+{
+	m->shared = false;
+	m->undrained = 0;
+	m->halved = 0;
+}
+
 /* After a low phase the queue stands.  Where as much arrived as before, although less was sent,
  * all of it is ours; where less arrived, others fill it. */
 static void undrained_round(struct model *m, uint64_t rate)
@@ -429,28 +443,12 @@ static void undrained_round(struct model *m, uint64_t rate)
 	uint64_t most = m->shared ? m->busy_rate / 8 * 7 : m->busy_rate / 16 * 15;
 
 	if (m->busy_rate != 0 && m->low_rounds > 0 && rate >= most) {
-		m->shared = false;
-		m->undrained = 0;
+		alone(m);
 		cut(m, rate);
 	} else {
 		m->undrained++;
 	}
 	m->busy_rate = 0;
-}
-
-/* Beside others nothing falls by half within a round trip: what does is the path. */
-static void shared_round(struct model *m, uint64_t rate)
-{
-	if (rate >= shared_rate(m) / 2) {
-		m->halved = 0;
-		return;
-	}
-	if (++m->halved < HALVED_MAX)
-		return;
-	m->halved = 0;
-	m->shared = false;
-	m->undrained = 0;
-	cut(m, rate);
 }
 
 /* The queue stood for a whole round, so what came was all that the path carries, if the queue is
@@ -459,20 +457,19 @@ static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 {
 	bool stands = queue_beyond(m, m->round.rtt_us, lucky_rtt(m), 4, 10000);
 
-	if (!stands && ++m->drained >= (m->shared ? DRAINED_SHARED : 1)) {
-		m->undrained = 0;
-		m->shared = false;
-	}
-	if (!stands)
+	if (!stands) {
+		m->drained++;
+		if (!m->shared || (m->drained >= DRAINED_MIN && s->now_us - m->stood_us >= DRAINED_US))
+			alone(m);
 		return;
+	}
 	m->drained = 0;
+	m->stood_us = s->now_us;
 	if (m->phase != CRUISE)
 		return;
 	if (m->phase_rounds == 1)
 		undrained_round(m, round_rate(m, s));
-	else if (m->shared)
-		shared_round(m, round_rate(m, s));
-	else if (m->rate.round[m->rate.at] != 0)
+	else if (!m->shared && m->rate.round[m->rate.at] != 0)
 		cut(m, m->rate.round[m->rate.at]);
 	m->shared |= m->undrained >= SHARED_MIN;
 }
@@ -554,7 +551,7 @@ static bool arrival_step(struct model *m, const struct kcp_cc_sample *s)
 {
 	uint64_t elapsed = s->now_us - m->arrival.us;
 
-	if (elapsed < max64(max32(min_rtt(m) / 2, 2 * ack_gap(m)), ARRIVAL_MIN_US))
+	if (elapsed < max64(max32(min_rtt(m) / 2, 4 * ack_gap(m)), ARRIVAL_MIN_US))
 		return false;
 	m->arrival.rate = (s->delivered_bytes - m->arrival.delivered) * US_PER_S / elapsed;
 	m->arrival.delivered = s->delivered_bytes;
@@ -566,33 +563,62 @@ static bool arrival_step(struct model *m, const struct kcp_cc_sample *s)
  * carries does not depend on us where only we are there. */
 static bool others_fill(const struct model *m, const struct kcp_cc_sample *s)
 {
-	return s->now_us - m->cut_us < 3 * (uint64_t)s->srtt_us &&
+	return m->cuts >= 2 && s->now_us - m->cut_us < 3 * (uint64_t)s->srtt_us &&
 	       m->arrival.rate < m->cut_rate / 4 * 3;
+}
+
+/* Beside others nothing falls by half at once: what does is the path. */
+static bool halved(struct model *m)
+{
+	if (m->phase == LOW)
+		return false;
+	if (m->arrival.rate < m->arrival.usual / 2) {
+		m->halved++;
+	} else {
+		m->halved = 0;
+		m->arrival.usual = (3 * m->arrival.usual + m->arrival.rate) / 4;
+	}
+	if (m->halved < HALVED_MAX)
+		return false;
+	alone(m);
+	return true;
 }
 
 static void share(struct model *m, uint64_t rate, uint64_t now_us)
 {
 	m->shared = true;
+	m->arrival.usual = m->arrival.rate;
 	m->undrained = SHARED_MIN;
 	m->rate.round[m->rate.at] = max64(m->rate.round[m->rate.at], rate);
 	enter(m, CRUISE, now_us);
+}
+
+/* The first arrivals of several may be those from before the path became slower. */
+static void note_cut(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (s->now_us - m->cut_us >= 3 * (uint64_t)s->srtt_us) {
+		m->cuts = 0;
+		m->cut_us = s->now_us;
+		m->first_cut_rate = m->arrival.rate;
+	}
+	if (++m->cuts <= 2)
+		m->cut_rate = m->arrival.rate;
 }
 
 /* The path has become slower: a queue grows that is far more than a probe's.  What comes now is all
  * that it carries; a round trip is too long to wait for that. */
 static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 {
-	if (!arrival_step(m, s) || m->phase == STARTUP || m->shared || s->app_limited ||
+	if (!arrival_step(m, s) || m->phase == STARTUP || s->app_limited ||
 	    !queue_beyond(m, m->heard_rtt_us, empty_rtt(m), 2, 30000))
 		return;
-	if (others_fill(m, s)) {
-		share(m, m->cut_rate, s->now_us);
+	if (m->shared && !halved(m))
+		return;
+	if (!m->shared && others_fill(m, s)) {
+		share(m, m->first_cut_rate, s->now_us);
 		return;
 	}
-	if (s->now_us - m->cut_us >= 3 * (uint64_t)s->srtt_us) {
-		m->cut_rate = m->arrival.rate;
-		m->cut_us = s->now_us;
-	}
+	note_cut(m, s);
 	cut(m, m->arrival.rate);
 	m->busy_rate = m->cut_rate;
 	if (m->phase != DRAIN && m->phase != LOW)
