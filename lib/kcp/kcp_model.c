@@ -113,7 +113,8 @@ struct model {
 	uint64_t last_rate; /* the mean of the round before */
 	uint64_t busy_rate; /* that before a low phase that tells whether others are there */
 	uint32_t cycles;
-	uint32_t low_rounds; /* of the last low phase */
+	uint64_t low_us;     /* when the last low phase ended */
+	uint32_t low_rounds; /* how long it was */
 	uint32_t halved;     /* times in sequence that less than half arrived */
 	uint32_t undrained;  /* low phases in sequence after which a queue stood */
 	uint32_t random;
@@ -334,8 +335,10 @@ static void note_rate(struct model *m, const struct kcp_cc_sample *s)
 
 static void enter(struct model *m, enum phase phase, uint64_t now_us)
 {
-	if (m->phase == LOW || m->phase == DRAIN)
+	if (m->phase == LOW || m->phase == DRAIN) {
 		m->low_rounds = m->phase_rounds;
+		m->low_us = now_us;
+	}
 	m->phase = phase;
 	m->phase_us = now_us;
 	m->phase_rounds = 0;
@@ -506,10 +509,10 @@ static void note_peak(struct model *m, uint64_t now_us)
 {
 	uint64_t rate = path_rate(m);
 
-	if (rate < m->peak && (m->shared || now_us - m->peak_us < PEAK_WINDOW_US))
-		return;
-	m->peak = rate;
-	m->peak_us = now_us;
+	if (rate >= m->peak || (!m->shared && now_us - m->peak_us >= PEAK_WINDOW_US))
+		m->peak = rate;
+	if (m->shared || rate >= m->peak)
+		m->peak_us = now_us;
 }
 
 static void phase_round(struct model *m, const struct kcp_cc_sample *s)
@@ -568,10 +571,10 @@ static bool others_fill(const struct model *m, const struct kcp_cc_sample *s)
 }
 
 /* Beside others nothing falls by half at once: what does is the path. */
-static bool halved(struct model *m)
+static bool halved(struct model *m, const struct kcp_cc_sample *s)
 {
-	if (m->phase == LOW)
-		return false;
+	if (m->phase == LOW || s->now_us - m->low_us < 2 * (uint64_t)s->srtt_us)
+		return false; /* less was sent */
 	if (m->arrival.rate < m->arrival.usual / 2) {
 		m->halved++;
 	} else {
@@ -612,7 +615,7 @@ static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 	if (!arrival_step(m, s) || m->phase == STARTUP || s->app_limited ||
 	    !queue_beyond(m, m->heard_rtt_us, empty_rtt(m), 2, 30000))
 		return;
-	if (m->shared && !halved(m))
+	if (m->shared && !halved(m, s))
 		return;
 	if (!m->shared && others_fill(m, s)) {
 		share(m, m->first_cut_rate, s->now_us);
