@@ -387,7 +387,7 @@ static bool round_excess(struct model *m, const struct kcp_cc_sample *s)
 	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
 
 	m->lossy = lost > all / 100;
-	m->last_lossy = lost > medium_takes(m, all, s->mss, 1) + all / 16;
+	m->last_lossy = lost > medium_takes(m, all, s->mss, 1) + all / 8;
 	return lost > medium_takes(m, all, s->mss, 3) + all / (m->shared ? 8 : 50);
 }
 
@@ -613,7 +613,7 @@ static void note_cut(struct model *m, const struct kcp_cc_sample *s)
 static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 {
 	if (!arrival_step(m, s) || m->phase == STARTUP || s->app_limited ||
-	    !queue_beyond(m, m->heard_rtt_us, empty_rtt(m), 2, 30000))
+	    !queue_beyond(m, m->heard_rtt_us, empty_rtt(m), 2, 15000))
 		return;
 	if (m->shared && !halved(m, s))
 		return;
@@ -687,9 +687,9 @@ static unsigned shared_gain(const struct model *m)
 {
 	uint64_t rate = path_rate(m), half = m->peak / 2;
 
-	if (half == 0 || rate >= half || m->last_lossy)
+	if (half == 0 || rate >= half || (m->last_lossy && rate >= half / 2))
 		return GAIN_1;
-	return GAIN_1 + (unsigned)((half - rate) * GAIN_1 / 3 / half);
+	return GAIN_1 + (unsigned)((half - rate) * GAIN_1 / 2 / half);
 }
 
 /* A queue that stands although nobody else is there is ours: an eighth less at most. */
