@@ -26,7 +26,7 @@ enum {
 	SHARED_MIN = 2,
 	SHARED_CYCLES = 4,
 	HALVED_MAX = 2,
-	DRAINED_MIN = 10,
+	DRAINED_MIN = 3,
 	LEAST_MISSED_MAX = 4,
 	MEDIUM_PRIOR_SEGS = 32, /* that are taken to have arrived before any did */
 	PROBE_ECHO = 2,         /* losses in so many rounds after a probe are its own */
@@ -40,7 +40,8 @@ enum {
 #define DEEP_US UINT64_C(100000)
 #define PEAK_WINDOW_US (30 * US_PER_S)
 #define ARRIVAL_MIN_US UINT64_C(10000)
-#define DRAINED_US UINT64_C(400000) /* longer than others look for their least round trip */
+#define DRAINED_US UINT64_C(100000) /* longer than others look for their least round trip */
+#define AWAY_US (2 * US_PER_S)
 #define GAP_MAX_US UINT64_C(60000)
 #define START_RATE UINT64_C(1250000)
 #define RATE_MAX UINT64_C(100000000000)
@@ -109,8 +110,9 @@ struct model {
 	uint32_t late; /* round trips in sequence that were above the least by what a queue makes */
 	uint64_t clear_us; /* when the last came that was not */
 	uint64_t stood_us;
-	uint32_t drained;   /* rounds in sequence in which none did */
-	uint64_t last_rate; /* the mean of the round before */
+	uint64_t left_us, left_rate; /* when others were last gone, and the rate beside them */
+	uint32_t drained;            /* rounds in sequence in which none did */
+	uint64_t last_rate;          /* the mean of the round before */
 	uint64_t busy_rate; /* that before a low phase that tells whether others are there */
 	uint32_t cycles;
 	uint64_t low_us;     /* when the last low phase ended */
@@ -432,6 +434,19 @@ static uint64_t round_rate(const struct model *m, const struct kcp_cc_sample *s)
 	       max64(s->now_us - m->round.began_us, 1);
 }
 
+/* Others are there.  If they were not gone for long, it is as it was. */
+static void share(struct model *m, uint64_t rate, uint64_t now_us)
+{
+	if (m->shared)
+		return;
+	if (now_us - m->left_us < AWAY_US)
+		rate = max64(rate, m->left_rate);
+	m->shared = true;
+	m->arrival.usual = m->arrival.rate;
+	m->undrained = SHARED_MIN;
+	m->rate.round[m->rate.at] = max64(m->rate.round[m->rate.at], rate);
+}
+
 static void alone(struct model *m)
 {
 	m->shared = false;
@@ -462,8 +477,13 @@ static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 
 	if (!stands) {
 		m->drained++;
-		if (!m->shared || (m->drained >= DRAINED_MIN && s->now_us - m->stood_us >= DRAINED_US))
+		if (m->shared && m->drained >= DRAINED_MIN && s->now_us - m->stood_us >= DRAINED_US) {
+			m->left_us = s->now_us;
+			m->left_rate = shared_rate(m);
 			alone(m);
+		}
+		if (!m->shared)
+			m->undrained = 0;
 		return;
 	}
 	m->drained = 0;
@@ -474,7 +494,8 @@ static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 		undrained_round(m, round_rate(m, s));
 	else if (!m->shared && m->rate.round[m->rate.at] != 0)
 		cut(m, m->rate.round[m->rate.at]);
-	m->shared |= m->undrained >= SHARED_MIN;
+	if (m->undrained >= (s->now_us - m->left_us < AWAY_US ? 1 : SHARED_MIN))
+		share(m, 0, s->now_us);
 }
 
 static void calm_round(struct model *m, const struct kcp_cc_sample *s)
@@ -587,15 +608,6 @@ static bool halved(struct model *m, const struct kcp_cc_sample *s)
 	return true;
 }
 
-static void share(struct model *m, uint64_t rate, uint64_t now_us)
-{
-	m->shared = true;
-	m->arrival.usual = m->arrival.rate;
-	m->undrained = SHARED_MIN;
-	m->rate.round[m->rate.at] = max64(m->rate.round[m->rate.at], rate);
-	enter(m, CRUISE, now_us);
-}
-
 /* The first arrivals of several may be those from before the path became slower. */
 static void note_cut(struct model *m, const struct kcp_cc_sample *s)
 {
@@ -619,6 +631,7 @@ static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 		return;
 	if (!m->shared && others_fill(m, s)) {
 		share(m, m->first_cut_rate, s->now_us);
+		enter(m, CRUISE, s->now_us);
 		return;
 	}
 	note_cut(m, s);
