@@ -12,7 +12,7 @@ enum {
 	LATE_MIN = 4,
 	START_SEGS = 32,
 	START_SEGS_MAX = 256,
-	CWND_MIN_SEGS = 8,
+	CWND_MIN_SEGS = 4,
 	GAIN_1 = 256, /* gains are of 256 */
 	GAIN_STARTUP = 1000,
 	CWND_STARTUP = 640,
@@ -42,6 +42,8 @@ enum {
 #define ARRIVAL_MIN_US UINT64_C(10000)
 #define DRAINED_US UINT64_C(100000) /* longer than others look for their least round trip */
 #define AWAY_US (2 * US_PER_S)
+#define LOW_KNOWN_SEG UINT64_C(1400)
+#define LOW_KNOWN_MIN (8 * LOW_KNOWN_SEG)
 #define GAP_MAX_US UINT64_C(60000)
 #define START_RATE UINT64_C(1250000)
 #define RATE_MAX UINT64_C(100000000000)
@@ -94,12 +96,14 @@ struct model {
 	uint64_t full_rate;
 	uint32_t full_rounds;
 	uint64_t low_acked, low_lost; /* of what was sent while the queue was drained */
-	bool low_known;               /* of the last time, something */
-	uint64_t start_rate;          /* what the rate was when the last probe began */
-	uint32_t probe_age;           /* rounds since it ended */
-	unsigned probe_shift;         /* it goes this much of the rate above: 1 / 2^shift */
-	bool deep;                    /* this low phase looks for the least round trip */
-	uint64_t peak;                /* the best rate while others were not there */
+	uint64_t low_known_lost;
+	uint32_t runs_ppm;               /* how much it differs since it comes in runs */
+	uint64_t low_known, low_unknown; /* bytes of the last time; those that met a queue */
+	uint64_t start_rate;             /* what the rate was when the last probe began */
+	uint32_t probe_age;              /* rounds since it ended */
+	unsigned probe_shift;            /* it goes this much of the rate above: 1 / 2^shift */
+	bool deep;                       /* this low phase looks for the least round trip */
+	uint64_t peak;                   /* the best rate while others were not there */
 	uint64_t peak_us;
 	bool again;  /* startup was entered once more: the path has more */
 	bool shared; /* others keep the queue filled */
@@ -220,7 +224,8 @@ static uint64_t medium_takes(const struct model *m, uint64_t bytes, uint32_t mss
 	uint64_t ppm = max64(medium_ppm(m), PPM / 2 / (known + 1));
 
 	return bytes * medium_ppm(m) / PPM +
-	       times * root(segs * ppm * (PPM - ppm) * (known + segs) / known) * mss / PPM;
+	       times * max64(root(segs * ppm * (PPM - ppm) * (known + segs) / known) * mss / PPM,
+			     bytes * m->runs_ppm / PPM);
 }
 
 /* The same where too much would make more of it: as much as is known, and one deviation. */
@@ -228,7 +233,8 @@ static uint64_t medium_took(const struct model *m, uint64_t bytes, uint32_t mss)
 {
 	uint64_t ppm = medium_ppm(m), segs = bytes / mss + 1;
 
-	return bytes * ppm / PPM + root(segs * ppm * (PPM - ppm)) * mss / PPM;
+	return bytes * ppm / PPM +
+	       max64(root(segs * ppm * (PPM - ppm)) * mss / PPM, bytes * m->runs_ppm / PPM);
 }
 
 /* A round trip through empty queues, as it is mostly: the least is that of a lucky packet where
@@ -278,11 +284,43 @@ static void note_jitter(struct model *m, uint32_t rtt_us)
 /* What is lost where a queue stands may be lost by it: of whoever fills it. */
 static void note_medium(struct model *m, const struct kcp_cc_sample *s)
 {
-	if (queue_beyond(m, s->rtt_us != 0 ? s->rtt_us : m->heard_rtt_us, empty_rtt(m), 8, 4000))
+	uint32_t acked = s->marked_acked_bytes, lost = s->marked_lost_bytes;
+
+	if (queue_beyond(m, s->rtt_us != 0 ? s->rtt_us : m->heard_rtt_us, empty_rtt(m), 8, 4000)) {
+		m->low_unknown += acked + lost;
 		return;
-	m->low_known |= s->marked_acked_bytes > 0;
-	m->low_acked += s->marked_acked_bytes;
-	m->low_lost += s->marked_lost_bytes;
+	}
+	m->low_known += acked + lost;
+	m->low_known_lost += lost;
+	m->low_acked += acked;
+	m->low_lost += lost;
+}
+
+/* Loss in runs differs from one time to the next by more than chance makes each packet's own. */
+static void note_runs(struct model *m)
+{
+	uint64_t p = medium_ppm(m), now, chance, differs;
+
+	if (m->low_known < LOW_KNOWN_MIN)
+		return;
+	now = m->low_known_lost * PPM / m->low_known;
+	chance = root(p * (PPM - p) / (m->low_known / LOW_KNOWN_SEG + 1));
+	differs = now > p ? now - p : p - now;
+	m->runs_ppm = (uint32_t)((3 * (uint64_t)m->runs_ppm + differs - min64(differs, chance)) / 4);
+}
+
+/* What was lost before counts less and less.  What could not be seen again is doubted: many that
+ * flood a path because of what they once saw lost would else keep each other from seeing that it
+ * was their own doing. */
+static void forget_medium(struct model *m)
+{
+	if (m->low_known + m->low_unknown == 0)
+		return;
+	note_runs(m);
+	m->low_lost -= m->low_lost / 4;
+	if (m->low_known > m->low_unknown / 8)
+		m->low_acked -= m->low_acked / 4;
+	m->low_known = m->low_known_lost = m->low_unknown = 0;
 }
 
 static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
@@ -346,12 +384,7 @@ static void enter(struct model *m, enum phase phase, uint64_t now_us)
 	m->phase_rounds = 0;
 	m->deep = false;
 	if (phase == LOW) {
-		/* What could not be seen again is doubted: many that flood a path because of what they
-		 * once saw lost would else keep each other from seeing that it was their own doing. */
-		m->low_lost -= m->low_lost / 4;
-		if (m->low_known)
-			m->low_acked -= m->low_acked / 4;
-		m->low_known = false;
+		forget_medium(m);
 	}
 	if (phase == PROBE)
 		m->start_rate = path_rate(m);
@@ -427,11 +460,16 @@ static void congested_round(struct model *m, const struct kcp_cc_sample *s)
 	}
 }
 
+/* What went into the path for what came out of it. */
+static uint64_t rate_over(const struct model *m, uint64_t bytes, uint64_t us)
+{
+	return bytes * US_PER_S / max64(us, 1) * PPM / (PPM - medium_ppm(m));
+}
+
 /* The mean of a whole round. */
 static uint64_t round_rate(const struct model *m, const struct kcp_cc_sample *s)
 {
-	return (s->delivered_bytes - m->round.delivered) * US_PER_S /
-	       max64(s->now_us - m->round.began_us, 1);
+	return rate_over(m, s->delivered_bytes - m->round.delivered, s->now_us - m->round.began_us);
 }
 
 /* Others are there.  If they were not gone for long, it is as it was. */
@@ -577,7 +615,7 @@ static bool arrival_step(struct model *m, const struct kcp_cc_sample *s)
 
 	if (elapsed < max64(max32(min_rtt(m) / 2, 4 * ack_gap(m)), ARRIVAL_MIN_US))
 		return false;
-	m->arrival.rate = (s->delivered_bytes - m->arrival.delivered) * US_PER_S / elapsed;
+	m->arrival.rate = rate_over(m, s->delivered_bytes - m->arrival.delivered, elapsed);
 	m->arrival.delivered = s->delivered_bytes;
 	m->arrival.us = s->now_us;
 	return true;
