@@ -1850,7 +1850,8 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 {
 	uint32_t age_ms = clock_ms(k->now_us) - ts;
-	uint64_t age_us = (uint64_t)age_ms * US_PER_MS;
+	/* Both clocks were cut to ms: rather long than shorter than any path. */
+	uint64_t age_us = ((uint64_t)age_ms + 1) * US_PER_MS;
 	const struct slot *s;
 	uint64_t sent_us;
 	bool known = true;

@@ -101,7 +101,7 @@ def shows(case):
         with busy(s):  # a rate is shown only while there is one
             t.wait(r"^  near .* [0-9.]+ (KiB|MiB)/s ")
             t.wait("█")
-            t.wait(r"^near/\d+ .* open .* [0-9.]+ [KM]iB/s +- .* ms .* %  ?(application|sndwnd|peer's window)")
+            t.wait(r"^near/\d+ .* open .* [0-9.]+ [KM]iB/s +[0-9.]+ [KM]iB/s .* ms .* %  ?(application|path|sndwnd|peer's window)")
     t.keys("q")
     check(t.end() == 0, "another exit code than 0")
     d.stop()

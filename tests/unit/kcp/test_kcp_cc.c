@@ -307,7 +307,7 @@ static void the_model_remembers_over_a_pause(void **state)
 	n->now_us = n->limit_us;
 	lost = n->end[0].path.lost;
 	n->end[0].to_send = UINT64_MAX;
-	assert_in_range(carry(n, 500 * MS), 2500000 / 2 * 80 / 100, 2500000 / 2);
+	assert_in_range(carry(n, 500 * MS), 2500000 / 2 * 70 / 100, 2500000 / 2);
 	assert_int_equal(n->end[0].path.lost, lost);
 	net_free(n);
 }
