@@ -1762,7 +1762,7 @@ static uint32_t new_room(const struct kcp *k)
 {
 	uint32_t bytes = room_below(k->control.cwnd_bytes, k->flight.bytes);
 
-	return min32(window_room(k), bytes / k->cfg.mtu + (bytes % k->cfg.mtu != 0));
+	return bytes == 0 ? 0 : min32(window_room(k), (bytes - 1) / k->cfg.mtu + 1);
 }
 
 /* ---- acknowledged -------------------------------------------------------- */
@@ -2539,18 +2539,14 @@ static uint32_t copies_for_lost(const struct slot *s, uint32_t loss_ppm)
 	return share < COPY_LOSS_RARE ? 2 : share < COPY_LOSS_FEW ? 1 : 0;
 }
 
-/* How many copies a transmission gets when few are in flight: small ones as many as it takes, large
+/* How many copies a transmission gets, when few are in flight or it was lost more than once: small ones as many as it takes, large
  * ones one. */
 static uint32_t copies_wanted(const struct kcp *k, const struct slot *s)
 {
 	uint32_t loss = copier_loss_ppm(&k->copier), copies = copies_for(k, loss);
 
-	if (k->cfg.copies == 0)
-		return 0;
 	if (s->xmit > 2)
 		return max32(copies_for_lost(s, loss), is_small(k, s) ? copies : 0);
-	if (inflight(&k->flight) > FEW_SEGS)
-		return 0;
 	return is_small(k, s) ? copies : min32(copies, 1);
 }
 
@@ -2561,7 +2557,6 @@ static void copies_plan(struct kcp *k, uint32_t sn)
 	uint32_t n = copies_wanted(k, s);
 	int64_t cost = (int64_t)(n * (uint64_t)slot_bytes(s) * US_PER_S);
 
-	s->copied = 0;
 	if (n == 0 || cost > k->copier.credit)
 		return;
 	k->copier.credit -= cost;
@@ -2659,7 +2654,9 @@ static inline void put_push(struct flush *f, uint32_t sn)
 	k->stats.out_push++;
 	f->departure->count++;
 	f->departure->inflight_bytes = k->flight.bytes;
-	copies_plan(k, sn);
+	s->copied = 0;
+	if (k->cfg.copies != 0 && (inflight(&k->flight) <= FEW_SEGS || s->xmit > 2))
+		copies_plan(k, sn);
 }
 
 static void count_resent(struct kcp_stats *st, enum why why)
@@ -2698,7 +2695,9 @@ static bool send_new(struct flush *f)
 {
 	struct kcp *k = f->k;
 
-	while (new_due(k)) {
+	/* Room is for full segments: with small ones there is more when it is used up. */
+	for (uint32_t room = new_due(k) ? new_room(k) : 0; room > 0 && k->queue.count > 0;
+	     room = room > 1 ? room - 1 : new_room(k)) {
 		struct slot *s;
 
 		if (!slots_reserve(&k->flight, &k->mem)) {
