@@ -2615,8 +2615,13 @@ static void put_copies(struct flush *f)
 	size_t next = new_due(k) ? KCP_OVERHEAD + k->queue.first->len : 0;
 	uint64_t young = copy_wait(k) / 2;
 
-	if ((!own && f->buf == NULL && next == 0) || pacer_blocks(&k->pacer, f->len))
+	if (!own && f->buf == NULL && next == 0)
 		return;
+	if (pacer_blocks(&k->pacer, f->len)) {
+		if (own)
+			pacer_wait(&k->pacer, k->now_us, f->len);
+		return;
+	}
 	for (uint32_t n = c->count; n > 0; n--) {
 		struct copy copy = *copy_at(c, 0);
 		struct slot *s = copy_slot(k, &copy);

@@ -292,6 +292,7 @@ static void draw_end(struct session_config *c, struct rng *r)
 	c->interval_ms = rng_range(r, 10, 50);
 	c->resend = rng_below(r, 4);
 	c->congestion = (enum session_congestion)rng_below(r, SESSION_NONE + 1);
+	c->copies = rng_chance(r, 0.5) ? SESSION_AUTO : rng_below(r, KCP_COPIES_MAX + 1);
 	c->ack_nodelay = rng_chance(r, 0.3);
 	c->rate_limit = rng_chance(r, 0.1) ? rng_range(r, 200000, 2000000) : 0;
 	c->framesize = rng_chance(r, 0.3) ? rng_range(r, 1, 65535) : 8192;
