@@ -44,6 +44,7 @@ enum {
 #define AWAY_US (2 * US_PER_S)
 #define LOW_KNOWN_SEG UINT64_C(1400)
 #define LOW_KNOWN_MIN (8 * LOW_KNOWN_SEG)
+#define LOSS_PPM UINT64_C(8)
 #define GAP_MAX_US UINT64_C(60000)
 #define START_RATE UINT64_C(1250000)
 #define RATE_MAX UINT64_C(100000000000)
@@ -61,6 +62,7 @@ struct least {
 
 struct most { /* of the last rounds */
 	uint64_t round[ROUNDS];
+	uint16_t loss[ROUNDS]; /* what the medium was believed to lose then, in LOSS_PPM */
 	unsigned at;
 };
 
@@ -193,12 +195,24 @@ static uint32_t min_rtt(const struct model *m)
 	return m->rtt.us;
 }
 
+/* What the medium loses, as what was sent into an empty queue tells. */
+static uint32_t medium_ppm(const struct model *m)
+{
+	uint64_t all = m->low_acked + m->low_lost;
+
+	return all == 0 ? 0 : (uint32_t)min64(m->low_lost * PPM / all, MEDIUM_MAX_PPM);
+}
+
+/* The best of the last rounds; where more was taken for the medium's loss than it is, less. */
 static uint64_t path_rate(const struct model *m)
 {
-	uint64_t best = 0;
+	uint64_t best = 0, ppm = medium_ppm(m);
 
-	for (unsigned i = 0; i < ROUNDS; i++)
-		best = max64(best, m->rate.round[i]);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		uint64_t then = m->rate.loss[i] * LOSS_PPM, over = then > ppm ? then - ppm : 0;
+
+		best = max64(best, m->rate.round[i] * (PPM - over) / PPM);
+	}
 	return best;
 }
 
@@ -208,12 +222,12 @@ static uint64_t shared_rate(const struct model *m)
 	return min64(path_rate(m), m->peak / 8 * 5);
 }
 
-/* What the medium loses, as what was sent into an empty queue tells. */
-static uint32_t medium_ppm(const struct model *m)
+static void most_sample(struct model *m, uint64_t rate)
 {
-	uint64_t all = m->low_acked + m->low_lost;
-
-	return all == 0 ? 0 : (uint32_t)min64(m->low_lost * PPM / all, MEDIUM_MAX_PPM);
+	if (rate <= m->rate.round[m->rate.at])
+		return;
+	m->rate.round[m->rate.at] = rate;
+	m->rate.loss[m->rate.at] = (uint16_t)(medium_ppm(m) / LOSS_PPM);
 }
 
 /* Of so many bytes the medium may lose this much: the mean, and so many times the deviation,
@@ -368,7 +382,7 @@ static void note_rate(struct model *m, const struct kcp_cc_sample *s)
 		return;
 	m->round.limited |= !s->app_limited;
 	if (m->phase == STARTUP || s->prior_delivered_bytes >= m->round.end || s->app_limited)
-		m->rate.round[m->rate.at] = max64(m->rate.round[m->rate.at], rate);
+		most_sample(m, rate);
 }
 
 /* ---- phases -------------------------------------------------------------------- */
@@ -482,7 +496,7 @@ static void share(struct model *m, uint64_t rate, uint64_t now_us)
 	m->shared = true;
 	m->arrival.usual = m->arrival.rate;
 	m->undrained = SHARED_MIN;
-	m->rate.round[m->rate.at] = max64(m->rate.round[m->rate.at], rate);
+	most_sample(m, rate);
 }
 
 static void alone(struct model *m)
