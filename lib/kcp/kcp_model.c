@@ -8,6 +8,7 @@ enum {
 	FULL_ROUNDS = 3,    /* without growth: the path is full */
 	LOW_ROUNDS_MAX = 3, /* a queue that does not drain in so many is not ours */
 	CRUISE_ROUNDS_MIN = 4,
+	CRUISE_ROUNDS_LESS = 2,
 	CRUISE_ROUNDS_SPREAD = 4, /* so many more at random, so that two do not keep step */
 	LATE_MIN = 4,
 	START_SEGS = 32,
@@ -405,6 +406,8 @@ static void enter(struct model *m, enum phase phase, uint64_t now_us)
 	if (phase == CRUISE) {
 		m->random = m->random * 1664525 + 1013904223;
 		m->cruise_rounds = CRUISE_ROUNDS_MIN + (m->random >> 16) % CRUISE_ROUNDS_SPREAD;
+		if (path_rate(m) < m->peak / 2) /* it may come back */
+			m->cruise_rounds = CRUISE_ROUNDS_LESS;
 	}
 }
 
@@ -677,7 +680,7 @@ static void note_cut(struct model *m, const struct kcp_cc_sample *s)
 static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 {
 	if (!arrival_step(m, s) || m->phase == STARTUP || s->app_limited ||
-	    !queue_beyond(m, m->heard_rtt_us, empty_rtt(m), 2, 15000))
+	    !queue_beyond(m, m->heard_rtt_us, empty_rtt(m), 2, 30000))
 		return;
 	if (m->shared && !halved(m, s))
 		return;
