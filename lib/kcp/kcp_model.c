@@ -19,11 +19,12 @@ enum {
 	CWND_STARTUP = 640,
 	GAIN_DRAIN = 128,
 	GAIN_LOW = 192,
+	GAIN_EDGE = 252, /* where more is lost at once */
 	GAIN_LOWEST = 128,
 	GAIN_AGAIN = 384,
 	PROBE_SHIFT_MIN = 2, /* a quarter above */
 	PROBE_SHIFT_MAX = 5,
-	CUT_ROUNDS = 3, /* what is lost from then on was sent in this phase */
+	CUT_ROUNDS = 2, /* what is lost from then on was sent in this phase */
 	SHARED_MIN = 2,
 	SHARED_CYCLES = 4,
 	HALVED_MAX = 2,
@@ -406,6 +407,8 @@ static void enter(struct model *m, enum phase phase, uint64_t now_us)
 	if (phase == CRUISE) {
 		m->random = m->random * 1664525 + 1013904223;
 		m->cruise_rounds = CRUISE_ROUNDS_MIN + (m->random >> 16) % CRUISE_ROUNDS_SPREAD;
+		if (m->probe_shift == PROBE_SHIFT_MAX) /* it mostly loses */
+			m->cruise_rounds *= 2;
 		if (path_rate(m) < m->peak / 2) /* it may come back */
 			m->cruise_rounds = CRUISE_ROUNDS_LESS;
 	}
@@ -473,7 +476,7 @@ static void congested_round(struct model *m, const struct kcp_cc_sample *s)
 		if (m->phase == PROBE)
 			enter(m, LOW, s->now_us);
 	} else if (m->phase == CRUISE && m->phase_rounds >= CUT_ROUNDS) {
-		cut(m, max64(m->rate.round[m->rate.at], path_rate(m) / 8 * 7));
+		cut(m, max64(m->rate.round[m->rate.at], path_rate(m) / 4 * 3));
 	}
 }
 
@@ -768,7 +771,7 @@ static unsigned cruise_gain(const struct model *m)
 	if (m->shared)
 		return shared_gain(m);
 	if (m->last_rtt_us <= clear)
-		return GAIN_1;
+		return m->probe_shift == PROBE_SHIFT_MAX ? GAIN_EDGE : GAIN_1;
 	q = (m->last_rtt_us - clear) * GAIN_1 / 2 / least;
 	return GAIN_1 - (unsigned)min64(q, GAIN_1 / 8);
 }
