@@ -47,6 +47,7 @@ enum {
 #define LOW_KNOWN_SEG UINT64_C(1400)
 #define LOW_KNOWN_MIN (8 * LOW_KNOWN_SEG)
 #define LOSS_PPM UINT64_C(8)
+#define PACKET_MAX_US UINT64_C(30000)
 #define GAP_MAX_US UINT64_C(60000)
 #define START_RATE UINT64_C(1250000)
 #define RATE_MAX UINT64_C(100000000000)
@@ -88,6 +89,7 @@ struct model {
 	uint32_t cruise_rounds;
 
 	struct round round;
+	uint32_t packet_us;   /* what two packets take on a slow path */
 	uint32_t last_rtt_us; /* the least of the round before */
 	struct least rtt;
 	uint32_t heard_rtt_us, jitter_us; /* the last one; how much they differ */
@@ -165,9 +167,9 @@ static uint64_t root(uint64_t n)
 
 /* ---- what was measured -------------------------------------------------------- */
 
-static void least_sample(struct least *l, uint64_t now_us, uint32_t us)
+static void least_sample(struct least *l, uint64_t now_us, uint32_t us, uint32_t packet_us)
 {
-	if (l->us == 0 || us <= l->us + l->us / 32) {
+	if (l->us == 0 || us <= l->us + l->us / 32 + packet_us) {
 		l->us = l->us == 0 ? us : min32(l->us, us);
 		l->seen_us = now_us;
 		l->missed = 0;
@@ -257,13 +259,13 @@ static uint64_t medium_took(const struct model *m, uint64_t bytes, uint32_t mss)
  * the path itself varies. */
 static uint32_t empty_rtt(const struct model *m)
 {
-	return min_rtt(m) + 2 * m->jitter_us;
+	return min_rtt(m) + m->packet_us + 2 * m->jitter_us;
 }
 
 /* The least of one round, which has fewer to be lucky among. */
 static uint32_t lucky_rtt(const struct model *m)
 {
-	return min_rtt(m) + m->jitter_us;
+	return min_rtt(m) + m->packet_us + m->jitter_us;
 }
 
 static uint64_t bdp(const struct model *m, uint64_t rate, unsigned gain)
@@ -343,7 +345,7 @@ static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
 {
 	if (s->rtt_us == 0)
 		return;
-	least_sample(&m->rtt, s->now_us, s->rtt_us);
+	least_sample(&m->rtt, s->now_us, s->rtt_us, m->packet_us);
 	m->round.rtt_us = m->round.rtt_us == 0 ? s->rtt_us : min32(m->round.rtt_us, s->rtt_us);
 	note_jitter(m, s->rtt_us);
 	if (queue_beyond(m, s->srtt_us, empty_rtt(m) + ack_gap(m), 8, 4000)) {
@@ -737,6 +739,7 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 	phase_round(m, s);
 	m->last_rtt_us = m->round.rtt_us;
 	m->last_rate = round_rate(m, s);
+	m->packet_us = (uint32_t)min64(2 * s->mss * US_PER_S / max64(path_rate(m), 1), PACKET_MAX_US);
 	if (m->round.limited) {
 		m->rate.at = (m->rate.at + 1) % ROUNDS;
 		m->rate.round[m->rate.at] = 0;
@@ -857,7 +860,7 @@ static void model_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc
 		.low_acked = (uint64_t)MEDIUM_PRIOR_SEGS * s->mss,
 	};
 	if (s->min_rtt_us != 0)
-		least_sample(&m->rtt, s->now_us, s->min_rtt_us);
+		least_sample(&m->rtt, s->now_us, s->min_rtt_us, 0);
 	decide(m, s, control);
 }
 
