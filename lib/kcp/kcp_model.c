@@ -304,7 +304,8 @@ static void note_medium(struct model *m, const struct kcp_cc_sample *s)
 {
 	uint32_t acked = s->marked_acked_bytes, lost = s->marked_lost_bytes;
 
-	if (queue_beyond(m, s->rtt_us != 0 ? s->rtt_us : m->heard_rtt_us, empty_rtt(m), 8, 4000)) {
+	if (queue_beyond(m, s->rtt_us != 0 ? s->rtt_us : m->heard_rtt_us,
+			 min_rtt(m) + m->packet_us / 2 + m->jitter_us, 8, 4000)) {
 		m->low_unknown += acked + lost;
 		return;
 	}
@@ -411,7 +412,7 @@ static void enter(struct model *m, enum phase phase, uint64_t now_us)
 		m->cruise_rounds = CRUISE_ROUNDS_MIN + (m->random >> 16) % CRUISE_ROUNDS_SPREAD;
 		if (m->probe_shift == PROBE_SHIFT_MAX) /* it mostly loses */
 			m->cruise_rounds *= 2;
-		if (path_rate(m) < m->peak / 2) /* it may come back */
+		if (!m->shared && path_rate(m) < m->peak / 2) /* it may come back */
 			m->cruise_rounds = CRUISE_ROUNDS_LESS;
 	}
 }
@@ -469,7 +470,8 @@ static void congested_round(struct model *m, const struct kcp_cc_sample *s)
 	bool probed = m->phase == PROBE || m->probe_age < PROBE_ECHO;
 
 	if (m->phase == STARTUP) {
-		if (m->round.limited && path_rate(m) < m->full_rate + m->full_rate / 4)
+		if ((m->round.limited && path_rate(m) < m->full_rate + m->full_rate / 4) ||
+		    (m->last_lossy && !m->round.limited))
 			enter(m, DRAIN, s->now_us);
 	} else if (probed) {
 		if (m->probe_age < PROBE_ECHO)
@@ -739,7 +741,7 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 	phase_round(m, s);
 	m->last_rtt_us = m->round.rtt_us;
 	m->last_rate = round_rate(m, s);
-	m->packet_us = (uint32_t)min64(2 * s->mss * US_PER_S / max64(path_rate(m), 1), PACKET_MAX_US);
+	m->packet_us = (uint32_t)min64(2 * s->mss * US_PER_S / max64(m->peak, 1), PACKET_MAX_US);
 	if (m->round.limited) {
 		m->rate.at = (m->rate.at + 1) % ROUNDS;
 		m->rate.round[m->rate.at] = 0;
