@@ -548,7 +548,8 @@ static unsigned pacing_gain(const struct model *m, const struct kcp_cc_sample *s
 	case DRAIN:
 		return GAIN_DRAIN;
 	case PROBE:
-		return GAIN_1 + (GAIN_1 >> (m->shared ? (unsigned)PROBE_SHIFT_MIN : m->probe.shift));
+		return GAIN_1 + ((unsigned)GAIN_1 >>
+				 (m->shared ? (unsigned)PROBE_SHIFT_MIN : m->probe.shift));
 	case LOW:
 		return low_gain(m, s);
 	case CRUISE:
