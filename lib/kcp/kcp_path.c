@@ -47,7 +47,7 @@ bool kcp_path_overdue(struct kcp_path *p, uint64_t now_us)
 	if (l->us == 0 || now_us - l->seen_us < LEAST_WINDOW_US)
 		return false;
 	l->seen_us = now_us;
-	if (l->recent_us == UINT32_MAX)
+	if (l->recent_us == UINT32_MAX || now_us - p->heard_us > US_PER_S)
 		return false; /* nothing was heard */
 	if (++l->missed > LEAST_MISSED_MAX) {
 		l->us = l->recent_us;
@@ -149,9 +149,12 @@ void kcp_path_low(struct kcp_path *p)
 	if (p->low_known + p->low_unknown == 0)
 		return;
 	note_runs(p);
-	p->low_lost -= p->low_lost / 4;
-	if (p->low_known > p->low_unknown / 8)
-		p->low_acked -= p->low_acked / 4;
+	if (p->low_known > p->low_unknown / 8) {
+		p->low_acked -= p->low_acked / 8;
+		p->low_lost -= p->low_lost / 8;
+	} else {
+		p->low_lost -= p->low_lost / 4;
+	}
 	p->low_known = p->low_known_lost = p->low_unknown = 0;
 }
 
