@@ -371,8 +371,8 @@ static void the_model_finds_a_faster_path(void **state)
 		carry(n, 5 * S);
 		n->end[0].path.rate *= 4;
 		n->end[0].path.queue_max *= 4;
-		carry(n, 2 * S);
-		assert_in_range(carry(n, 2 * S), 2 * 10000000 * UINT64_C(85) / 100, 2 * 10000000);
+		carry(n, 1500 * MS);
+		assert_in_range(carry(n, 1 * S), 10000000 * UINT64_C(85) / 100, 10000000);
 		net_free(n);
 	}
 }
