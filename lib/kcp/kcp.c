@@ -79,7 +79,9 @@ enum {
 	DEPARTURES_MAX = 4096, /* flushes that are told apart while something of them is in flight */
 	LOSS_SEGS = 2000,      /* the loss that is told is that of about so many */
 	RATIO_BYTES = 1 << 18, /* what is added to segments on the wire: measured over about this */
-	SILENT_RESENDS_MIN = 16,
+	SILENT_RESENDS_FIRST = 16, /* it may be the tail of something that was lost */
+	SILENT_RESENDS_MIN = 3,    /* from this round on: */
+	SILENT_ROUNDS = 3,
 };
 
 #define US_PER_MS UINT64_C(1000)
@@ -90,6 +92,7 @@ enum {
 #define RTO_MAX_US (60 * US_PER_S)
 /* Repeated timeouts of one segment are at most this far apart, or one rto. */
 #define BACKOFF_MAX_US (2 * US_PER_S)
+#define BACKOFF_MAX_AUTO_US (400 * US_PER_MS)
 /* A longer round trip counts as so many timeouts. */
 #define OUTLIER_RTOS 3
 #define RTT_MAX_US (60 * US_PER_S)
@@ -98,7 +101,7 @@ enum {
 #define RTT_WINDOW_US \
 	(10 * US_PER_S) /* the least round trip is that of this time and as much before */
 #define ONEWAY_WINDOW_US (60 * US_PER_S)
-#define SILENT_HOLD_US (1 * US_PER_S)
+#define SILENT_HOLD_US (200 * US_PER_MS) /* so soon it is noticed that a path is back */
 #define PACE_WAIT_MIN_US UINT64_C(1000)
 #define PACE_BURST_US UINT64_C(2000)
 #define PACE_ROOM_US UINT64_C(2000)
@@ -550,7 +553,7 @@ static uint64_t rto_backoff(const struct rtt *r, const struct kcp_config *cfg, u
 	else
 		for (uint32_t i = 0; i < level && t < RTO_MAX_US; i++)
 			t += t / 2;
-	return min64(t, max64(rto, BACKOFF_MAX_US));
+	return min64(t, max64(rto, cfg->nodelay == 3 ? BACKOFF_MAX_AUTO_US : BACKOFF_MAX_US));
 }
 
 /* Tolerance that was not needed for a while is given back by halves. */
@@ -1029,7 +1032,8 @@ static void silence_count(struct silence *s, uint64_t now_us, uint32_t inflight,
 
 	if (now_us >= s->until) {
 		rounds = ++s->rounds;
-		s->left = max32(SILENT_RESENDS_MIN, inflight >> min32(rounds + 1, 31));
+		s->left = max32(rounds < SILENT_ROUNDS ? SILENT_RESENDS_FIRST : SILENT_RESENDS_MIN,
+				inflight >> min32(rounds + 1, 31));
 		s->until = now_us + min64((uint64_t)rto_us * rounds, max64(SILENT_HOLD_US, rto_us));
 	}
 	assert(s->left > 0);
