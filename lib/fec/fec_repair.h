@@ -24,9 +24,12 @@
 enum {
 	REPAIR_HEADER = 12,
 	REPAIR_SEGS_MAX = 64,   /* of a set */
-	REPAIR_PARITY_MAX = 24, /* sent for one */
+	REPAIR_PARITY_MAX = 32, /* sent for one */
 	REPAIR_KEPT = 256,      /* segments that a receiver keeps; a power of two */
 	REPAIR_SETS = 4,        /* whose parity it keeps, at once */
+	/* And so long: what comes later was sent again, as is all that the set lacks beside it.  To
+	 * be rebuilt that late looks like disorder on the way, for which KCP would learn to wait. */
+	REPAIR_WAIT_US = 15000,
 };
 
 /* What a segment's payload may be for a parity packet of it to fit `packet_bytes_max`. */
@@ -74,9 +77,9 @@ struct repair_in_stats {
 struct repair_in *repair_in_new(uint32_t conv, size_t payload_max);
 void repair_in_free(struct repair_in *r);
 /* A segment came, whether before or not: keep a copy. */
-void repair_in_data(struct repair_in *r, uint32_t number, struct view payload);
+void repair_in_data(struct repair_in *r, uint64_t now_us, uint32_t number, struct view payload);
 /* A parity packet came, header included.  What is below `expected` is not missed. */
-void repair_in_parity(struct repair_in *r, uint32_t expected, struct view pkt);
+void repair_in_parity(struct repair_in *r, uint64_t now_us, uint32_t expected, struct view pkt);
 /* The next segment that the calls before rebuilt, in the order of their numbers within a
  * set; valid until the next call that is not this. */
 bool repair_in_next(struct repair_in *r, uint32_t *number, struct view *payload);

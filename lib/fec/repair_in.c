@@ -20,7 +20,8 @@ struct kept {
 struct set { /* whose parity waits; `parity` 0: none */
 	uint32_t first;
 	unsigned count, parity;
-	size_t len; /* of each */
+	uint64_t heard_us; /* the last of that */
+	size_t len;        /* of each */
 	uint8_t index[REPAIR_PARITY_MAX];
 	uint8_t *mem[REPAIR_PARITY_MAX];
 };
@@ -238,7 +239,20 @@ bool repair_in_next(struct repair_in *r, uint32_t *number, struct view *payload)
 
 /* ---- input ------------------------------------------------------------------------- */
 
-void repair_in_data(struct repair_in *r, uint32_t number, struct view payload)
+/* Sets are few, and mostly none waits. */
+static void try_sets(struct repair_in *r, uint64_t now_us, uint32_t number)
+{
+	for (unsigned i = 0; i < REPAIR_SETS; i++) {
+		struct set *s = &r->sets[i];
+
+		if (s->parity > 0 && now_us - s->heard_us > REPAIR_WAIT_US)
+			set_forget(r, s);
+		if (s->parity > 0 && r->rebuilt_count == 0 && number - s->first < s->count)
+			try_set(r, s);
+	}
+}
+
+void repair_in_data(struct repair_in *r, uint64_t now_us, uint32_t number, struct view payload)
 {
 	struct kept *k = slot(r, number);
 
@@ -252,12 +266,7 @@ void repair_in_data(struct repair_in *r, uint32_t number, struct view payload)
 	store_le16(k->mem, (uint16_t)payload.n);
 	if (payload.n > 0)
 		memcpy(k->mem + 2, payload.p, payload.n);
-	for (unsigned i = 0; i < REPAIR_SETS; i++) {
-		struct set *s = &r->sets[i];
-
-		if (s->parity > 0 && r->rebuilt_count == 0 && number - s->first < s->count)
-			try_set(r, s);
-	}
+	try_sets(r, now_us, number);
 }
 
 static bool same_set(const struct set *s, uint32_t first, unsigned count, size_t len)
@@ -315,7 +324,7 @@ static bool well_formed(const struct repair_in *r, struct view pkt)
 	return count >= 1 && count <= REPAIR_SEGS_MAX && pkt.p[7] < REPAIR_PARITY_MAX;
 }
 
-void repair_in_parity(struct repair_in *r, uint32_t expected, struct view pkt)
+void repair_in_parity(struct repair_in *r, uint64_t now_us, uint32_t expected, struct view pkt)
 {
 	struct view bytes = { pkt.p + REPAIR_HEADER, pkt.n - REPAIR_HEADER };
 	struct set told, *s;
@@ -330,6 +339,7 @@ void repair_in_parity(struct repair_in *r, uint32_t expected, struct view pkt)
 	if (is_whole(r, &told, expected))
 		return;
 	s = find_set(r, told.first, told.count, bytes.n);
+	s->heard_us = now_us;
 	store(r, s, pkt.p[7], bytes);
 	try_set(r, s);
 }

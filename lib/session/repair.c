@@ -20,11 +20,15 @@ enum {
 };
 
 enum {
-	LOSS_SEGS = 1024, /* the loss is that of about so many */
+	LOSS_SEGS = 4096, /* the loss is that of about so many */
 	LOSS_SEGS_MIN = 64,
 	LOSS_ON = 5000, /* ppm: it pays */
 	LOSS_OFF = 2000,
-	COPIED_SEGS = 2, /* a set of so few, alone in flight, has copies: kcp.h */
+	USE_SEGS = 500, /* lost ones, of which parity should repair a part */
+	USE_SEGS_MIN = 100,
+	USE_LEAST = 400000, /* ppm */
+	REST_SEGS = 8192,   /* acknowledged before it is tried again */
+	COPIED_SEGS = 2,    /* a set of so few, alone in flight, has copies: kcp.h */
 	COPIED_INFLIGHT = 16,
 	BURST_SEGS = 3,       /* that wait: parity makes copies needless */
 	PARITY_RECENT = 1024, /* packets for which a peer that sent some is expected to go on */
@@ -37,7 +41,7 @@ enum {
 #define BULK_MAX (UINT64_C(2) << 20)
 #define RUN_PAUSE_US 20000 /* of a peer that begins something new */
 #define RUN_MAX (UINT64_C(4) << 20)
-#define TELL_US 250000
+#define TELL_US 100000
 
 void session_repair_start(struct session *s)
 {
@@ -118,33 +122,67 @@ static void tell_repaired(struct session *s, uint64_t now_us)
 
 /* ---- when it pays -------------------------------------------------------------------- */
 
-static void learn_loss(struct session *s)
+static void share_add(struct session_share *h, int64_t all, int64_t part, int64_t most)
 {
-	struct session_repair *r = &s->repair;
-	const struct kcp_stats *k = kcp_stats(s->kcp);
-	uint64_t sent = k->out_push;
-	int64_t lost = (int64_t)(k->retrans_segs - k->spurious_segs);
-	int noted = smux_noted(s->smux, SMUX_NOTE_REPAIRED);
-
-	if (noted >= 0) {
-		r->missed += (uint16_t)(noted - r->heard);
-		r->heard = (uint16_t)noted;
-	}
-	r->seen += (uint32_t)(sent - r->sent_before);
-	r->missed += lost - r->lost_before;
-	r->sent_before = sent;
-	r->lost_before = lost;
-	if (r->seen < LOSS_SEGS)
+	h->all += all;
+	h->part += part;
+	if (h->all < most)
 		return;
-	r->seen /= 2;
-	r->missed /= 2;
+	h->all /= 2;
+	h->part /= 2;
+}
+
+static uint32_t share_ppm(const struct session_share *h, int64_t least)
+{
+	int64_t all = h->all > least ? h->all : least;
+
+	return h->part <= 0 ? 0 : (uint32_t)(h->part * 1000000 / all);
 }
 
 static uint32_t loss_ppm(const struct session_repair *r)
 {
-	uint64_t seen = r->seen > LOSS_SEGS_MIN ? r->seen : LOSS_SEGS_MIN;
+	return share_ppm(&r->loss, LOSS_SEGS_MIN);
+}
 
-	return r->missed <= 0 ? 0 : (uint32_t)((uint64_t)r->missed * 1000000 / seen);
+/* Losses that come in runs are too many for the sets that they are in, and so are those of a queue that
+ * overflows: then the parity is for nothing, and for a while there is none.  It begins to count when
+ * the peer is known to have begun. */
+static void learn_use(struct session_repair *r, uint32_t acked, int64_t lost, uint32_t repaired)
+{
+	r->rest -= acked < r->rest ? acked : r->rest;
+	if (!r->sends || r->rest > 0 || r->bulk_bytes >= 2 * r->bulk_limit)
+		return;
+	if (r->use.part == 0 && repaired > 0)
+		r->use.all = 0;
+	share_add(&r->use, lost + repaired, repaired, 2 * USE_SEGS);
+	if (r->use.all < (repaired > 0 ? USE_SEGS_MIN : USE_SEGS) || share_ppm(&r->use, 1) >= USE_LEAST)
+		return;
+	r->use = (struct session_share){ 0 };
+	r->rest = REST_SEGS;
+}
+
+static uint16_t repaired_there(struct session *s)
+{
+	int noted = smux_noted(s->smux, SMUX_NOTE_REPAIRED);
+	uint16_t more = noted < 0 ? 0 : (uint16_t)(noted - s->repair.heard);
+
+	s->repair.heard += more;
+	return more;
+}
+
+/* Of what was acknowledged, so that what is under way does not count as safe. */
+static void learn(struct session *s, const struct kcp_info *info)
+{
+	struct session_repair *r = &s->repair;
+	const struct kcp_stats *k = kcp_stats(s->kcp);
+	uint64_t acked = k->out_push - k->retrans_segs - info->unacked_segs;
+	int64_t lost = (int64_t)(k->retrans_segs - k->spurious_segs);
+	uint32_t more = (uint32_t)(acked - r->acked_before), repaired = repaired_there(s);
+
+	share_add(&r->loss, more, lost - r->lost_before + repaired, LOSS_SEGS);
+	learn_use(r, more, lost - r->lost_before, repaired);
+	r->acked_before = acked;
+	r->lost_before = lost;
 }
 
 static bool pays(const struct session_repair *r, const struct kcp_info *k)
@@ -202,7 +240,6 @@ void session_repair_begin(struct session *s, uint64_t now_us)
 	struct session_repair *r = &s->repair;
 	struct kcp_info k;
 
-	r->active = false;
 	if (!r->offered || s->smux == NULL)
 		return;
 	hear_notes(s);
@@ -210,13 +247,15 @@ void session_repair_begin(struct session *s, uint64_t now_us)
 	if (!r->understood)
 		return;
 	kcp_get_info(s->kcp, &k);
-	learn_loss(s);
+	learn(s, &k);
 	decide(s, &k);
+	r->active = false;
 	if (!r->sends)
 		return;
 	r->span_us = k.srtt_us / 4;
 	r->next = k.snd_nxt;
-	r->active = r->bulk_bytes < bulk_limit(&k);
+	r->bulk_limit = bulk_limit(&k);
+	r->active = r->bulk_bytes < r->bulk_limit && r->rest == 0;
 	if (r->active && r->out == NULL)
 		r->out = repair_out_new(s->cfg.conv, REPAIR_PAYLOAD_MAX(s->cfg.packet_bytes_max));
 	r->active &= r->out != NULL;
@@ -377,7 +416,8 @@ void session_repair_hear(struct session *s, uint64_t now_us, struct view pkt)
 	while (kcp_header_decode(&h, pkt.p, pkt.n) && h.conv == s->cfg.conv) {
 		if (h.cmd == KCP_CMD_PUSH) {
 			r->newest_ts = h.ts;
-			repair_in_data(r->in, h.sn, (struct view){ pkt.p + KCP_OVERHEAD, h.len });
+			repair_in_data(r->in, now_us, h.sn,
+				       (struct view){ pkt.p + KCP_OVERHEAD, h.len });
 			drain(s, now_us);
 		}
 		pkt.p += KCP_OVERHEAD + h.len;
@@ -394,6 +434,6 @@ void session_repair_input(struct session *s, uint64_t now_us, struct view pkt)
 		return;
 	r->since_parity = 0;
 	kcp_get_info(s->kcp, &k);
-	repair_in_parity(r->in, k.rcv_nxt, pkt);
+	repair_in_parity(r->in, now_us, k.rcv_nxt, pkt);
 	drain(s, now_us);
 }

@@ -24,6 +24,11 @@ struct session_kept {
 	size_t off, len;
 };
 
+/* A part of all, both halved now and then. */
+struct session_share {
+	int64_t all, part;
+};
+
 /* Parity between two kcptunds, see fec_repair.h and repair.c. */
 struct session_repair {
 	bool offered;           /* our numbers are automatic */
@@ -33,19 +38,20 @@ struct session_repair {
 	struct repair_in *in;
 
 	/* of what we send */
-	bool active;            /* in this flush new sets begin */
-	bool more;              /* after it something waits to be sent */
-	uint32_t next;          /* number of the next segment that is new */
-	uint64_t span_us;       /* that a set may take */
-	unsigned count, parity; /* of the last set */
-	uint64_t sent;          /* parity packets */
-	size_t unpaid;          /* bytes of them that KCP has not been told of */
-	uint32_t seen;          /* segments lately, and of them those lost */
-	int64_t missed;
-	uint64_t sent_before; /* totals when that was last looked at */
+	bool active;               /* in this flush new sets begin */
+	bool more;                 /* after it something waits to be sent */
+	uint32_t next;             /* number of the next segment that is new */
+	uint64_t span_us;          /* that a set may take */
+	unsigned count, parity;    /* of the last set */
+	uint64_t sent;             /* parity packets */
+	size_t unpaid;             /* bytes of them that KCP has not been told of */
+	struct session_share loss; /* of segments, those lost */
+	struct session_share use;  /* of these, those that parity repaired */
+	uint32_t rest;             /* segments to be acknowledged before it is tried again */
+	uint64_t acked_before;     /* totals when that was last looked at */
 	int64_t lost_before;
 	uint16_t heard; /* rebuilt by the peer, as it last said */
-	uint64_t bulk_bytes, bytes_before, counted_us;
+	uint64_t bulk_limit, bulk_bytes, bytes_before, counted_us;
 
 	/* of what we hear */
 	uint64_t heard_us, run_bytes; /* the last packet; since a pause */
