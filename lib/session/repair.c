@@ -27,8 +27,9 @@ enum {
 	USE_SEGS = 500, /* lost ones, of which parity should repair a part */
 	USE_SEGS_MIN = 100,
 	USE_LEAST = 400000, /* ppm */
-	REST_SEGS = 8192,   /* acknowledged before it is tried again */
-	COPIED_SEGS = 2,    /* a set of so few, alone in flight, has copies: kcp.h */
+	REST_SEGS = 8192,   /* acknowledged before it is tried again, or twice as many each time: */
+	RESTS_MAX = 4,
+	COPIED_SEGS = 2, /* a set of so few, alone in flight, has copies: kcp.h */
 	COPIED_INFLIGHT = 16,
 	BURST_SEGS = 3,       /* that wait: parity makes copies needless */
 	PARITY_RECENT = 1024, /* packets for which a peer that sent some is expected to go on */
@@ -155,10 +156,15 @@ static void learn_use(struct session_repair *r, uint32_t acked, int64_t lost, ui
 	if (r->use.part == 0 && repaired > 0)
 		r->use.all = 0;
 	share_add(&r->use, lost + repaired, repaired, 2 * USE_SEGS);
-	if (r->use.all < (repaired > 0 ? USE_SEGS_MIN : USE_SEGS) || share_ppm(&r->use, 1) >= USE_LEAST)
+	if (r->use.all < (repaired > 0 ? USE_SEGS_MIN : USE_SEGS))
 		return;
+	if (share_ppm(&r->use, 1) >= USE_LEAST) {
+		r->rests = 0;
+		return;
+	}
 	r->use = (struct session_share){ 0 };
-	r->rest = REST_SEGS;
+	r->rest = REST_SEGS << r->rests;
+	r->rests += r->rests < RESTS_MAX;
 }
 
 static uint16_t repaired_there(struct session *s)

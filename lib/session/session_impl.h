@@ -48,6 +48,7 @@ struct session_repair {
 	struct session_share loss; /* of segments, those lost */
 	struct session_share use;  /* of these, those that parity repaired */
 	uint32_t rest;             /* segments to be acknowledged before it is tried again */
+	unsigned rests;            /* in sequence */
 	uint64_t acked_before;     /* totals when that was last looked at */
 	int64_t lost_before;
 	uint16_t heard; /* rebuilt by the peer, as it last said */
