@@ -10,6 +10,7 @@
 #include "simd.h"
 
 #define GAP_FIRST_US UINT64_C(1000)
+#define GAP_MAX_US UINT64_C(25000)
 #define IDLE_MIN_US UINT64_C(1000)
 
 struct repair_out {
@@ -62,14 +63,16 @@ static bool begin(struct repair_out *o, uint64_t now_us, uint32_t number)
 	o->store = malloc(REPAIR_SEGS_MAX * o->stride);
 	o->first = number;
 	o->began_us = now_us;
-	o->last_us = now_us;
 	return o->store != NULL;
 }
 
+/* Of bursts that are this far apart, each begins anew. */
 static void note_gap(struct repair_out *o, uint64_t now_us)
 {
-	if (now_us > o->last_us)
-		o->gap_us = (3 * o->gap_us + (now_us - o->last_us)) / 4;
+	uint64_t gap = now_us - o->last_us;
+
+	if (gap > 0 && gap <= GAP_MAX_US)
+		o->gap_us = (3 * o->gap_us + gap) / 4;
 	o->last_us = now_us;
 }
 

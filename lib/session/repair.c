@@ -224,6 +224,7 @@ static bool waits(const struct session *s)
 	return kcp_queued(s->kcp) > 0 || smux_has_output(s->smux);
 }
 
+/* Since the last time, when something waited to be sent or not. */
 static void count_bulk(struct session *s, uint64_t now_us)
 {
 	struct session_repair *r = &s->repair;
@@ -231,7 +232,7 @@ static void count_bulk(struct session *s, uint64_t now_us)
 
 	if (session_drained(s))
 		leak = r->bulk_bytes;
-	else if (!waits(s))
+	else if (!r->more)
 		leak = (now_us - r->counted_us) * BULK_LEAK / 1000000;
 	r->bulk_bytes -= leak < r->bulk_bytes ? leak : r->bulk_bytes;
 	r->bulk_bytes += s->bytes_sent - r->bytes_before;
