@@ -127,6 +127,8 @@ static void share_add(struct session_share *h, int64_t all, int64_t part, int64_
 {
 	h->all += all;
 	h->part += part;
+	if (h->part > h->all) /* as far as a peer is to be believed */
+		h->part = h->all;
 	if (h->all < most)
 		return;
 	h->all /= 2;
@@ -155,7 +157,7 @@ static void learn_use(struct session_repair *r, uint32_t acked, int64_t lost, ui
 		return;
 	if (r->use.part == 0 && repaired > 0)
 		r->use.all = 0;
-	share_add(&r->use, lost + repaired, repaired, 2 * USE_SEGS);
+	share_add(&r->use, lost + (int64_t)repaired, repaired, 2 * USE_SEGS);
 	if (r->use.all < (repaired > 0 ? USE_SEGS_MIN : USE_SEGS))
 		return;
 	if (share_ppm(&r->use, 1) >= USE_LEAST) {
@@ -185,7 +187,7 @@ static void learn(struct session *s, const struct kcp_info *info)
 	int64_t lost = (int64_t)(k->retrans_segs - k->spurious_segs);
 	uint32_t more = (uint32_t)(acked - r->acked_before), repaired = repaired_there(s);
 
-	share_add(&r->loss, more, lost - r->lost_before + repaired, LOSS_SEGS);
+	share_add(&r->loss, more, lost - r->lost_before + (int64_t)repaired, LOSS_SEGS);
 	learn_use(r, more, lost - r->lost_before, repaired);
 	r->acked_before = acked;
 	r->lost_before = lost;
