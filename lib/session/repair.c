@@ -38,7 +38,7 @@ enum {
 #define RTT_ON_US 20000
 #define RTT_OFF_US 15000
 #define BULK_LEAK UINT64_C(1000000) /* bytes per second */
-#define BULK_MIN (UINT64_C(192) << 10)
+#define BULK_MIN (UINT64_C(256) << 10)
 #define BULK_MAX (UINT64_C(2) << 20)
 #define RUN_PAUSE_US 20000 /* of a peer that begins something new */
 #define RUN_MAX (UINT64_C(4) << 20)
@@ -213,10 +213,10 @@ static void decide(struct session *s, const struct kcp_info *k)
 	smux_note(s->smux, SMUX_NOTE_REPAIR, (uint16_t)(CAN | (sends ? SENDS : 0)));
 }
 
-/* More than twice what is on its way at once takes so long that a round trip matters little. */
+/* More than three times what is on its way at once takes so long that a round trip matters little. */
 static uint64_t bulk_limit(const struct kcp_info *k)
 {
-	uint64_t bytes = 2 * k->path_rate * k->min_rtt_us / 1000000;
+	uint64_t bytes = 3 * k->path_rate * k->min_rtt_us / 1000000;
 
 	return bytes < BULK_MIN ? BULK_MIN : bytes > BULK_MAX ? BULK_MAX : bytes;
 }
