@@ -1,9 +1,9 @@
 /* repair.c - parity where it pays, between two kcptunds whose numbers are automatic.
  *
  * Who sends sees what is lost and how long a round trip is.  Where a loss costs much it tells its
- * peer so, by a note, and the peer begins to keep copies of what comes.  Full segments that are not
- * of a bulk transfer then get parity as fec_repair.h says.  A bulk transfer gets none: its resends fill no gap
- * that anybody waits for, and parity is taken from its rate.
+ * peer so, by a note, and the peer begins to keep copies of what comes.  Full segments that are
+ * not of a bulk transfer then get parity as fec_repair.h says.  A bulk transfer gets none: its
+ * resends fill no gap that anybody waits for, and parity is taken from its rate.
  *
  *     LOSS  what was resent for good reason, and what the peer rebuilt, of what was sent
  *     BULK  bytes since the application last kept us waiting: more than a file for which a
@@ -96,10 +96,9 @@ static void hear_notes(struct session *s)
 
 	if (note < 0)
 		return;
-	if (!r->understood && (note & CAN) != 0) {
-		r->understood = true;
+	if (!r->understood && (note & CAN) != 0 && !s->cfg.client)
 		smux_note(s->smux, SMUX_NOTE_REPAIR, CAN);
-	}
+	r->understood = (note & CAN) != 0;
 	r->peer_sends = (note & SENDS) != 0;
 }
 
