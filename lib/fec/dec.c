@@ -3,7 +3,6 @@
  * A set is closed, and its memory free, as soon as `ds` of its shards were there:
  * either all the data came by itself, or what is missing is rebuilt on the spot. */
 #include <assert.h>
-#include <isa-l.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +11,13 @@
 #include "fec_rs.h"
 #include "fec_sets.h"
 #include "fec_tune.h"
-#include "simd.h"
 
-enum { REBUILD_ROWS = 6 /* shards rebuilt in one pass, as many as ISA-L's kernels take */ };
+enum { REBUILD_ROWS = 6 /* shards rebuilt in one pass */ };
 
 /* What rebuilding with one (ds, ps) needs. */
 struct rebuilder {
 	unsigned cap;          /* shards that can be rebuilt of one set: min(ds, ps), of all held */
 	struct fec_shard *out; /* cap; rebuilt ones, set by set in the order of seqid */
-	uint8_t *tables;       /* for REBUILD_ROWS shards at most */
 	uint8_t *data_weights; /* ds */
 };
 
@@ -35,15 +32,9 @@ struct fec_dec {
 
 /* ---- rebuilding ---------------------------------------------------------- */
 
-static size_t tables_size(unsigned ds, unsigned cap)
-{
-	return (size_t)ds * (cap < REBUILD_ROWS ? cap : REBUILD_ROWS) * RS_TABLE;
-}
-
 static void rebuilder_dispose(struct rebuilder *rb)
 {
 	free(rb->out);
-	free(rb->tables);
 	free(rb->data_weights);
 	memset(rb, 0, sizeof(*rb));
 }
@@ -52,9 +43,8 @@ static bool rebuilder_init(struct rebuilder *rb, unsigned ds, unsigned ps)
 {
 	rb->cap = (ds < ps ? ds : ps) * FEC_SETS_MAX;
 	rb->out = calloc(rb->cap, sizeof(*rb->out));
-	rb->tables = malloc(tables_size(ds, rb->cap));
 	rb->data_weights = malloc(ds);
-	if (rb->out == NULL || rb->tables == NULL || rb->data_weights == NULL) {
+	if (rb->out == NULL || rb->data_weights == NULL) {
 		rebuilder_dispose(rb);
 		return false;
 	}
@@ -92,20 +82,6 @@ static bool gather(const struct fec_dec *d, const struct fec_set *s, size_t colu
 	}
 	assert(count == d->sets.ds);
 	return true;
-}
-
-/* Rebuild missing shards [from, from + count) into out. */
-static void interpolate(const struct fec_dec *d, struct sources *src, const uint8_t *weights,
-			unsigned from, unsigned count, size_t columns, uint8_t **out)
-{
-	uint8_t rows[REBUILD_ROWS * FEC_SHARDS_MAX];
-
-	for (unsigned i = 0; i < count; i++)
-		rs_row(src->x, weights, d->sets.ds, src->missing[from + i],
-		       rows + (size_t)i * d->sets.ds);
-	ec_init_tables((int)d->sets.ds, (int)count, rows, d->rb.tables);
-	ec_encode_data((int)columns, (int)d->sets.ds, (int)count, d->rb.tables, src->mem, out);
-	simd_leave();
 }
 
 /* Is this size|payload|zeros, as every sender pads it? */
@@ -170,7 +146,8 @@ static void rebuild(struct fec_dec *d, const struct fec_set *s)
 
 		if (count == 0)
 			return; /* out of memory: KCP will resend them */
-		interpolate(d, &src, weights, done, count, columns, out);
+		rs_interpolate(src.x, weights, d->sets.ds, src.missing + done, count, columns,
+			       src.mem, out);
 		for (unsigned i = 0; i < count; i++)
 			deliver(d, out[i], s->parity_len);
 		done += count;
@@ -429,8 +406,7 @@ void fec_dec_trim(struct fec_dec *d)
 
 size_t fec_dec_memory(const struct fec_dec *d)
 {
-	return sizeof(*d) + fec_sets_memory(&d->sets) + d->rb.cap * sizeof(*d->rb.out) +
-	       tables_size(d->sets.ds, d->rb.cap) + d->sets.ds;
+	return sizeof(*d) + fec_sets_memory(&d->sets) + d->rb.cap * sizeof(*d->rb.out) + d->sets.ds;
 }
 
 void fec_dec_verify(const struct fec_dec *d)

@@ -5,6 +5,7 @@
 
 #include "err.h"
 #include "fec_rs.h"
+#include "simd.h"
 
 enum { OOB_HEADER = FEC_HEADER_DATA + 4 /* and conv */ };
 
@@ -35,6 +36,8 @@ enum fec_kind fec_classify(struct view pkt, struct view *payload)
 		return sized(pkt, OOB_HEADER, FEC_OOB, payload);
 	case FEC_TYPE_PARITY:
 		return pkt.n < FEC_HEADER_DATA ? FEC_BAD : FEC_PARITY;
+	case FEC_TYPE_REPAIR:
+		return FEC_REPAIR;
 	default:
 		*payload = pkt;
 		return FEC_PLAIN;
@@ -88,6 +91,30 @@ void rs_row(const uint8_t *x, const uint8_t *weights, size_t n, uint8_t at, uint
 		product = gf_mul(product, at ^ x[i]);
 	for (size_t i = 0; i < n; i++)
 		row[i] = gf_mul(gf_mul(product, gf_inv(at ^ x[i])), weights[i]);
+}
+
+/* ISA-L's kernels take so many rows at once. */
+enum { ROWS = 6 };
+
+static void interpolate(const uint8_t *x, const uint8_t *weights, size_t n, const uint8_t *at,
+			size_t count, size_t columns, uint8_t **from, uint8_t **to)
+{
+	uint8_t rows[ROWS * FEC_SHARDS_MAX];
+	uint8_t tables[ROWS * FEC_SHARDS_MAX * RS_TABLE];
+
+	for (size_t i = 0; i < count; i++)
+		rs_row(x, weights, n, at[i], rows + i * n);
+	ec_init_tables((int)n, (int)count, rows, tables);
+	ec_encode_data((int)columns, (int)n, (int)count, tables, from, to);
+	simd_leave();
+}
+
+void rs_interpolate(const uint8_t *x, const uint8_t *weights, size_t n, const uint8_t *at,
+		    size_t count, size_t columns, uint8_t **from, uint8_t **to)
+{
+	for (size_t i = 0; i < count; i += ROWS)
+		interpolate(x, weights, n, at + i, count - i < ROWS ? count - i : ROWS, columns,
+			    from, to + i);
 }
 
 int fec_matrix(unsigned ds, unsigned ps, uint8_t *rows)

@@ -21,9 +21,10 @@ enum {
 	FEC_TYPE_DATA = 0xf1,
 	FEC_TYPE_PARITY = 0xf2,
 	FEC_TYPE_OOB = 0xf3,
-	FEC_SHARDS_MAX = 255, /* ds + ps */
-	FEC_GAP_MS = 500,     /* a pause this long before the completing shard: no parity */
-	FEC_SETS_MAX = 4,     /* sets held at once: a set is dropped at the fourth newer one */
+	FEC_TYPE_REPAIR = 0xf7, /* ours alone: fec_repair.h */
+	FEC_SHARDS_MAX = 255,   /* ds + ps */
+	FEC_GAP_MS = 500,       /* a pause this long before the completing shard: no parity */
+	FEC_SETS_MAX = 4,       /* sets held at once: a set is dropped at the fourth newer one */
 };
 
 /* What the first bytes of an opened datagram say it is. */
@@ -32,7 +33,8 @@ enum fec_kind {
 	FEC_DATA,
 	FEC_PARITY,
 	FEC_OOB,
-	FEC_BAD, /* too short, or a size field that does not fit */
+	FEC_REPAIR, /* of fec_repair.h, which looks into it */
+	FEC_BAD,    /* too short, or a size field that does not fit */
 };
 /* Classify `pkt`; for FEC_DATA *payload is the KCP packet inside (the size field is
  * checked against the length), for FEC_PLAIN all of it, for FEC_OOB what follows the conv. */

@@ -26,6 +26,10 @@ void rs_weights_replaced(const uint8_t *x, size_t n, const uint8_t *data_weights
 /* row[i]: what the value at x[i] contributes to the value at `at`, which is none of x. */
 void rs_row(const uint8_t *x, const uint8_t *weights, size_t n, uint8_t at, uint8_t *row);
 
+/* The values at the points at[], each of `columns` bytes, from those at x. */
+void rs_interpolate(const uint8_t *x, const uint8_t *weights, size_t n, const uint8_t *at,
+		    size_t count, size_t columns, uint8_t **from, uint8_t **to);
+
 /* Are these numbers of shards possible? */
 static inline bool rs_valid(unsigned ds, unsigned ps)
 {

@@ -2543,7 +2543,8 @@ static uint32_t copies_for_lost(const struct slot *s, uint32_t loss_ppm)
 	return share < COPY_LOSS_RARE ? 2 : share < COPY_LOSS_FEW ? 1 : 0;
 }
 
-/* How many copies a transmission gets, when few are in flight or it was lost more than once: small ones as many as it takes, large
+/* How many copies a transmission gets, when few are in flight because the application sends no more, or
+ * it was lost more than once: small ones as many as it takes, large
  * ones one. */
 static uint32_t copies_wanted(const struct kcp *k, const struct slot *s)
 {
@@ -2664,7 +2665,8 @@ static inline void put_push(struct flush *f, uint32_t sn)
 	f->departure->count++;
 	f->departure->inflight_bytes = k->flight.bytes;
 	s->copied = 0;
-	if (k->cfg.copies != 0 && (inflight(&k->flight) <= FEW_SEGS || s->xmit > 2))
+	if (k->cfg.copies != 0 &&
+	    (s->xmit > 2 || (k->limit == KCP_LIMIT_APPLICATION && inflight(&k->flight) <= FEW_SEGS)))
 		copies_plan(k, sn);
 }
 

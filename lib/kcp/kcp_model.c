@@ -6,6 +6,7 @@
 #include "kcp_path.h"
 
 enum {
+	FLOOD_SEGS = 24,          /* of a round, at least, that was not limited by us */
 	FULL_ROUNDS = 3,          /* without growth: the path is full */
 	LATE_MIN = 4,             /* late round trips in sequence are a queue */
 	LOW_ROUNDS_MAX = 3,       /* a queue that does not drain in so many is not ours */
@@ -215,6 +216,12 @@ static bool grown(const struct model *m)
 	       kcp_path_rate(&m->path) > m->probe.rate + (m->probe.rate >> m->probe.shift) / 2;
 }
 
+/* A few segments that the application sent are no measure of what a path takes. */
+static bool flood_seen(const struct model *m, const struct kcp_cc_sample *s)
+{
+	return m->flooded && s->delivered_bytes - m->round.delivered >= (uint64_t)FLOOD_SEGS * s->mss;
+}
+
 /* More was lost than the medium takes: by a probe, and the next goes less far, or since the path
  * carries less than before. */
 static void congested_round(struct model *m, const struct kcp_cc_sample *s)
@@ -223,7 +230,7 @@ static void congested_round(struct model *m, const struct kcp_cc_sample *s)
 
 	if (m->phase == STARTUP) {
 		if ((m->round.limited && kcp_path_rate(&m->path) < m->full_rate + m->full_rate / 4) ||
-		    (m->flooded && !m->round.limited))
+		    flood_seen(m, s))
 			enter(m, DRAIN, s->now_us);
 	} else if (probed) {
 		if (m->probe.age < PROBE_ECHO)

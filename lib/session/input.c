@@ -16,6 +16,7 @@ bool session_sniff(struct view payload, struct session_sniff *out)
 	memset(out, 0, sizeof(*out));
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PARITY:
+	case FEC_REPAIR:
 	case FEC_OOB:
 		return true;
 	case FEC_PLAIN:
@@ -70,6 +71,7 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PLAIN:
 		input_kcp(s, now_us, inner, 0);
+		session_repair_hear(s, now_us, inner);
 		if (s->fec.state == FEC_PAIR_HELD)
 			fec_pair_input_rest(&s->fec, rest_of(inner));
 		break;
@@ -79,6 +81,9 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 		break;
 	case FEC_PARITY:
 		input_shard(s, now_us, payload);
+		break;
+	case FEC_REPAIR:
+		session_repair_input(s, now_us, payload);
 		break;
 	case FEC_OOB:
 		s->oob_packets++;
@@ -234,6 +239,10 @@ static void advertise(struct session *s, uint64_t now_us)
 
 	if (now_us < advert_due_at(&s->advert, rtt_us))
 		return;
+	if (s->repair.peer_paces) {
+		kcp_set_told_window(s->kcp, 0);
+		return;
+	}
 	kcp_set_told_window(s->kcp, advert_window(&s->advert, now_us, rtt_us,
 						  kcp_take_in_delay(s->kcp), &seen));
 }

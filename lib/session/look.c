@@ -27,18 +27,29 @@ static void count_kcp(const struct session *s, struct counters *c)
 	c->ring_buffer_snd_buffer = info.inflight_segs;
 }
 
+static void count_repair(const struct session *s, struct counters *c)
+{
+	struct repair_in_stats sum;
+
+	session_repair_stats(&s->repair, &sum);
+	c->fec_parity_shards = sum.parity;
+	c->fec_recovered = sum.repaired;
+	c->fec_errs += sum.errors;
+}
+
 static void count_fec(const struct session *s, struct counters *c)
 {
 	const struct fec_dec_stats *f;
 
 	c->fec_errs = s->fec_errors;
+	count_repair(s, c);
 	if (s->fec.dec == NULL)
 		return;
 	f = fec_dec_stats(s->fec.dec);
 	c->fec_full_shards = f->full_sets;
-	c->fec_parity_shards = f->parity_shards;
+	c->fec_parity_shards += f->parity_shards;
 	c->fec_errs += f->errors;
-	c->fec_recovered = f->recovered;
+	c->fec_recovered += f->recovered;
 	c->fec_retunes = f->retunes;
 	c->fec_shard_set = f->sets_held;
 	c->fec_shard_min = f->shard_min;
@@ -93,9 +104,13 @@ void session_get_info(const struct session *s, struct session_info *info)
 	if (s->dec != NULL)
 		info->codec_bytes += codec_dec_memory(s->dec);
 	fec_pair_sending(&s->fec, &info->ds_out, &info->ps_out);
+	if (s->repair.sends) {
+		info->ds_out = s->repair.count;
+		info->ps_out = s->repair.parity;
+	}
 	if (s->fec.dec != NULL)
 		fec_dec_params(s->fec.dec, &info->ds_in, &info->ps_in);
-	info->fec_bytes = fec_pair_memory(&s->fec);
+	info->fec_bytes = fec_pair_memory(&s->fec) + session_repair_memory(&s->repair);
 	info->memory_bytes = sizeof(*s) + info->kcp_bytes + info->fec_bytes + info->codec_bytes +
 			     s->kept.len;
 }
@@ -107,5 +122,7 @@ void session_verify(const struct session *s)
 		smux_verify(s->smux);
 	if (s->fec.dec != NULL)
 		fec_dec_verify(s->fec.dec);
+	if (s->repair.in != NULL)
+		repair_in_verify(s->repair.in);
 	assert(s->kept.mem == NULL ? s->kept.len == 0 : s->kept.off < s->kept.len);
 }

@@ -96,6 +96,11 @@ static bool pull_frames(struct session *s, uint64_t now_us)
 
 /* ---- packets ---------------------------------------------------------------------- */
 
+static size_t parity_max(const struct session *s)
+{
+	return fec_pair_parity_max(&s->fec) + session_repair_parity_max(&s->repair);
+}
+
 uint8_t *session_reserve_packet(void *user, size_t cap)
 {
 	struct session *s = user;
@@ -103,7 +108,7 @@ uint8_t *session_reserve_packet(void *user, size_t cap)
 
 	(void)cap; /* a batch's packets hold any datagram */
 	if (s->out->count - s->out_start >= SESSION_FLUSH_PACKETS ||
-	    batch_room(s->out) < 1 + fec_pair_parity_max(&s->fec))
+	    batch_room(s->out) < 1 + parity_max(s))
 		return NULL;
 	pkt = batch_add(s->out);
 	if (pkt == NULL)
@@ -115,11 +120,13 @@ uint8_t *session_reserve_packet(void *user, size_t cap)
 size_t session_output_packet(void *user, uint8_t *buf, size_t len)
 {
 	struct session *s = user;
-	size_t index = s->out->count - 1, bytes = 0;
+	size_t index = s->out->count - 1, bytes = s->repair.unpaid;
 
 	assert(buf == s->out->v[index].data);
 	s->out->v[index].len = len;
+	session_repair_output(s, buf, len);
 	fec_pair_add(&s->fec, s->flush_us, s->out, index);
+	s->repair.unpaid = 0;
 	for (size_t i = index; i < s->out->count; i++)
 		bytes += s->out->v[i].len + s->cfg.seal_overhead;
 	return bytes;
@@ -140,13 +147,16 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 	s->out_start = out->count;
 	s->out_path = path;
 	s->flush_us = now_us;
+	session_repair_begin(s, now_us);
 	do {
 		bool pulled = pull_frames(s, now_us);
 
+		session_repair_copies(s);
 		stopped = kcp_flush(s->kcp, now_us);
 		if (!pulled)
 			break;
 	} while (!stopped && kcp_queued(s->kcp) == 0 && kcp_send_room(s->kcp) > 0);
+	stopped |= session_repair_end(s);
 	fec_pair_settle(&s->fec);
 	count_output(s);
 	s->out = NULL;

@@ -72,9 +72,9 @@ static uint32_t window(uint32_t configured)
 	return configured == SESSION_AUTO ? KCP_WND_MAX : configured;
 }
 
-static uint32_t copies(unsigned configured)
+uint32_t session_copies(const struct session_config *cfg)
 {
-	return configured == SESSION_AUTO ? KCP_COPIES_AUTO : configured;
+	return cfg->copies == SESSION_AUTO ? KCP_COPIES_AUTO : cfg->copies;
 }
 
 static bool start_kcp(struct session *s, uint64_t now_us)
@@ -86,7 +86,7 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 		.snd_wnd = window(c->snd_wnd),
 		.rcv_wnd = window(c->rcv_wnd),
 		.nodelay = c->nodelay,
-		.copies = copies(c->copies),
+		.copies = session_copies(c),
 		.interval_ms = c->interval_ms,
 		.resend = c->resend,
 		.stream = true,
@@ -139,6 +139,7 @@ void session_free(struct session *s)
 	codec_dec_free(s->dec);
 	free(s->kept.mem);
 	fec_pair_dispose(&s->fec);
+	session_repair_dispose(&s->repair);
 	kcp_free(s->kcp);
 	free(s);
 }
@@ -153,7 +154,8 @@ void session_set_kcp(struct session *s, const struct session_config *cfg, uint64
 		kcp_set_told_window(s->kcp, 0);
 	kcp_set_window(s->kcp, window(cfg->snd_wnd), window(cfg->rcv_wnd));
 	kcp_set_nodelay(s->kcp, cfg->nodelay, cfg->interval_ms, cfg->resend);
-	kcp_set_copies(s->kcp, copies(cfg->copies));
+	s->cfg.copies = cfg->copies;
+	kcp_set_copies(s->kcp, session_copies(cfg));
 	kcp_set_rate_limit(s->kcp, cfg->rate_limit);
 	kcp_set_ack_nodelay(s->kcp, cfg->ack_nodelay);
 }
@@ -166,6 +168,9 @@ uint64_t session_deadline(const struct session *s)
 	uint64_t smux_at = s->smux != NULL ? smux_deadline(s->smux)
 					   : s->born_us + SESSION_FIRST_FRAME_US;
 
+	uint64_t repair_at = session_repair_deadline(&s->repair);
+
+	at = at < repair_at ? at : repair_at;
 	return at < smux_at ? at : smux_at;
 }
 
@@ -201,6 +206,7 @@ bool session_trim(struct session *s)
 	s->trims++;
 	kcp_trim(s->kcp);
 	fec_pair_trim(&s->fec);
+	session_repair_trim(&s->repair);
 	if (s->enc != NULL)
 		codec_enc_trim(s->enc);
 	if (s->dec != NULL)

@@ -69,8 +69,9 @@ struct session_config {
 	uint64_t rate_limit;
 	unsigned copies; /* sent of a small segment beyond the first, or SESSION_AUTO: by the loss */
 
-	/* Client: of what we send, 0, 0: no FEC; server: a guess.  Or SESSION_AUTO, both: none of
-	 * our own accord, and what the peer sends is understood. */
+	/* Client: of what we send, 0, 0: no FEC; server: a guess.  Or SESSION_AUTO, both: towards
+	 * a peer that has the same, parity where it pays (repair.c); else none of our own accord,
+	 * and what the peer sends is understood. */
 	unsigned data_shards, parity_shards;
 	enum codec_kind compression; /* client only */
 	int smux_version;            /* client only */
@@ -172,7 +173,8 @@ struct session_info {
 	enum codec_kind codec_in, codec_out;
 	int smux_version;
 	unsigned ds_in, ps_in;   /* what the peer is believed to send */
-	unsigned ds_out, ps_out; /* what we send; 0, 0: no parity (yet), see fec_pair.h */
+	unsigned ds_out, ps_out; /* what we send; 0, 0: no parity (yet), see fec_pair.h; or the
+				  * last set of repair.c, while that pays */
 	size_t kcp_bytes, fec_bytes, codec_bytes; /* memory held */
 	size_t memory_bytes; /* of this session in all, fifos and streams apart */
 };

@@ -3,6 +3,7 @@
  * Each calls only those above it:
  *
  *     start.c    layers that begin once the peer is known
+ *     repair.c   parity of our own, when it pays
  *     input.c    datagrams and stream bytes in
  *     output.c   frames and packets out
  *     session.c  life, time, streams, questions
@@ -13,6 +14,7 @@
 
 #include "advert.h"
 #include "fec_pair.h"
+#include "fec_repair.h"
 #include "session.h"
 
 /* Bytes of the peer's stream that wait: until CODEC_DETECT_BYTES of them or less tell the codec,
@@ -22,10 +24,52 @@ struct session_kept {
 	size_t off, len;
 };
 
+/* A part of all, both halved now and then. */
+struct session_share {
+	int64_t all, part;
+};
+
+/* Parity between two kcptunds, see fec_repair.h and repair.c. */
+struct session_repair {
+	bool offered;           /* our numbers are automatic */
+	bool heard_note;        /* the peer is a kcptund */
+	bool peer_paces;        /* that floods nobody */
+	bool understood;        /* both numbers are automatic */
+	bool sends, peer_sends; /* it pays to, as was told */
+	struct repair_out *out; /* NULL until needed */
+	struct repair_in *in;
+
+	/* of what we send */
+	bool active;               /* in this flush new sets begin */
+	bool more;                 /* after it something waits to be sent */
+	uint32_t next;             /* number of the next segment that is new */
+	uint64_t span_us;          /* that a set may take */
+	unsigned count, parity;    /* of the last set */
+	uint64_t sent;             /* parity packets */
+	size_t unpaid;             /* bytes of them that KCP has not been told of */
+	struct session_share loss; /* of segments, those lost */
+	struct session_share use;  /* of these, those that parity repaired */
+	uint32_t rest;             /* segments to be acknowledged before it is tried again */
+	unsigned rests;            /* in sequence */
+	uint64_t acked_before;     /* totals when that was last looked at */
+	int64_t lost_before;
+	uint16_t heard; /* rebuilt by the peer, as it last said */
+	uint64_t bulk_limit, bulk_bytes, bytes_before, counted_us;
+
+	/* of what we hear */
+	uint64_t heard_us, run_bytes; /* the last packet; since a pause */
+	uint32_t since_parity;        /* packets */
+	uint32_t newest_ts;
+	uint16_t told; /* rebuilt, as we last said */
+	uint64_t told_us;
+	struct repair_in_stats past; /* of receivers that were given up */
+};
+
 struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
 	struct fec_pair fec;
+	struct session_repair repair;
 	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */
 	struct codec_dec *dec; /* NULL: not known yet, or CODEC_NONE */
 	struct smux *smux;     /* NULL on a server until the client was heard */
@@ -71,6 +115,37 @@ static inline void session_fail_smux(struct session *s)
 bool session_start_smux(struct session *s, int version, uint64_t now_us);
 bool session_start_encoder(struct session *s, enum codec_kind kind);
 bool session_start_decoder(struct session *s, enum codec_kind kind);
+
+/* ---- repair.c -------------------------------------------------------------------- */
+
+/* smux was started. */
+void session_repair_start(struct session *s);
+void session_repair_dispose(struct session_repair *r);
+/* Give back what an idle session does not need. */
+void session_repair_trim(struct session_repair *r);
+
+/* Around a flush, and before each of KCP's. */
+void session_repair_begin(struct session *s, uint64_t now_us);
+void session_repair_copies(struct session *s);
+/* A packet is about to leave; may append parity. */
+void session_repair_output(struct session *s, const uint8_t *buf, size_t len);
+size_t session_repair_parity_max(const struct session_repair *r);
+/* Close the set if that is due.  True when there was no room. */
+bool session_repair_end(struct session *s);
+uint64_t session_repair_deadline(const struct session_repair *r);
+
+/* What was received, in all. */
+void session_repair_stats(const struct session_repair *r, struct repair_in_stats *sum);
+size_t session_repair_memory(const struct session_repair *r);
+
+/* A plain packet that KCP took; one of parity. */
+void session_repair_hear(struct session *s, uint64_t now_us, struct view pkt);
+void session_repair_input(struct session *s, uint64_t now_us, struct view pkt);
+
+/* ---- session.c -------------------------------------------------------------------- */
+
+/* What kcp_config.copies is to be. */
+uint32_t session_copies(const struct session_config *cfg);
 
 /* ---- output.c: kcp.h's reserve and output ---------------------------------------- */
 

@@ -41,7 +41,10 @@ bool session_start_smux(struct session *s, int version, uint64_t now_us)
 	};
 
 	s->smux = smux_new(&cfg, now_us);
-	return s->smux != NULL;
+	if (s->smux == NULL)
+		return false;
+	session_repair_start(s);
+	return true;
 }
 
 bool session_start_encoder(struct session *s, enum codec_kind kind)

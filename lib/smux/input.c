@@ -204,8 +204,9 @@ static void on_frame(struct smux *m, const struct smux_header *h)
 	case SMUX_UPD:
 		on_upd(m, h->sid, m->head + SMUX_HEADER);
 		break;
-	default:
-		break; /* a NOP: that it came is all there is to it */
+	default: /* a NOP: that it came is nearly all there is to it */
+		smux_notes_hear(&m->notes, h);
+		break;
 	}
 }
 

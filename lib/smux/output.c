@@ -74,12 +74,29 @@ static void stream_control(struct smux_stream *st, struct smux_frame *f)
 		smux_schedule(st);
 }
 
+/* A stream of frames that begins with a note would be one that has nothing else to say yet. */
+static bool note_due(const struct smux *m)
+{
+	return m->stats.frames_out > 0 && smux_notes_pending(&m->notes);
+}
+
+static void put_note(struct smux *m, struct smux_frame *f)
+{
+	uint32_t sid;
+	uint16_t length;
+
+	smux_notes_pop(&m->notes, &sid, &length);
+	put_header(m, f, SMUX_NOP, sid, length);
+}
+
 static bool next_control(struct smux *m, struct smux_frame *f)
 {
 	if (linked(&m->control))
 		stream_control(container_of(m->control.next, struct smux_stream, control), f);
 	else if (m->refusals.count > 0)
 		put_header(m, f, SMUX_FIN, smux_pop_refusal(m), 0);
+	else if (note_due(m))
+		put_note(m, f);
 	else if (m->nop_pending)
 		put_header(m, f, SMUX_NOP, 0, 0);
 	else
@@ -142,5 +159,6 @@ bool smux_has_output(const struct smux *m)
 {
 	if (m->closed != SMUX_ALIVE)
 		return false;
-	return linked(&m->control) || linked(&m->data) || m->refusals.count > 0 || m->nop_pending;
+	return linked(&m->control) || linked(&m->data) || m->refusals.count > 0 || note_due(m) ||
+	       m->nop_pending;
 }

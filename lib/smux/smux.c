@@ -33,6 +33,7 @@ struct smux *smux_new(const struct smux_config *cfg, uint64_t now_us)
 	link_init(&m->ready);
 	link_init(&m->starved);
 	link_init(&m->linger);
+	smux_notes_init(&m->notes);
 	m->next_sid = 3;
 	m->now_us = m->heard_us = m->spoke_us = now_us;
 	return m;

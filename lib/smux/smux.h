@@ -15,7 +15,11 @@
  * A FIN ends one direction only.  A FIN never overtakes its stream's data.
  *
  * The protocol has no frame that says "I am gone, read no more and believe no end".  Two
- * FINs in a row say it here: a Go peer ignores the second, because a stream ends once. */
+ * FINs in a row say it here: a Go peer ignores the second, because a stream ends once.
+ *
+ * Nor has it room for what two kcptunds have to tell each other.  Notes say it: NOPs with an id
+ * of their own in the place of a stream's, and a number in that of the length.  A NOP has no
+ * stream and no data, so that a Go peer looks at neither. */
 #ifndef KT_SMUX_H
 #define KT_SMUX_H
 
@@ -85,6 +89,13 @@ struct smux_stats {
 	uint64_t window_overruns; /* version 2: streams cut because the peer ignored our window */
 };
 
+/* What is noted; the meaning of the number is the callers'. */
+enum smux_note {
+	SMUX_NOTE_REPAIR,   /* what one understands and does, see session_impl.h */
+	SMUX_NOTE_REPAIRED, /* segments rebuilt so far, modulo 2^16 */
+	SMUX_NOTES,
+};
+
 struct smux;
 struct smux_stream;
 
@@ -123,6 +134,10 @@ uint64_t smux_deadline(const struct smux *m); /* next keepalive or timeout */
 void smux_tick(struct smux *m, uint64_t now_us);
 /* Send a NOP with the next frames: to be heard of at once. */
 void smux_ping(struct smux *m);
+/* Send a note, behind the first frame of all; of several that wait the last one goes. */
+void smux_note(struct smux *m, enum smux_note which, uint16_t number);
+/* The number that the peer last noted, or -1 when it never did. */
+int smux_noted(const struct smux *m, enum smux_note which);
 enum smux_close smux_closed(const struct smux *m);
 unsigned smux_stream_count(const struct smux *m); /* live, lingering ones included */
 size_t smux_unread_bytes(const struct smux *m);

@@ -5,6 +5,7 @@
  *     header.c    the first bytes of a frame
  *     table.c     streams by id
  *     schedule.c  the lists that a stream is on
+ *     note.c      what two of ours tell each other
  *     refuse.c    FINs owed without there being a stream
  *     transform.c what the bytes of a stream go through
  *     room.c      room to write, and who is told of some
@@ -103,6 +104,12 @@ struct smux_refusals {
 	unsigned head, count;
 };
 
+struct smux_notes {
+	bool pending[SMUX_NOTES];
+	uint16_t number[SMUX_NOTES]; /* to be told */
+	int heard[SMUX_NOTES];       /* -1: never */
+};
+
 struct smux {
 	struct smux_config cfg;
 	struct smux_stats stats;
@@ -114,6 +121,7 @@ struct smux {
 	size_t unread;     /* bytes in all `in` */
 	uint64_t next_sid; /* beyond 32 bits: used up */
 	struct smux_refusals refusals;
+	struct smux_notes notes;
 	bool nop_pending;
 
 	uint64_t now_us;    /* latest time told */
@@ -155,6 +163,15 @@ void smux_raise(struct smux_stream *st, unsigned what);
 /* A released stream that waits for a peer which may be gone: (re)start its time. */
 void smux_linger(struct smux_stream *st);
 bool smux_may_give_up(const struct smux_stream *st);
+
+/* ---- note.c ------------------------------------------------------------------- */
+
+void smux_notes_init(struct smux_notes *n);
+/* A NOP came; most say nothing. */
+void smux_notes_hear(struct smux_notes *n, const struct smux_header *h);
+bool smux_notes_pending(const struct smux_notes *n);
+/* One that waits, as the id and the length of a NOP; there must be one. */
+void smux_notes_pop(struct smux_notes *n, uint32_t *sid, uint16_t *length);
 
 /* ---- refuse.c ----------------------------------------------------------------- */
 

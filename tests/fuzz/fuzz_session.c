@@ -35,8 +35,12 @@ static void start(struct world *w, uint8_t choice)
 		.interval_ms = 10,
 		.resend = 2,
 		.congestion = SESSION_NONE,
-		.data_shards = choice & 2 ? 3 : 0,
-		.parity_shards = choice & 2 ? 2 : 0,
+		.data_shards = choice & 32  ? SESSION_AUTO
+			       : choice & 2 ? 3
+					    : 0,
+		.parity_shards = choice & 32  ? SESSION_AUTO
+				 : choice & 2 ? 2
+					      : 0,
 		.compression = choice & 4   ? CODEC_SNAPPY
 			       : choice & 8 ? CODEC_ZSTD
 					    : CODEC_NONE,

@@ -9,6 +9,7 @@ Each case moves some megabytes both ways at once on several connections and chec
 cases cover all pairs of values of the factors below. KCPTUND names the program to test.
 """
 
+import itertools
 import os
 import re
 import signal
@@ -129,6 +130,8 @@ def add_special_cases(s, roles):
     for way in ways:
         for name, theirs in DEFAULTS.items():
             s.add(f"{way}_nothing-tuned_{name}", untuned_case(*programs(way, roles), theirs), seconds=60)
+        for smux, comp in itertools.product((1, 2), ("comp", "nocomp")):
+            s.add(f"{way}_notes_smux{smux}_{comp}", notes_case(*programs(way, roles), smux, comp), seconds=60)
     ways = [w for w in FACTORS["way"] if OURS in programs(w, roles)]
     for way in ways:
         for what, difference in (("key", {"key": "not the same"}), ("crypt", {"crypt": "salsa20"})):
@@ -186,6 +189,15 @@ def untuned_case(client, server, theirs):
         # A client begins none by itself, a server follows its client.
         check((parity > 0) == (sends and server == OURS), f"kcptun was sent {parity} shards of parity")
         ends.stop_cleanly(ours)
+    return run
+
+
+def notes_case(client, server, smux, comp):
+    """Automatic numbers make ours tell its peer, in a NOP, what it understands: kcptun takes no notice."""
+    def run(case):
+        common = {"smuxver": smux, "nocomp": comp == "nocomp"}
+        settings = {OURS: common, GO: {**common, "mode": "fast3", "datashard": 0, "parityshard": 0}}
+        transfer(case, client, server, settings[client], settings[server], NETS["lossy"], SMALL)
     return run
 
 

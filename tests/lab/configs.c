@@ -10,7 +10,10 @@
 const struct config configs[] = {
 	{ .name = "default", .what = "kcptun's defaults, compression apart",
 	  .mode = "fast", .data_shards = 10, .parity_shards = 3, .conn = 1 },
-	{ .name = "model", .what = "the model, automatic windows, no FEC",
+	{ .name = "model", .what = "the model, automatic windows, parity when it pays",
+	  .mode = "auto", .wnd = SESSION_AUTO, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
+	  .model = true, .data_shards = SESSION_AUTO, .parity_shards = SESSION_AUTO },
+	{ .name = "model-bare", .what = "the model, automatic windows, no FEC",
 	  .mode = "auto", .wnd = SESSION_AUTO, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
 	  .model = true },
 	{ .name = "foreign-sender", .what = "the model, from a server with kcptun's defaults",

@@ -116,6 +116,16 @@ static void make_loss10_fec(struct world_params *p, struct rng *r)
 	}
 }
 
+static void make_loss10_auto(struct world_params *p, struct rng *r)
+{
+	make_loss10(p, r);
+	for (unsigned side = 0; side < 2; side++) {
+		p->cfg[side].data_shards = p->cfg[side].parity_shards = SESSION_AUTO;
+		p->cfg[side].congestion = SESSION_MODEL;
+		p->cfg[side].nodelay = 3;
+	}
+}
+
 static void make_loss50(struct world_params *p, struct rng *r)
 {
 	base(p);
@@ -279,8 +289,16 @@ static void draw_net(struct net_params *n, struct rng *r, bool may_corrupt)
 static void draw_end(struct session_config *c, struct rng *r)
 {
 	static const uint32_t wnds[] = { 2, 16, 128, 512, 1024, 4096, 65535 };
-	static const uint8_t shards[][2] = { { 0, 0 }, { 10, 3 },  { 1, 1 },
-					     { 2, 5 }, { 20, 10 }, { 70, 30 } };
+	static const unsigned shards[][2] = {
+		{ 0, 0 },
+		{ 10, 3 },
+		{ 1, 1 },
+		{ 2, 5 },
+		{ 20, 10 },
+		{ 70, 30 },
+		{ SESSION_AUTO, SESSION_AUTO },
+		{ SESSION_AUTO, SESSION_AUTO },
+	};
 	size_t i = rng_below(r, ARRAY_LEN(shards));
 
 	c->data_shards = shards[i][0];
@@ -343,6 +361,7 @@ static const struct scenario scenarios[] = {
 	{ "clean", "no loss: nothing is resent", make_clean },
 	{ "loss10", "10 % loss, 80 ms: 1 MiB both ways within 20 s", make_loss10 },
 	{ "loss10-fec", "the same with FEC", make_loss10_fec },
+	{ "loss10-auto", "the same with parity where it pays", make_loss10_auto },
 	{ "loss50", "half of all datagrams lost", make_loss50 },
 	{ "bufferbloat", "a queue of 100 ms: under 1 % resent", make_bufferbloat },
 	{ "bufferbloat-long", "the same on a long link", make_bufferbloat_long },

@@ -1710,6 +1710,31 @@ static void writers_leave_a_quarter_of_the_pool_to_input(void **state)
 
 /* ---- the clock ----------------------------------------------------------------------------------------------- */
 
+static void a_note_follows_the_first_frame_and_is_heard(void **state)
+{
+	struct fixture x;
+	struct smux_stream *st;
+
+	(void)state;
+	begin(&x, 1, true);
+	smux_note(x.m, SMUX_NOTE_REPAIR, 1);
+	smux_note(x.m, SMUX_NOTE_REPAIR, 0x0203); /* instead */
+	smux_note(x.m, SMUX_NOTE_REPAIRED, 7);
+	assert_false(smux_has_output(x.m)); /* by itself it is nothing to begin with */
+	assert_int_equal(smux_open(x.m, &st), KT_OK);
+	expect_frames(&x, "0100000003000000"
+			  "010303026b637430"
+			  "010307006b637431");
+	assert_int_equal(smux_noted(x.m, SMUX_NOTE_REPAIR), -1);
+	/* no data, whatever the length says; then one that notes nothing */
+	assert_int_equal(feed(&x, "0103fffe6b637430"
+				  "0103000000000000"),
+			 KT_OK);
+	assert_int_equal(smux_noted(x.m, SMUX_NOTE_REPAIR), 0xfeff);
+	assert_int_equal(smux_noted(x.m, SMUX_NOTE_REPAIRED), -1);
+	end(&x);
+}
+
 static void a_nop_goes_out_only_when_nothing_else_did(void **state)
 {
 	struct smux_stream *st;
@@ -2323,6 +2348,7 @@ int main(void)
 		cmocka_unit_test(an_exhausted_pool_blocks_input_until_bytes_are_read),
 		cmocka_unit_test(room_that_another_session_gives_back_is_noticed_by_a_tick),
 		cmocka_unit_test(writers_leave_a_quarter_of_the_pool_to_input),
+		cmocka_unit_test(a_note_follows_the_first_frame_and_is_heard),
 		cmocka_unit_test(a_nop_goes_out_only_when_nothing_else_did),
 		cmocka_unit_test(a_ping_goes_out_at_once_and_only_while_alive),
 		cmocka_unit_test(silence_of_the_peer_ends_the_session_on_the_microsecond),
