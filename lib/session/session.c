@@ -47,9 +47,13 @@ static size_t fec_overhead(const struct session_config *c)
 	return c->client && (c->data_shards == 0 || c->parity_shards == 0) ? 0 : FEC_PAIR_OVERHEAD;
 }
 
-static const struct kcp_cc *controller(bool nc)
+static const struct kcp_cc *controller(const struct session_config *c)
 {
-	return nc ? &kcp_cc_none : &kcp_cc_reno;
+	if (c->path != NULL)
+		return &path_cc;
+	if (c->model)
+		return &kcp_cc_model;
+	return c->nc ? &kcp_cc_none : &kcp_cc_reno;
 }
 
 static bool start_kcp(struct session *s, uint64_t now_us)
@@ -66,12 +70,15 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 		.stream = true,
 		.ack_nodelay = c->ack_nodelay,
 		.rate_limit = c->rate_limit,
-		.cc = c->model ? &kcp_cc_model : controller(c->nc),
+		.cc = controller(c),
+		.cc_arg = &s->member,
 		.reserve = session_reserve_packet,
 		.output = session_output_packet,
 		.user = s,
 	};
 
+	if (c->path != NULL)
+		path_join(c->path, &s->member);
 	s->kcp = kcp_new(&cfg, now_us);
 	return s->kcp != NULL;
 }
@@ -114,14 +121,30 @@ void session_free(struct session *s)
 	free(s->kept.mem);
 	fec_pair_dispose(&s->fec);
 	kcp_free(s->kcp);
+	path_leave(&s->member);
 	free(s);
+}
+
+/* A path is left when its controller has been, and joined before that has a say. */
+static void set_controller(struct session *s, const struct session_config *cfg, uint64_t now_us)
+{
+	const struct kcp_cc *before = controller(&s->cfg);
+
+	if (before == controller(cfg) && s->cfg.path == cfg->path)
+		return;
+	s->cfg.nc = cfg->nc;
+	s->cfg.model = cfg->model;
+	s->cfg.path = cfg->path;
+	kcp_set_cc(s->kcp, &kcp_cc_none, NULL, now_us);
+	path_leave(&s->member);
+	if (cfg->path != NULL)
+		path_join(cfg->path, &s->member);
+	kcp_set_cc(s->kcp, controller(&s->cfg), &s->member, now_us);
 }
 
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us)
 {
-	if (s->cfg.nc != cfg->nc)
-		kcp_set_cc(s->kcp, controller(cfg->nc), NULL, now_us);
-	s->cfg.nc = cfg->nc;
+	set_controller(s, cfg, now_us);
 	kcp_set_window(s->kcp, cfg->snd_wnd, cfg->rcv_wnd);
 	kcp_set_nodelay(s->kcp, cfg->nodelay, cfg->interval_ms, cfg->resend);
 	kcp_set_rate_limit(s->kcp, cfg->rate_limit);
@@ -206,6 +229,11 @@ uint64_t session_sent_bytes(const struct session *s)
 uint64_t session_acked_bytes(const struct session *s)
 {
 	return kcp_stats(s->kcp)->acked_bytes;
+}
+
+uint64_t session_carried_bytes(const struct session *s)
+{
+	return s->bytes_sent + s->bytes_received;
 }
 
 bool session_exhausted(const struct session *s)

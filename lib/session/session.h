@@ -23,6 +23,7 @@
 #include "fifo.h"
 #include "kcp.h"
 #include "packet.h"
+#include "path.h"
 #include "qpp.h"
 #include "smux.h"
 #include "wire.h"
@@ -56,6 +57,9 @@ struct session_config {
 	bool model; /* the controller is kcp_cc_model; else nc tells which */
 	bool nc, ack_nodelay;
 	uint64_t rate_limit;
+	/* What the session shares with others to the same host, borrowed for its life: its
+	 * controller stands in for that of above.  NULL: it has one of its own. */
+	struct path *path;
 
 	unsigned data_shards,
 		parity_shards;       /* client: of what we send, 0, 0: no FEC; server: a guess */
@@ -132,10 +136,12 @@ bool session_drained(const struct session *s);
 /* Bytes of the stream of streams that were sent so far, and of them those that arrived. */
 uint64_t session_sent_bytes(const struct session *s);
 uint64_t session_acked_bytes(const struct session *s);
+/* Sent and received so far. */
+uint64_t session_carried_bytes(const struct session *s);
 /* No further stream can be opened: ended, or stream ids exhausted. */
 bool session_exhausted(const struct session *s);
 
-/* Take over the windows, timings, controller and rate of `cfg` in use. */
+/* Take over the windows, timings, controller, path and rate of `cfg` in use. */
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us);
 
 /* ---- streams ----------------------------------------------------------------

@@ -24,6 +24,7 @@ struct session_kept {
 struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
+	struct path_member member; /* of cfg.path */
 	struct fec_pair fec;
 	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */
 	struct codec_dec *dec; /* NULL: not known yet, or CODEC_NONE */
