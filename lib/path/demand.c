@@ -46,6 +46,7 @@ void path_demand_ends(struct path *p, struct path_member *m)
 	p->active--;
 	p->limited -= m->limited;
 	p->use -= counted_use(m);
+	path_untime(p, m);
 	m->active = false;
 	m->limited = false;
 	m->use = 0;
@@ -84,6 +85,8 @@ void path_demand(struct path *p, struct path_member *m, const struct kcp_cc_samp
 	m->use = (m->use * USE_US + sent_bytes(m, s) * US_PER_S) / (USE_US + elapsed);
 	m->limited = s->limited || (m->limited && elapsed == 0); /* more was to come after that flush */
 	m->updated_us = s->now_us;
+	if (!m->limited)
+		path_untime(p, m);
 	link_newest(p, m);
 	p->limited += m->limited;
 	p->use += counted_use(m);

@@ -59,6 +59,15 @@ static void count_inflight(struct path *p, struct path_member *m, uint32_t bytes
 	m->inflight_bytes = bytes;
 }
 
+void path_untime(struct path *p, struct path_member *m)
+{
+	if (!m->timed)
+		return;
+	m->timed = false;
+	p->timed--;
+	p->timed_sum_us -= m->heard_us;
+}
+
 static void be_sole(struct path *p, const struct path_member *m, uint64_t now_us)
 {
 	if (p->sole == m)
@@ -67,13 +76,33 @@ static void be_sole(struct path *p, const struct path_member *m, uint64_t now_us
 	p->sole_since_us = now_us;
 }
 
+/* Members are acknowledged at different times, so the total just after one was is ahead of the
+ * time, or behind it.  The total belongs to the mean of the times at which those that fill the path were
+ * acknowledged last; the rates measured would else be as much too high at times, and those are what a
+ * controller remembers. */
+static void note_delivery(struct path *p, struct path_member *m, uint64_t now_us)
+{
+	p->heard_us = now_us;
+	if (m->limited) {
+		path_untime(p, m);
+		m->timed = true;
+		m->heard_us = now_us;
+		p->timed++;
+		p->timed_sum_us += now_us;
+	}
+	if (p->timed > 0)
+		p->delivered_us = max64(p->delivered_us, p->timed_sum_us / p->timed);
+	else if (p->limited == 0)
+		p->delivered_us = now_us;
+}
+
 static void count_totals(struct path *p, struct path_member *m, const struct kcp_cc_sample *s)
 {
 	if (s->delivered_bytes == m->delivered_bytes && s->lost_total_bytes == m->lost_bytes)
 		return;
 	be_sole(p, m, s->now_us);
 	if (s->delivered_bytes != m->delivered_bytes)
-		p->delivered_us = p->heard_us = s->now_us;
+		note_delivery(p, m, s->now_us);
 	p->delivered_bytes += s->delivered_bytes - m->delivered_bytes;
 	p->lost_bytes += s->lost_total_bytes - m->lost_bytes; /* fewer, when some arrived after all */
 	m->delivered_bytes = s->delivered_bytes;

@@ -49,8 +49,10 @@ struct path_member {
 	uint64_t use;                         /* bytes per second that it sent of late */
 	uint32_t inflight_bytes;
 	uint32_t snd_wnd, rmt_wnd;
-	bool active;  /* in the list */
-	bool limited; /* the controller holds it back: it wants more than its part */
+	uint64_t heard_us; /* when it was last acknowledged, if `timed` */
+	bool active;       /* in the list */
+	bool timed;        /* it tells when the path delivers */
+	bool limited;      /* the controller holds it back: it wants more than its part */
 };
 
 /* A controller for members: `cc_arg` is their struct path_member. */

@@ -42,6 +42,8 @@ struct path {
 
 	/* merge.c */
 	uint64_t delivered_bytes, lost_bytes, delivered_us, first_us;
+	unsigned timed;             /* limited members that were acknowledged since they are */
+	uint64_t timed_sum_us;      /* of the times at which they last were */
 	uint64_t app_limited_until; /* delivered_bytes up to where; 0: no limit */
 	uint64_t inflight_bytes;
 	uint64_t snd_wnd, rmt_wnd; /* sums */
@@ -92,6 +94,8 @@ void path_demand_ends(struct path *p, struct path_member *m);
 void path_merge_joins(struct path *p, struct path_member *m, const struct kcp_cc_sample *s);
 /* What it has in flight is nobody's any more. */
 void path_merge_leaves(struct path *p, struct path_member *m);
+/* It does not fill the path any more. */
+void path_untime(struct path *p, struct path_member *m);
 /* The path's sample for what a member's says. */
 void path_merge(struct path *p, struct path_member *m, const struct kcp_cc_sample *s,
 		struct kcp_cc_sample *out);
