@@ -169,7 +169,7 @@ static void rate_of_all(const struct path *p, const struct kcp_cc_sample *s, str
 	out->prior_delivered_bytes = then->delivered_bytes;
 	out->prior_lost_bytes = then->lost_bytes;
 	out->tx_inflight_bytes = max32(s->tx_inflight_bytes, then->inflight_bytes);
-	out->app_limited = s->app_limited && then->app_limited;
+	out->app_limited = then->app_limited;
 }
 
 static void merge_rate(struct path *p, const struct path_member *m, const struct kcp_cc_sample *s,
