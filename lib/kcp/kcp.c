@@ -6,15 +6,17 @@
  *     memory         every byte that a kcp holds, counted; segments kept for reuse
  *     pacing         how many bytes may leave now
  *     round trip     smoothed round trip, timeout, tolerance of reordering
- *     in flight      what was sent and not acknowledged, what arrived of it, silence
+ *     in flight      what was sent and not acknowledged, when it departed, what arrived of it
+ *                    and how fast, copies of it, silence
  *     queue          what was never sent
  *     received       the ring of segments that came
  *     owed           acknowledgements
+ *     one way        how long what comes waited in queues
  *     windows        telling ours, asking for the peer's
  *
  * then struct kcp, of which they are the members, and what joins them:
  *
- *     congestion     what stands in for a controller, and the events that one is told
+ *     congestion     what a controller is told, and what it decides
  *     acknowledged   what acknowledgements change
  *     due            when what is in flight is lost
  *     sending, reading
@@ -31,7 +33,11 @@
  *     the tail with each transmission: every list is sorted by tx and by time.
  *     The first of a list is the first of it to be lost or to time out, so
  *     only fronts are looked at, and there are at most LEVELS of them.
+ *   - What is found lost goes into a list of its own, and from there out again as windows
+ *     and pacing allow.
  *   - A list links slots by sn, which stays valid when the ring is resized.
+ *   - What all transmissions of one flush share (when it was, what had been delivered by then)
+ *     is kept once; a slot has the number of that record.
  *
  * All received segments, unread and out of order alike, are in one ring:
  *
@@ -47,10 +53,19 @@
 enum {
 	LEVELS = 16,     /* timeouts of one segment that are told apart */
 	RESEND_MAX = 32, /* larger values of `resend` count as this */
-	XMIT_MAX = 15,   /* transmissions are counted up to this */
+	XMIT_MAX = 7,    /* transmissions are counted up to this */
 	RING_MIN = 16,   /* slots of a ring when it is first needed */
 	INTERVAL_MAX_MS = 5000,
 	ACKS_MIN = 16,
+	COPIES_HELD = 64,     /* segments that have copies to come; a power of two */
+	COPY_SEEN = 512,      /* the loss is that of about so many transmissions */
+	COPY_PRIOR = 20,      /* as if one of so many had been lost before */
+	COPY_LOSS_ONE = 4000, /* ppm: from here on one copy, two, three */
+	COPY_LOSS_TWO = 15000,
+	COPY_LOSS_THREE = 150000,
+	COPY_LOSS_FEW = 4000, /* ppm of all segments may have one copy because they were lost often */
+	COPY_LOSS_RARE = 500, /* and two */
+	HEARD_MAX = 32,       /* segments whose first ts is kept; a power of two */
 	POOL_MIN = 8,
 	ACKS_SPARE = 128, /* acknowledgements kept beyond a receive window */
 	ACKS_AGAIN = 256, /* those that go out again, at most; a power of two */
@@ -82,12 +97,22 @@ enum {
 #define PROBE_MAX_US (5 * US_PER_S) /* tells of a window that reopened may all be lost */
 #define RTT_WINDOW_US \
 	(10 * US_PER_S) /* the least round trip is that of this time and as much before */
+#define ONEWAY_WINDOW_US (60 * US_PER_S)
 #define SILENT_HOLD_US (1 * US_PER_S)
 #define PACE_WAIT_MIN_US UINT64_C(1000)
 #define PACE_BURST_US UINT64_C(2000)
 #define PACE_ROOM_US UINT64_C(2000)
 #define RATE_MAX UINT64_C(1000000000000) /* keeps rate * time in 63 bits */
 #define MEMORY_RETRY_US (10 * US_PER_MS)
+/* A copy waits so long for a datagram to ride in, or a part of the round trip if that is less;
+ * longer where the loss is such that a further one is better than an early one. */
+#define COPY_WAIT_US (10 * US_PER_MS)
+#define COPY_WAIT_LONG_US (22 * US_PER_MS)
+#define COPY_RATE UINT64_C(60000) /* bytes per second, or this part of the path's rate: */
+#define COPY_PART 64
+#define COPY_BURST_US (400 * US_PER_MS)
+#define COPY_SPAN_US (80 * US_PER_MS) /* a repeat this soon is a copy */
+#define ACK_WAIT_US (25 * US_PER_MS)
 
 /* With a large window, what is touched next was touched last a window ago and
  * is out of the cache: asking early halves the cost of a packet there. */
@@ -599,10 +624,11 @@ struct slot {
 	uint32_t tx;         /* number of that transmission */
 	uint32_t prev, next; /* neighbours in the list of its level, or of the lost, by sn */
 	uint16_t len;
-	unsigned xmit : 4;        /* transmissions so far */
+	unsigned xmit : 3;        /* transmissions so far */
 	unsigned level : 4;       /* timeouts so far */
 	unsigned class_index : 4; /* of seg, which need not be touched to release it */
 	unsigned early : 1;       /* was resent early once */
+	unsigned copied : 1;      /* since its last transmission */
 	unsigned lost : 1;        /* and not resent yet */
 	unsigned why : 2;
 };
@@ -793,6 +819,13 @@ static struct departure *departure_new(struct departures *d, struct memory *m)
 	return departure_at(d, d->next - 1);
 }
 
+/* Those of this moment: a caller may need several flushes to hand over what it has. */
+static void departures_limited(struct departures *d, uint64_t now_us, bool limited)
+{
+	for (uint32_t i = d->next; i != d->first && departure_at(d, i - 1)->sent_us == now_us; i--)
+		departure_at(d, i - 1)->app_limited = limited;
+}
+
 static void departures_trim(struct departures *d, struct memory *m)
 {
 	uint32_t used;
@@ -900,6 +933,79 @@ static bool skipped(const struct delivered *d, uint32_t tx)
 static bool skipped_enough(const struct delivered *d, uint32_t tx)
 {
 	return d->resend != 0 && d->count == d->resend && seq_diff(tx, d->tx[d->resend - 1]) < 0;
+}
+
+/* Copies: of a small segment, when few are in flight, a few more travel in the datagrams that leave
+ * anyway, or in one of their own soon after.  So one that is lost is there without a round trip
+ * more (redundant data bundling; Evensen 2008, Opstad 2015). */
+struct copy {
+	uint32_t sn, tx;  /* of that transmission; void when it was sent again */
+	uint32_t left;    /* so many more */
+	uint64_t last_us; /* when it, or its last copy, left */
+};
+
+struct copier {
+	struct copy *ring; /* of COPIES_HELD; NULL until needed */
+	uint32_t head, count;
+	int64_t credit; /* bytes that copies may take; see copier_refill() */
+	uint64_t credit_us;
+	uint32_t seen, missed; /* transmissions whose fate was told, halved now and then */
+};
+
+static struct copy *copy_at(const struct copier *c, uint32_t i)
+{
+	return &c->ring[(c->head + i) & (COPIES_HELD - 1)];
+}
+
+static void copy_pop(struct copier *c)
+{
+	c->head = (c->head + 1) & (COPIES_HELD - 1);
+	c->count--;
+}
+
+/* Without memory there are no copies; of too many the oldest gets no more. */
+static void copy_push(struct copier *c, struct memory *m, struct copy copy)
+{
+	if (c->ring == NULL && (c->ring = mem_alloc(m, COPIES_HELD * sizeof(*c->ring))) == NULL)
+		return;
+	if (c->count == COPIES_HELD)
+		copy_pop(c);
+	*copy_at(c, c->count++) = copy;
+}
+
+static void copier_trim(struct copier *c, struct memory *m)
+{
+	if (c->count > 0)
+		return;
+	mem_free(m, c->ring, COPIES_HELD * sizeof(*c->ring));
+	c->ring = NULL;
+	c->head = 0;
+}
+
+/* At first some loss is assumed: what is small and new wants to be there. */
+static uint32_t copier_loss_ppm(const struct copier *c)
+{
+	return (uint32_t)((c->missed + 1) * UINT64_C(1000000) / (c->seen + COPY_PRIOR));
+}
+
+static void copier_learn(struct copier *c, bool missed)
+{
+	c->seen++;
+	c->missed += missed;
+	if (c->seen < COPY_SEEN)
+		return;
+	c->seen /= 2;
+	c->missed /= 2;
+}
+
+/* `rate` is that of the path, 0 when it is unknown. */
+static void copier_refill(struct copier *c, uint64_t now_us, uint64_t rate)
+{
+	uint64_t may = max64(COPY_RATE, rate / COPY_PART);
+
+	c->credit = credit_after(c->credit, may, min64(now_us - c->credit_us, US_PER_S),
+				 (int64_t)(may * COPY_BURST_US));
+	c->credit_us = now_us;
 }
 
 struct silence {        /* timeouts while nothing is heard, in rounds */
@@ -1206,6 +1312,9 @@ struct acks { /* owed to the peer, oldest first */
 	bool now;
 	bool heard_ts_known;
 	uint32_t heard_ts; /* the peer's clock, as its newest segment said */
+	struct {
+		uint32_t sn, ts;
+	} heard[HEARD_MAX]; /* those that came last, by sn */
 	struct again again;
 };
 
@@ -1299,7 +1408,15 @@ static void acks_push(struct acks *a, uint64_t now_us, uint32_t sn, uint32_t ts,
 		*ack_at(a, a->count++) = (struct ack){ .sn = sn, .ts = ts, .plain = plain };
 }
 
-static uint64_t acks_due_at(const struct acks *a, const struct kcp_config *cfg)
+/* How long a segment that came in order may wait. */
+static uint64_t ack_wait(const struct kcp_config *cfg, uint32_t srtt_us)
+{
+	uint64_t interval = cfg->interval_ms * US_PER_MS;
+
+	return cfg->nodelay == 3 ? max64(interval, min64(srtt_us / 4, ACK_WAIT_US)) : interval;
+}
+
+static uint64_t acks_due_at(const struct acks *a, const struct kcp_config *cfg, uint32_t srtt_us)
 {
 	uint32_t enough = min32(cfg->mtu / KCP_OVERHEAD, (cfg->rcv_wnd + 1) / 2);
 
@@ -1307,7 +1424,7 @@ static uint64_t acks_due_at(const struct acks *a, const struct kcp_config *cfg)
 		return KCP_NEVER;
 	if (cfg->ack_nodelay || a->now || a->arrivals >= enough)
 		return a->since_us;
-	return a->since_us + cfg->interval_ms * US_PER_MS;
+	return a->since_us + ack_wait(cfg, srtt_us);
 }
 
 static void acks_done(struct acks *a)
@@ -1343,6 +1460,21 @@ static uint32_t echo_ts(struct acks *a, const struct kcp_seg_header *h, bool rec
 	return h->ts;
 }
 
+static void heard_first(struct acks *a, const struct kcp_seg_header *h)
+{
+	a->heard[h->sn & (HEARD_MAX - 1)].sn = h->sn;
+	a->heard[h->sn & (HEARD_MAX - 1)].ts = h->ts;
+}
+
+/* A repeat that left so soon after the first is not there because something was missed. */
+static bool is_copy(const struct acks *a, const struct kcp_seg_header *h, uint64_t span_us)
+{
+	uint32_t later = h->ts - a->heard[h->sn & (HEARD_MAX - 1)].ts;
+
+	return a->heard[h->sn & (HEARD_MAX - 1)].sn == h->sn && later > 0 &&
+	       later <= clock_ms(span_us);
+}
+
 static void acks_trim(struct acks *a, struct memory *m)
 {
 	again_trim(&a->again, m);
@@ -1357,9 +1489,50 @@ static void acks_trim(struct acks *a, struct memory *m)
 	a->head = 0;
 }
 
+/* ---- one way ------------------------------------------------------------- */
+
+/* The peer's clock is not ours, but the differences of one segment to the next tell which waited
+ * longer. */
+struct oneway {
+	bool any;
+	uint32_t least,
+		least_before; /* our clock less its ts, ms: of this window of time, the one before */
+	uint64_t window_us;
+	bool came;
+	uint32_t now; /* the least since it was taken */
+};
+
+static void oneway_hear(struct oneway *o, uint64_t now_us, uint32_t ts)
+{
+	uint32_t delay = clock_ms(now_us) - ts;
+
+	if (!o->any || now_us - o->window_us >= ONEWAY_WINDOW_US) {
+		o->least_before = o->any ? o->least : delay;
+		o->least = delay;
+		o->window_us = now_us;
+		o->any = true;
+	}
+	if (seq_diff(delay, o->least) < 0)
+		o->least = delay;
+	if (!o->came || seq_diff(delay, o->now) < 0)
+		o->now = delay;
+	o->came = true;
+}
+
+static uint32_t oneway_take(struct oneway *o)
+{
+	uint32_t least = seq_diff(o->least, o->least_before) < 0 ? o->least : o->least_before;
+
+	if (!o->came)
+		return UINT32_MAX;
+	o->came = false;
+	return o->now - least;
+}
+
 /* ---- windows ------------------------------------------------------------- */
 
 struct teller {            /* of our window */
+	uint32_t most;     /* told at most; 0: all there is */
 	uint32_t told_wnd; /* what the peer last heard, if it did */
 	uint32_t left;     /* so many times more, when no data comes */
 	uint64_t at;
@@ -1430,10 +1603,12 @@ struct kcp {
 	struct departures departures;
 	struct rate rate;
 	struct delivered delivered;
+	struct copier copier;
 	struct silence silence;
 	struct queue queue;
 	struct receiver rcv;
 	struct acks acks;
+	struct oneway oneway;
 	struct teller teller;
 	struct prober prober;
 	uint8_t *datagram; /* for those without reserve() */
@@ -1679,6 +1854,7 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	uint64_t age_us = (uint64_t)age_ms * US_PER_MS;
 	const struct slot *s;
 	uint64_t sent_us;
+	bool known = true;
 
 	if (seq_diff(sn, k->flight.nxt) >= 0)
 		return;
@@ -1694,10 +1870,18 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	if (ts == clock_ms(sent_us)) {
 		sample_offer(n, ts, k->now_us - sent_us);
 		arrived(k, s, n->recovered);
+	} else if (s->copied && seq_diff(ts, clock_ms(sent_us)) > 0) {
+		sample_offer(n, ts, age_us);
+		arrived(k, s, n->recovered);
+		copier_learn(&k->copier, true);
+		known = false;
 	} else if (s->xmit > 1) {
 		sample_offer(n, ts, age_us);
 		spurious(k, s, !n->recovered);
+		known = false;
 	}
+	if (known)
+		copier_learn(&k->copier, false);
 	slot_free(k, sn, n);
 }
 
@@ -1735,12 +1919,28 @@ static void progress(struct kcp *k)
 
 /* ---- due ----------------------------------------------------------------- */
 
+static uint64_t copy_wait(const struct kcp *k)
+{
+	bool many = copier_loss_ppm(&k->copier) >= COPY_LOSS_THREE;
+	uint64_t most = many ? COPY_WAIT_LONG_US : COPY_WAIT_US;
+
+	return k->rtt.srtt_us == 0 ? most
+				   : max64(min64(k->rtt.srtt_us / (many ? 4 : 8), most), US_PER_MS);
+}
+
+/* Its copies are under way, and may make it needless. */
+static uint64_t copies_span(const struct kcp *k, const struct slot *s)
+{
+	return s->copied ? copy_wait(k) : 0;
+}
+
 /* When the front of a list times out.  The timeout is that of now, so it grows
  * with the round trip.  What no later transmission has overtaken is still on
  * its way as long as acknowledgements keep coming. */
 static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slot *s)
 {
-	uint64_t t = sent_at(k, s) + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us;
+	uint64_t t = sent_at(k, s) + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us +
+		     copies_span(k, s);
 
 	if (k->flight.progress_us != 0 && level == 0) {
 		bool wait = k->flight.count > FEW_SEGS || !skipped(&k->delivered, s->tx);
@@ -1765,7 +1965,8 @@ static uint64_t early_at(const struct kcp *k, const struct slot *s)
 {
 	if (k->delivered.resend == 0 || s->early || !skipped(&k->delivered, s->tx))
 		return KCP_NEVER;
-	return sent_at(k, s) + k->rtt.latest_us + max32(k->rtt.reorder_us, k->rtt.srtt_us / 8);
+	return sent_at(k, s) + k->rtt.latest_us + max32(k->rtt.reorder_us, k->rtt.srtt_us / 8) +
+	       copies_span(k, s);
 }
 
 struct due {
@@ -1811,6 +2012,7 @@ static void lose_front(struct kcp *k, uint32_t level, enum why why)
 	k->rate.lost_bytes += slot_bytes(s);
 	if (departure_at(&k->departures, s->departure)->mark)
 		k->batch.marked_lost_bytes += slot_bytes(s);
+	copier_learn(&k->copier, true);
 	s->early |= why == WHY_EARLY;
 	if (why != WHY_TIMEOUT)
 		return;
@@ -1880,10 +2082,20 @@ static void advance(struct kcp *k)
 	}
 }
 
+static uint16_t told_window(const struct kcp *k)
+{
+	uint16_t wnd = free_window(&k->rcv, &k->cfg);
+
+	return k->teller.most != 0 && k->teller.most < wnd ? (uint16_t)k->teller.most : wnd;
+}
+
 static void room_made(struct kcp *k)
 {
+	uint32_t most = k->teller.most;
+
 	advance(k);
-	tell_if_reopened(&k->teller, k->now_us, free_window(&k->rcv, &k->cfg), k->cfg.rcv_wnd);
+	tell_if_reopened(&k->teller, k->now_us, told_window(k),
+			 most != 0 ? min32(most, k->cfg.rcv_wnd) : k->cfg.rcv_wnd);
 }
 
 static void consumed(struct kcp *k)
@@ -1957,14 +2169,32 @@ int kcp_recv(struct kcp *k, void *buf, size_t cap)
 
 /* ---- input --------------------------------------------------------------- */
 
+/* A copy comes before a round trip is over, after which a repeat may be one that is missed.  Who
+ * never measured one takes little for a copy. */
+static uint64_t copy_span(const struct kcp *k)
+{
+	uint64_t rtt = min_rtt(&k->rtt);
+
+	return rtt == 0 ? COPY_SPAN_US / 3 : min64(rtt / 4 * 3, COPY_SPAN_US);
+}
+
+/* Who repeats misses an acknowledgement and gets one at once.  A copy is there whatever we said: it
+ * gets one with the next batch, or none where una says it. */
 static void repeat_input(struct kcp *k, const struct kcp_seg_header *h, uint32_t ts)
 {
-	k->stats.repeat_segs++;
-	again_settle(&k->acks.again, true);
-	if (!acks_reserve(&k->acks, &k->mem, k->cfg.rcv_wnd))
+	bool copy = is_copy(&k->acks, h, copy_span(k));
+
+	if (copy) {
+		k->stats.copies_in_segs++;
+	} else {
+		k->stats.repeat_segs++;
+		again_settle(&k->acks.again, true);
+	}
+	if ((copy && seq_diff(h->sn, k->rcv.nxt) < 0) ||
+	    !acks_reserve(&k->acks, &k->mem, k->cfg.rcv_wnd))
 		return;
 	acks_push(&k->acks, k->now_us, h->sn, ts, false);
-	k->acks.now = true;
+	k->acks.now |= !copy;
 }
 
 /* Without memory the segment is as good as lost: it comes again. */
@@ -1978,6 +2208,7 @@ static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uin
 		return;
 	seg_append(s, data, h->len);
 	again_settle(&k->acks.again, false);
+	heard_first(&k->acks, h);
 	acks_hasten(&k->acks, seq_diff(h->sn, k->rcv.high));
 	*ring_at(&k->rcv, h->sn) = (struct held){ s, s->len, h->frg, s->class_index };
 	k->rcv.beyond++;
@@ -1995,6 +2226,8 @@ static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint
 	uint32_t ts = echo_ts(&k->acks, h, recovered);
 
 	k->stats.in_push++;
+	if (!recovered)
+		oneway_hear(&k->oneway, k->now_us, h->ts);
 	if (ahead >= (int32_t)k->cfg.rcv_wnd) {
 		k->stats.out_of_window_segs++;
 		return;
@@ -2274,6 +2507,137 @@ static bool may_put(struct flush *f, uint32_t len)
 	return depart(f) && make_room(f, KCP_OVERHEAD + len);
 }
 
+static bool new_due(const struct kcp *k)
+{
+	return k->flight.lost.count == 0 && !nothing_new(k);
+}
+
+static bool is_small(const struct kcp *k, const struct slot *s)
+{
+	return s->len <= k->mem.full_cap / 2;
+}
+
+/* As the loss demands. */
+static uint32_t copies_for(const struct kcp *k, uint32_t loss_ppm)
+{
+	if (k->cfg.copies != KCP_COPIES_AUTO)
+		return k->cfg.copies;
+	return loss_ppm < COPY_LOSS_ONE     ? 0
+	       : loss_ppm < COPY_LOSS_TWO   ? 1
+	       : loss_ppm < COPY_LOSS_THREE ? 2
+					    : 3;
+}
+
+/* What was lost more than once holds up all that follows: as long as such are so few that it costs
+ * next to nothing. */
+static uint32_t copies_for_lost(const struct slot *s, uint32_t loss_ppm)
+{
+	uint64_t share = 1000000;
+
+	for (unsigned i = 1; i < s->xmit; i++)
+		share = share * loss_ppm / 1000000;
+	return share < COPY_LOSS_RARE ? 2 : share < COPY_LOSS_FEW ? 1 : 0;
+}
+
+/* How many copies a transmission gets when few are in flight: small ones as many as it takes, large
+ * ones one. */
+static uint32_t copies_wanted(const struct kcp *k, const struct slot *s)
+{
+	uint32_t loss = copier_loss_ppm(&k->copier), copies = copies_for(k, loss);
+
+	if (k->cfg.copies == 0)
+		return 0;
+	if (s->xmit > 2)
+		return max32(copies_for_lost(s, loss), is_small(k, s) ? copies : 0);
+	if (inflight(&k->flight) > FEW_SEGS)
+		return 0;
+	return is_small(k, s) ? copies : min32(copies, 1);
+}
+
+/* They leave later, and are paid for now. */
+static void copies_plan(struct kcp *k, uint32_t sn)
+{
+	struct slot *s = slot_at(&k->flight, sn);
+	uint32_t n = copies_wanted(k, s);
+	int64_t cost = (int64_t)(n * (uint64_t)slot_bytes(s) * US_PER_S);
+
+	s->copied = 0;
+	if (n == 0 || cost > k->copier.credit)
+		return;
+	k->copier.credit -= cost;
+	copy_push(&k->copier, &k->mem,
+		  (struct copy){ .sn = sn, .tx = s->tx, .left = n, .last_us = k->now_us });
+}
+
+/* Its slot, while the copy is of use; NULL: no more. */
+static struct slot *copy_slot(const struct kcp *k, const struct copy *c)
+{
+	struct slot *s;
+
+	if (seq_diff(c->sn, k->flight.una) < 0)
+		return NULL;
+	s = slot_at(&k->flight, c->sn);
+	return s->seg != NULL && s->tx == c->tx && !s->lost ? s : NULL;
+}
+
+/* When one leaves by itself, if it cannot ride before. */
+static uint64_t copies_due_at(const struct kcp *k)
+{
+	uint64_t t = KCP_NEVER, wait = copy_wait(k);
+
+	for (uint32_t i = 0; i < k->copier.count; i++)
+		if (copy_slot(k, copy_at(&k->copier, i)) != NULL)
+			t = min64(t, copy_at(&k->copier, i)->last_us + wait);
+	return t;
+}
+
+static void put_copy(struct flush *f, uint32_t sn, struct slot *s)
+{
+	f->acks_only = false;
+	put_header(f, KCP_CMD_PUSH, sn, clock_ms(f->k->now_us), s->seg);
+	if (s->len > 0)
+		memcpy(f->buf + f->len, s->seg->data, s->len);
+	f->len += s->len;
+	s->copied = 1;
+	f->k->stats.copy_segs++;
+}
+
+/* Is there room for a copy, beside the segment of `next` bytes that leaves anyway? */
+static bool copy_fits(struct flush *f, size_t bytes, size_t next, bool own)
+{
+	if (f->buf != NULL ? fits(f, bytes + next) : next > 0 && bytes + next <= f->k->cfg.mtu)
+		return make_room(f, bytes);
+	return own && make_room(f, bytes);
+}
+
+/* Ahead of what is new, so that that finds no hole. */
+static void put_copies(struct flush *f)
+{
+	struct kcp *k = f->k;
+	struct copier *c = &k->copier;
+	bool own = copies_due_at(k) <= k->now_us;
+	size_t next = new_due(k) ? KCP_OVERHEAD + k->queue.first->len : 0;
+	uint64_t young = copy_wait(k) / 2;
+
+	if ((!own && f->buf == NULL && next == 0) || pacer_blocks(&k->pacer, f->len))
+		return;
+	for (uint32_t n = c->count; n > 0; n--) {
+		struct copy copy = *copy_at(c, 0);
+		struct slot *s = copy_slot(k, &copy);
+
+		copy_pop(c);
+		if (s == NULL)
+			continue;
+		if (k->now_us - copy.last_us >= young && copy_fits(f, slot_bytes(s), next, own)) {
+			put_copy(f, copy.sn, s);
+			copy.left--;
+			copy.last_us = k->now_us;
+		}
+		if (copy.left > 0)
+			copy_push(c, &k->mem, copy);
+	}
+}
+
 /* Write segment `sn`, unlinked, and link it as the latest of its level.  Inline,
  * since it is most of the cost of a new segment. */
 static inline void put_push(struct flush *f, uint32_t sn)
@@ -2294,6 +2658,7 @@ static inline void put_push(struct flush *f, uint32_t sn)
 	k->stats.out_push++;
 	f->departure->count++;
 	f->departure->inflight_bytes = k->flight.bytes;
+	copies_plan(k, sn);
 }
 
 static void count_resent(struct kcp_stats *st, enum why why)
@@ -2326,11 +2691,6 @@ static bool resend(struct flush *f)
 		put_push(f, sn);
 	}
 	return k->flight.lost.count == 0;
-}
-
-static bool new_due(const struct kcp *k)
-{
-	return k->flight.lost.count == 0 && !nothing_new(k);
 }
 
 static bool send_new(struct flush *f)
@@ -2366,6 +2726,12 @@ static void send_data(struct flush *f)
 	resend(f);
 }
 
+/* Of a window that is hardly used nothing is learnt, though the pacer spread a few packets. */
+static bool cwnd_used(const struct kcp *k)
+{
+	return k->flight.bytes >= k->control.cwnd_bytes / 4;
+}
+
 /* What held us back, if anything did; and the rate of delivery is no measure of the path where it was not
  * the controller. */
 static void find_limit(struct flush *f)
@@ -2385,14 +2751,26 @@ static void find_limit(struct flush *f)
 		k->limit = KCP_LIMIT_APPLICATION;
 	else
 		k->limit = KCP_LIMIT_CONTROLLER;
-	if (k->limit != KCP_LIMIT_CONTROLLER && !f->no_room)
-		rate_limited(&k->rate, k->now_us, k->flight.bytes);
+	if (f->no_room || (k->limit == KCP_LIMIT_CONTROLLER && cwnd_used(k)))
+		return;
+	rate_limited(&k->rate, k->now_us, k->flight.bytes);
+	departures_limited(&k->departures, k->now_us, true);
+}
+
+/* The caller had more after all when it was found that it had not. */
+static void not_limited(struct kcp *k)
+{
+	if (k->rate.app_limited_until == 0 || k->rate.app_limited_us != k->now_us)
+		return;
+	k->rate.app_limited_until = 0;
+	departures_limited(&k->departures, k->now_us, false);
 }
 
 static void refill(struct kcp *k)
 {
 	uint64_t rate = pacing_rate(k);
 
+	copier_refill(&k->copier, k->now_us, k->control.path_rate);
 	pacer_refill(&k->pacer, k->now_us, rate, min64(k->cfg.rate_limit, RATE_MAX),
 		     pacing_burst(k, rate));
 }
@@ -2403,18 +2781,20 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 
 	hear_time(k, now_us);
 	f.una = k->rcv.nxt;
-	f.wnd = free_window(&k->rcv, &k->cfg);
+	f.wnd = told_window(k);
 	k->flight.memory_at = 0;
-	/* The caller had more after all. */
-	if (k->queue.count > 0 && k->rate.app_limited_us == k->now_us)
-		k->rate.app_limited_until = 0;
+	if (k->queue.count > 0)
+		not_limited(k);
 	lose(k, false);
 	cc_update(k);
 	refill(k);
-	if (acks_due_at(&k->acks, &k->cfg) <= k->now_us)
+	if (acks_due_at(&k->acks, &k->cfg, k->rtt.srtt_us) <= k->now_us)
 		put_acks(&f, true);
-	if (!f.no_room && put_tell(&f) && put_probe(&f))
+	if (!f.no_room && put_tell(&f) && put_probe(&f)) {
+		if (k->copier.count > 0)
+			put_copies(&f);
 		send_data(&f);
+	}
 	put_acks(&f, false);
 	datagram_end(&f);
 	find_limit(&f);
@@ -2423,7 +2803,7 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 
 static uint64_t acks_leave_at(const struct kcp *k)
 {
-	uint64_t due = acks_due_at(&k->acks, &k->cfg);
+	uint64_t due = acks_due_at(&k->acks, &k->cfg, k->rtt.srtt_us);
 
 	return due == KCP_NEVER ? due : max64(due, pacer_acks_at(&k->pacer));
 }
@@ -2445,7 +2825,10 @@ uint64_t kcp_deadline(const struct kcp *k)
 	uint64_t acks = acks_leave_at(k);
 	uint64_t tell = tell_due_at(&k->teller);
 	uint64_t probe = probe_due_at(&k->prober, k->now_us, k->queue.count);
+	uint64_t copies = k->copier.count > 0 ? copies_due_at(k) : KCP_NEVER;
 
+	if (copies != KCP_NEVER)
+		tell = min64(tell, max64(copies, k->pacer.wait_until));
 	return min64(min64(acks, data_due_at(k)), min64(tell, probe));
 }
 
@@ -2455,8 +2838,9 @@ int kcp_config_check(const struct kcp_config *cfg)
 {
 	bool ok = cfg->mtu >= KCP_MTU_MIN && cfg->mtu <= KCP_MTU_MAX && cfg->snd_wnd >= 1 &&
 		  cfg->snd_wnd <= KCP_WND_MAX && cfg->rcv_wnd >= 1 && cfg->rcv_wnd <= KCP_WND_MAX &&
-		  cfg->nodelay <= 2 && cfg->interval_ms >= 1 &&
+		  cfg->nodelay <= 3 && cfg->interval_ms >= 1 &&
 		  cfg->interval_ms <= INTERVAL_MAX_MS && cfg->output != NULL &&
+		  (cfg->copies <= KCP_COPIES_MAX || cfg->copies == KCP_COPIES_AUTO) &&
 		  (cfg->cc == NULL || cfg->cc->state_size <= KCP_CC_STATE_MAX);
 
 	return ok ? KCP_OK : KCP_EINVAL;
@@ -2499,6 +2883,7 @@ void kcp_free(struct kcp *k)
 	mem_free(&k->mem, k->rcv.ring, k->rcv.ring_cap * sizeof(*k->rcv.ring));
 	mem_free(&k->mem, k->acks.ring, k->acks.cap * sizeof(*k->acks.ring));
 	mem_free(&k->mem, k->acks.again.ring, ACKS_AGAIN * sizeof(*k->acks.again.ring));
+	mem_free(&k->mem, k->copier.ring, COPIES_HELD * sizeof(*k->copier.ring));
 	mem_free(&k->mem, k->datagram, k->cfg.mtu);
 	assert(k->mem.bytes == sizeof(*k));
 	free(k);
@@ -2539,6 +2924,26 @@ void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s)
 	k->pacer.wait_until = 0;
 }
 
+void kcp_set_copies(struct kcp *k, uint32_t copies)
+{
+	k->cfg.copies = copies;
+}
+
+void kcp_set_told_window(struct kcp *k, uint32_t segs)
+{
+	k->teller.most = segs;
+}
+
+uint32_t kcp_take_in_delay(struct kcp *k)
+{
+	return oneway_take(&k->oneway);
+}
+
+uint32_t kcp_min_rtt_us(const struct kcp *k)
+{
+	return min_rtt(&k->rtt);
+}
+
 void kcp_set_ack_nodelay(struct kcp *k, bool on)
 {
 	k->cfg.ack_nodelay = on;
@@ -2559,6 +2964,7 @@ void kcp_trim(struct kcp *k)
 	departures_trim(&k->departures, &k->mem);
 	ring_trim(&k->rcv, &k->mem);
 	acks_trim(&k->acks, &k->mem);
+	copier_trim(&k->copier, &k->mem);
 	mem_free(&k->mem, k->datagram, k->cfg.mtu);
 	k->datagram = NULL;
 }
@@ -2766,7 +3172,9 @@ void kcp_verify(const struct kcp *k)
 	bytes += k->rcv.ring_cap * sizeof(*k->rcv.ring);
 	bytes += k->acks.cap * sizeof(*k->acks.ring);
 	bytes += k->acks.again.ring != NULL ? ACKS_AGAIN * sizeof(*k->acks.again.ring) : 0;
+	bytes += k->copier.ring != NULL ? COPIES_HELD * sizeof(*k->copier.ring) : 0;
 	assert(bytes == k->mem.bytes);
+	assert(k->copier.count <= (k->copier.ring != NULL ? COPIES_HELD : 0));
 	assert(k->acks.count <= k->acks.cap);
 	assert(k->acks.again.ripe <= k->acks.again.count);
 	assert(k->acks.again.count <= (k->acks.again.ring != NULL ? ACKS_AGAIN : 0));

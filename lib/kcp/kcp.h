@@ -33,9 +33,11 @@ enum {
 	KCP_WND_MAX = 65535,      /* the wire has 16 bits */
 	KCP_FRG_MAX = 255,        /* fragments of one message, less one */
 	KCP_RMT_WND_INITIAL = 32, /* segments the peer takes before it was heard */
+	KCP_COPIES_MAX = 3,
 };
 
 #define KCP_NEVER UINT64_MAX
+#define KCP_COPIES_AUTO UINT32_MAX
 
 enum kcp_cmd {
 	KCP_CMD_PUSH = 81, /* data */
@@ -139,12 +141,15 @@ struct kcp_config {
 	uint32_t snd_wnd; /* segments in flight at most, 1 .. KCP_WND_MAX */
 	uint32_t rcv_wnd; /* segments held for reading and beyond holes, as the peer is told */
 	uint32_t nodelay; /* 0: RTO >= 100 ms, a timeout adds one RTO; 1: >= 30 ms, it adds half of
-			       * the wait before; 2: >= 30 ms, it adds half an RTO */
+			   * the wait before; 2: >= 30 ms, it adds half an RTO; 3: as 1, and what
+			   * came in order may wait a part of the round trip to be acknowledged */
 	uint32_t interval_ms; /* longest wait of an ACK; part of the RTO; 1 .. 5000 */
 	uint32_t resend; /* later deliveries that make a segment lost, 32 at most; 0: timeouts only */
 	bool stream;     /* bytes, not messages: sends are merged, frg is 0 */
-	bool ack_nodelay;        /* ACKs leave at the next flush instead of after interval_ms */
-	uint64_t rate_limit;     /* bytes per second on the wire, 0: none */
+	bool ack_nodelay;    /* ACKs leave at the next flush instead of after interval_ms */
+	uint64_t rate_limit; /* bytes per second on the wire, 0: none */
+	uint32_t copies;     /* of small segments when few are in flight, KCP_COPIES_MAX at most, or
+			  * KCP_COPIES_AUTO: as many as the loss calls for */
 	const struct kcp_cc *cc; /* NULL: kcp_cc_none.  Borrowed for the life of the kcp */
 	void *cc_arg;            /* for the controller: struct kcp_cc_sample */
 
@@ -173,6 +178,15 @@ int kcp_config_check(const struct kcp_config *cfg);
 int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd);
 int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend);
 void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s);
+void kcp_set_copies(struct kcp *k, uint32_t copies);
+/* Tell the peer of no larger receive window than so many segments; 0: of what there is.  What it
+ * sends beyond that is taken all the same. */
+void kcp_set_told_window(struct kcp *k, uint32_t segs);
+/* How long what came since the last call waited in queues, ms: the least of what its ts tell, above
+ * the least of the last minute or two.  UINT32_MAX when nothing came. */
+uint32_t kcp_take_in_delay(struct kcp *k);
+/* The least round trip of the last seconds; 0 before the first. */
+uint32_t kcp_min_rtt_us(const struct kcp *k);
 void kcp_set_ack_nodelay(struct kcp *k, bool on);
 void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us);
 
@@ -229,8 +243,10 @@ struct kcp_stats {                   /* counts since kcp_new() */
 	uint64_t early_retrans_segs; /* resent because nothing new was there to send */
 	uint64_t lost_segs;          /* resent after a timeout */
 	uint64_t spurious_segs;      /* resent, and then the first transmission was acknowledged */
-	uint64_t repeat_segs;        /* received more than once */
-	uint64_t in_errs;            /* datagrams or segments refused */
+	uint64_t copy_segs;      /* sent as copies of what is under way, not among retrans_segs */
+	uint64_t copies_in_segs; /* copies that came after what they are of */
+	uint64_t repeat_segs;    /* received more than once otherwise */
+	uint64_t in_errs;        /* datagrams or segments refused */
 	uint64_t out_of_window_segs; /* PUSH beyond the window, dropped */
 	uint64_t acked_bytes;        /* payload acknowledged by the peer */
 	uint64_t delivered_bytes;    /* payload in order, read or ready to be read */

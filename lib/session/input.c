@@ -223,12 +223,29 @@ static bool detect(struct session *s, uint64_t now_us)
 	return s->end == SESSION_ALIVE;
 }
 
+static void advertise(struct session *s, uint64_t now_us)
+{
+	const struct kcp_stats *st = kcp_stats(s->kcp);
+	struct advert_seen seen = {
+		.fresh = st->in_push - st->repeat_segs - st->copies_in_segs,
+		.again = st->repeat_segs,
+	};
+	uint32_t rtt_us = kcp_min_rtt_us(s->kcp);
+
+	if (now_us < advert_due_at(&s->advert, rtt_us))
+		return;
+	kcp_set_told_window(s->kcp, advert_window(&s->advert, now_us, rtt_us,
+						  kcp_take_in_delay(s->kcp), &seen));
+}
+
 void session_process(struct session *s, uint64_t now_us)
 {
 	const uint8_t *p;
 	struct view in;
 	size_t n;
 
+	if (s->cfg.model)
+		advertise(s, now_us);
 	if (s->codec_in == CODEC_UNKNOWN && s->end == SESSION_ALIVE && !detect(s, now_us))
 		return;
 	while (s->end == SESSION_ALIVE && input_kept(s, now_us) &&

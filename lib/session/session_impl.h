@@ -11,6 +11,7 @@
 #ifndef KT_SESSION_IMPL_H
 #define KT_SESSION_IMPL_H
 
+#include "advert.h"
 #include "fec_pair.h"
 #include "session.h"
 
@@ -38,6 +39,7 @@ struct session {
 	unsigned trims;     /* done since it became idle */
 
 	struct session_kept kept;
+	struct advert advert;
 
 	/* of session_flush(), valid while it runs */
 	struct batch *out;

@@ -148,6 +148,8 @@ static void on_syn(struct smux *m, uint32_t sid)
 		return;
 	}
 	m->stats.streams_accepted++;
+	smux_tell_window(st);
+	smux_schedule(st);
 	smux_raise(st, SMUX_OPENED);
 }
 

@@ -155,6 +155,15 @@ static bool upd_due(const struct smux_stream *st)
 	return st->granted == 0 || st->consumed - st->told >= (half > 0 ? half : 1);
 }
 
+/* A larger window than the peer assumes is told at once: it would be filled before the first read
+ * is heard of, and a download would stand still for a round trip. */
+void smux_tell_window(struct smux_stream *st)
+{
+	const struct smux_config *cfg = &st->m->cfg;
+
+	st->upd_pending = cfg->version == 2 && cfg->streambuf > SMUX_PEER_WINDOW_INITIAL;
+}
+
 void smux_account_consumed(struct smux_stream *st, size_t n)
 {
 	st->consumed += n;

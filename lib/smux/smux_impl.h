@@ -188,6 +188,7 @@ void smux_retry_pool(struct smux *m);
 size_t smux_drop_unread(struct smux_stream *st);
 /* n bytes were read or dropped: is an UPD due? */
 void smux_account_consumed(struct smux_stream *st, size_t n);
+void smux_tell_window(struct smux_stream *st); /* of a new stream, to be scheduled */
 
 /* ---- life.c ------------------------------------------------------------------- */
 

@@ -33,6 +33,7 @@ int smux_open(struct smux *m, struct smux_stream **st)
 	m->next_sid += 2;
 	m->stats.streams_opened++;
 	(*st)->syn_pending = true;
+	smux_tell_window(*st);
 	smux_schedule(*st);
 	return KT_OK;
 }

@@ -16,6 +16,9 @@ const struct config configs[] = {
 	{ .name = "shared", .what = "as model, eight sessions on one path",
 	  .mode = "fast3", .wnd = 65535, .conn = 8, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
 	  .model = true, .shared = true },
+	{ .name = "foreign-sender", .what = "the model, from a server with kcptun's defaults",
+	  .mode = "fast3", .wnd = 65535, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
+	  .model = true, .server = "default" },
 	{ .name = "fast3-1024", .what = "fast3, windows of 1024, no FEC",
 	  .mode = "fast3", .wnd = 1024, .conn = 1 },
 	{ .name = "fast3-4096", .what = "fast3, windows of 4096, no FEC",
@@ -60,9 +63,12 @@ static const struct mode *mode_find(const char *name)
 void config_session(const struct config *c, const char *crypt, bool client, uint32_t conv,
 		    struct session_config *out)
 {
-	const struct mode *mode = mode_find(c->mode);
+	const struct mode *mode;
 	const struct seal_method *m = seal_method_find(crypt);
 
+	if (!client && c->server != NULL)
+		c = config_find(c->server);
+	mode = mode_find(c->mode);
 	assert(mode != NULL && m != NULL);
 	*out = (struct session_config){
 		.client = client,

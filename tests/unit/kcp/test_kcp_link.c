@@ -225,6 +225,51 @@ static void the_least_round_trip_is_forgotten(void **state)
 	net_free(n);
 }
 
+/* A receiver may tell less than it has, and takes what comes beyond all the same. */
+static void a_window_that_is_told_holds_the_sender_and_drops_nothing(void **state)
+{
+	struct kcp_config a = net_config(1024), b = net_config(1024);
+	struct net *n = net_new(21, &a, &b);
+	struct kcp_info info;
+
+	(void)state;
+	both(n, (struct net_path){ .delay_us = 20 * MS });
+	n->end[0].to_send = UINT64_MAX;
+	carried(n, 1 * S);
+	kcp_set_told_window(n->end[1].kcp, 50);
+	carried(n, 200 * MS);
+	assert_in_range(carried(n, 1 * S), 15 * 50 * 1326, 26 * 50 * 1326);
+	kcp_get_info(n->end[0].kcp, &info);
+	assert_int_equal(info.rmt_wnd, 50);
+	assert_int_equal(kcp_stats(n->end[1].kcp)->out_of_window_segs, 0);
+	kcp_set_told_window(n->end[1].kcp, 0);
+	carried(n, 200 * MS);
+	assert_true(carried(n, 1 * S) > 10 * 26 * 50 * 1326);
+	net_free(n);
+}
+
+/* The peer's clock is its own, and starts anywhere. */
+static void the_time_in_queues_is_seen_from_the_receiving_end(void **state)
+{
+	struct kcp_config a = net_config(200), b = net_config(200);
+	struct net *n = net_new(22, &a, &b);
+
+	(void)state;
+	both(n, (struct net_path){ .delay_us = 20 * MS });
+	n->end[0].path.rate = 1250000;
+	n->end[0].to_send = 100;
+	assert_int_equal(kcp_take_in_delay(n->end[1].kcp), UINT32_MAX);
+	carried(n, 1 * S);
+	assert_int_equal(kcp_take_in_delay(n->end[1].kcp), 0);
+	n->end[0].to_send = UINT64_MAX;
+	carried(n, 2 * S);
+	kcp_take_in_delay(n->end[1].kcp);
+	carried(n, 100 * MS);
+	/* 200 segments in flight, of which 40 ms are under way */
+	assert_in_range(kcp_take_in_delay(n->end[1].kcp), 110, 200);
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +282,8 @@ int main(void)
 		cmocka_unit_test(a_window_that_opens_by_a_segment_is_not_told_of),
 		cmocka_unit_test(a_reopened_window_is_noticed_within_five_seconds),
 		cmocka_unit_test(the_least_round_trip_is_forgotten),
+		cmocka_unit_test(a_window_that_is_told_holds_the_sender_and_drops_nothing),
+		cmocka_unit_test(the_time_in_queues_is_seen_from_the_receiving_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,162 @@
+/* test_kcp_copies.c - copies of small segments: when, how many, what they are worth, how they are counted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kcp_model.h"
+#include "kcp_net.h"
+
+#define MS UINT64_C(1000)
+#define S UINT64_C(1000000)
+
+/* Messages of `bytes`, 50 a second each way, over 100 ms and so much loss each way. */
+static struct net *messages(uint32_t copies, uint32_t loss_permille, uint32_t bytes, unsigned seed)
+{
+	struct kcp_config cfg = net_config(1024);
+	struct net *n;
+
+	cfg.cc = &kcp_cc_model;
+	cfg.nodelay = 3;
+	cfg.copies = copies;
+	n = net_new(seed, &cfg, &cfg);
+	for (unsigned i = 0; i < 2; i++) {
+		n->end[i].path = (struct net_path){
+			.delay_us = 50 * MS,
+			.rate = 12500000,
+			.queue_max = 1250000,
+			.loss = loss_permille,
+		};
+		n->end[i].to_send = UINT64_MAX;
+		n->end[i].chunk = bytes;
+		n->end[i].send_every_us = 20 * MS;
+	}
+	return n;
+}
+
+/* For so long; the bytes that are late at end 1 are summed over the steps of 20 ms. */
+static uint64_t lateness(struct net *n, uint64_t us)
+{
+	uint64_t end = n->now_us + us, late = 0;
+
+	while (n->now_us < end) {
+		n->limit_us = n->now_us + 20 * MS;
+		net_run(n);
+		n->now_us = n->limit_us;
+		late += n->end[0].sent - n->end[1].received;
+	}
+	return late;
+}
+
+static const struct kcp_stats *stats(const struct net *n, unsigned end)
+{
+	return kcp_stats(n->end[end].kcp);
+}
+
+static void copies_spare_the_round_trip_that_a_loss_costs(void **state)
+{
+	uint64_t late[2] = { 0 };
+
+	(void)state;
+	for (unsigned seed = 1; seed <= 4; seed++) {
+		for (unsigned i = 0; i < 2; i++) {
+			struct net *n = messages(i == 0 ? 0 : KCP_COPIES_AUTO, 100, 64, seed);
+
+			late[i] += lateness(n, 30 * S);
+			assert_false(n->end[1].corrupt);
+			net_free(n);
+		}
+	}
+	/* Half of what is under way needs no help: in these 50 ms nothing can be gained. */
+	assert_true(late[1] < late[0] * 2 / 3);
+}
+
+static void copies_are_no_retransmissions_on_either_side(void **state)
+{
+	struct net *n = messages(2, 50, 64, 5);
+
+	(void)state;
+	lateness(n, 30 * S);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_in_range(stats(n, i)->copy_segs, 1500 * 2 * 9 / 10, 1500 * 2 + 20);
+		assert_in_range(stats(n, i)->retrans_segs, 0, 15);
+		/* Those of which the first, or one before, had come. */
+		assert_in_range(stats(n, i)->copies_in_segs, 1500 * 2 * 8 / 10, 1500 * 2);
+		assert_in_range(stats(n, i)->repeat_segs, 0, 15);
+	}
+	net_free(n);
+}
+
+static void without_loss_there_are_soon_none(void **state)
+{
+	struct net *n = messages(KCP_COPIES_AUTO, 0, 64, 6);
+	uint64_t before;
+
+	(void)state;
+	lateness(n, 20 * S);
+	before = stats(n, 0)->copy_segs;
+	assert_true(before > 0); /* at first it was not known */
+	lateness(n, 20 * S);
+	assert_int_equal(stats(n, 0)->copy_segs, before);
+	net_free(n);
+}
+
+static void as_many_as_are_asked_for(void **state)
+{
+	(void)state;
+	for (uint32_t copies = 0; copies <= KCP_COPIES_MAX; copies++) {
+		struct net *n = messages(copies, 0, 64, 7);
+
+		lateness(n, 10 * S);
+		assert_in_range(stats(n, 0)->copy_segs, copies * 490, copies * 501);
+		net_free(n);
+	}
+}
+
+/* What fills datagrams is not small, and what fills the link is not few. */
+static void large_segments_get_one_and_bulk_none(void **state)
+{
+	struct net *n = messages(3, 0, 1000, 8);
+
+	(void)state;
+	lateness(n, 5 * S);
+	assert_in_range(stats(n, 0)->copy_segs, 245, 251);
+	net_free(n);
+	n = messages(3, 20, 64, 9);
+	n->end[0].send_every_us = 0;
+	n->end[0].chunk = 0;
+	lateness(n, 10 * S);
+	assert_in_range(stats(n, 0)->copy_segs, 0, stats(n, 0)->out_push / 200);
+	net_free(n);
+}
+
+/* A flow of small segments that is no trickle costs no more than its budget. */
+static void copies_keep_to_a_budget(void **state)
+{
+	struct net *n = messages(3, 0, 600, 10);
+
+	(void)state;
+	n->end[0].send_every_us = 8 * MS;
+	lateness(n, 20 * S);
+	/* 60 kB/s, and what was saved. */
+	assert_in_range(stats(n, 0)->copy_segs, 500, 20 * 60000 / 624 + 60);
+	net_free(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(copies_spare_the_round_trip_that_a_loss_costs),
+		cmocka_unit_test(copies_are_no_retransmissions_on_either_side),
+		cmocka_unit_test(without_loss_there_are_soon_none),
+		cmocka_unit_test(as_many_as_are_asked_for),
+		cmocka_unit_test(large_segments_get_one_and_bulk_none),
+		cmocka_unit_test(copies_keep_to_a_budget),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
