@@ -158,14 +158,15 @@ static void rate_of_sole(const struct path *p, const struct kcp_cc_sample *s, st
 static void rate_of_all(const struct path *p, const struct kcp_cc_sample *s, struct kcp_cc_sample *out)
 {
 	const struct path_look *then = p->looks != NULL ? look_at(p, s->tx_sent_us) : NULL;
-	uint64_t send, ack;
+	uint64_t send, ack, rtt = s->now_us - s->tx_sent_us;
 
 	out->interval_us = 0;
 	if (then == NULL)
 		return;
 	send = s->tx_sent_us > then->first_us ? s->tx_sent_us - then->first_us : 0;
 	ack = p->delivered_us > then->delivered_us ? p->delivered_us - then->delivered_us : 0;
-	out->interval_us = (uint32_t)min64(max64(send, ack), UINT32_MAX);
+	/* No less than the round trip: what is less is no measure, whatever the mean times say. */
+	out->interval_us = (uint32_t)min64(max64(max64(send, ack), rtt), UINT32_MAX);
 	out->prior_delivered_bytes = then->delivered_bytes;
 	out->prior_lost_bytes = then->lost_bytes;
 	out->tx_inflight_bytes = max32(s->tx_inflight_bytes, then->inflight_bytes);

@@ -5,7 +5,8 @@ enum {
 	BURST_SEGS = 10, /* of one that sends little */
 	BURST_SEGS_MIN = 2,
 	BURST_US = 2000,
-	CWND_SEGS_MIN = 2, /* so that nobody waits for others to be acknowledged */
+	LATE_US = 50 * 1000, /* timers of a busy host, at worst */
+	CWND_SEGS_MIN = 2,   /* so that nobody waits for others to be acknowledged */
 };
 
 #define US_PER_S UINT64_C(1000000)
@@ -43,18 +44,19 @@ static uint32_t window_part(const struct path *p, const struct others *o, uint32
 	return (uint32_t)max64(part, (uint64_t)CWND_SEGS_MIN * mss);
 }
 
-/* One that sends little says what it has to say at once; those that share the rest do
- * not all come with bursts as one alone might. */
+/* One that sends little says what it has to say at once.  Those that share the rest do not all come with
+ * bursts as one alone might; but a host that is late with its timers must not slow them down. */
 static uint32_t burst_part(const struct path *p, const struct path_member *m, uint64_t part,
 			   uint32_t mss)
 {
 	bool little = !m->limited && m->use < part / 2;
 	uint64_t rate = little ? p->control.pacing_rate : part;
-	uint64_t segs = little ? BURST_SEGS : BURST_SEGS_MIN;
+	uint64_t most = (uint64_t)BURST_SEGS * mss, least = (uint64_t)BURST_SEGS_MIN * mss;
+	uint64_t late = max64(min64(part * LATE_US / US_PER_S, most), least);
 
 	if (little && p->control.burst_bytes != 0)
 		return p->control.burst_bytes;
-	return (uint32_t)min64(max64(segs * mss, rate * BURST_US / US_PER_S), UINT32_MAX);
+	return (uint32_t)min64(max64(little ? most : late, rate * BURST_US / US_PER_S), UINT32_MAX);
 }
 
 void path_split(const struct path *p, const struct path_member *m, uint32_t mss,
