@@ -15,7 +15,10 @@ _kcptund_tunnel() {
 
 	case ${flag#-} in
 	crypt) COMPREPLY=($(compgen -W "$(_kcptund_ciphers "$program")" -- "$cur")) ;;
-	mode) COMPREPLY=($(compgen -W "normal fast fast2 fast3 manual" -- "$cur")) ;;
+	mode) COMPREPLY=($(compgen -W "auto normal fast fast2 fast3 manual" -- "$cur")) ;;
+	congestion) COMPREPLY=($(compgen -W "model reno none" -- "$cur")) ;;
+	copies) COMPREPLY=($(compgen -W "auto 0 1 2 3" -- "$cur")) ;;
+	sndwnd | rcvwnd | datashard | ds | parityshard | ps | conn) COMPREPLY=($(compgen -W "auto" -- "$cur")) ;;
 	compression) COMPREPLY=($(compgen -W "snappy zstd none" -- "$cur")) ;;
 	smuxver) COMPREPLY=($(compgen -W "1 2" -- "$cur")) ;;
 	loglevel) COMPREPLY=($(compgen -W "error warn info debug" -- "$cur")) ;;

@@ -46,11 +46,14 @@ static void print_keys(enum conf_role role)
 	char buf[CONF_DESCRIBE_BYTES];
 
 	for (size_t i = 0; i < conf_key_count(); i++) {
-		const char *dflt = conf_key_default(i, role);
+		const char *dflt;
 
 		conf_key_describe(i, &info, buf, sizeof(buf));
 		if (is_repeated(i) || info.where == other)
 			continue;
+		dflt = compat_built_in(info.name, role);
+		if (!dflt)
+			dflt = conf_key_default(i);
 		printf("  -%-12s %s%s%s\n      %s\n", info.name, info.type,
 		       dflt[0] ? ", default " : "", dflt, info.help);
 	}

@@ -39,9 +39,11 @@ enum option_kind compat_kind(const struct compat *c, const char *name);
 /* Take one option, by kcptun's name for it or by ours; the value NULL: none was given.  An earlier
  * value is replaced.  What has no counterpart is warned of; an unknown name is a fault. */
 void compat_option(struct compat *c, const char *name, const char *value);
-/* All options are in.  Fill in what kcptun has built in for addresses that were not given, read
- * the given ones as Go does, and have no control socket unless one was asked for. */
+/* All options are in.  Fill in what kcptun has built in where nothing was given, read the given
+ * addresses as Go does, and have no control socket unless one was asked for. */
 void compat_finish(struct compat *c);
+/* What kcptun has built in for a key; NULL when that is what a kcptun.ini starts from, too. */
+const char *compat_built_in(const char *key, enum conf_role role);
 /* config_from_settings() of what was gathered; NULL if there was any fault so far. */
 struct config *compat_config(struct compat *c);
 

@@ -185,6 +185,31 @@ void compat_option(struct compat *c, const char *name, const char *value)
 
 /* ---- all are in -------------------------------------------------------------- */
 
+/* Where kcptun and a kcptun.ini start from other values. */
+static const struct built_in {
+	const char *key;
+	const char *values[2]; /* by enum conf_role; NULL: not in that role */
+	const char *partner;   /* of which it is a half; or NULL */
+} built_in[] = {
+	{ "mode", { "fast", "fast" }, NULL },
+	{ "sndwnd", { "128", "1024" }, NULL },
+	{ "rcvwnd", { "512", "1024" }, NULL },
+	{ "datashard", { "10", "10" }, "parityshard" },
+	{ "parityshard", { "3", "3" }, "datashard" },
+	{ "conn", { "1", NULL }, NULL },
+	{ "smuxbuf", { "4194304", "4194304" }, NULL },
+	{ "streambuf", { "2097152", "2097152" }, NULL },
+};
+
+const char *compat_built_in(const char *key, enum conf_role role)
+{
+	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
+		if (strcmp(built_in[i].key, key) == 0)
+			return built_in[i].values[role];
+	}
+	return NULL;
+}
+
 static void fill_in(struct compat *c, const char *key, const char *value)
 {
 	if (!settings_get(&c->settings, key))
@@ -233,6 +258,24 @@ static void drop_overridden(struct compat *c)
 			   "which take effect with manual only");
 }
 
+/* Who asks for one half to be auto means the whole. */
+static bool is_auto_already(const struct compat *c, const struct built_in *b)
+{
+	const char *other = b->partner ? settings_get(&c->settings, b->partner) : NULL;
+
+	return other && strcmp(other, "auto") == 0;
+}
+
+static void fill_in_built_in(struct compat *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
+		const struct built_in *b = &built_in[i];
+
+		if (b->values[c->role] && !is_auto_already(c, b))
+			fill_in(c, b->key, b->values[c->role]);
+	}
+}
+
 void compat_finish(struct compat *c)
 {
 	/* The socket of the daemon that systemd runs is not this one's. */
@@ -249,6 +292,7 @@ void compat_finish(struct compat *c)
 		read_as_go(c, "target", true, true);
 	}
 	drop_overridden(c);
+	fill_in_built_in(c);
 	/* kcptun's own examples have a period and no file */
 	if (!settings_get(&c->settings, "snmplog"))
 		settings_drop(&c->settings, "snmpperiod");

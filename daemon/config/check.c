@@ -12,7 +12,7 @@ static const char published_key[] = "it's a secrect";
 
 #define MAKE_KEY "make one with: kcptunctl genkey"
 
-enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = 24 };
+enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = 24, SHARDS_BYTES = 16 };
 
 /* The tunnel that is being checked. */
 struct check {
@@ -163,12 +163,27 @@ static void settle_mode(const struct check *k)
 	struct conf_tunnel *t = k->t;
 	const struct conf_mode *m = &conf_modes[t->mode];
 
-	if (t->mode == CONF_MODE_COUNT - 1)
+	if (conf_is_manual(t))
 		return;
 	t->nodelay = m->nodelay;
 	t->interval_ms = m->interval_ms;
 	t->resend = m->resend;
 	t->nc = m->nc;
+}
+
+/* Who comes from kcptun's manual mode says it by nc. */
+bool conf_nc_decides(const struct conf_tunnel *t)
+{
+	return conf_is_manual(t) && from(t, KEY_NC) != CONF_BUILTIN &&
+	       from(t, KEY_CONGESTION) == CONF_BUILTIN;
+}
+
+static void settle_congestion(const struct check *k)
+{
+	struct conf_tunnel *t = k->t;
+
+	if (conf_nc_decides(t))
+		t->congestion = t->nc ? SESSION_NONE : SESSION_RENO;
 }
 
 /* Of nocomp and compression the one given closer to the tunnel holds. */
@@ -190,6 +205,26 @@ static void settle_compression(const struct check *k)
 	t->nocomp = t->compression == CODEC_NONE;
 }
 
+static const char *shards_text(unsigned shards, char buf[static SHARDS_BYTES])
+{
+	if (shards == CONF_AUTO)
+		return "auto";
+	snprintf(buf, SHARDS_BYTES, "%u", shards);
+	return buf;
+}
+
+/* Of a set of which only one number is known nothing can be made. */
+static void check_half_auto(const struct check *k, struct conf_place at)
+{
+	const struct conf_tunnel *t = k->t;
+	char data[SHARDS_BYTES], parity[SHARDS_BYTES];
+
+	if (t->datashard != t->parityshard)
+		conf_fault(k->r, at,
+			   "datashard is %s and parityshard is %s; give a number to both, or to neither",
+			   shards_text(t->datashard, data), shards_text(t->parityshard, parity));
+}
+
 static void settle_fec(const struct check *k)
 {
 	static const enum conf_id ids[] = { KEY_DATASHARD, KEY_PARITYSHARD };
@@ -199,6 +234,8 @@ static void settle_fec(const struct check *k)
 		return;
 	if (t->datashard == 0 || t->parityshard == 0)
 		t->datashard = t->parityshard = 0;
+	else if (t->datashard == CONF_AUTO || t->parityshard == CONF_AUTO)
+		check_half_auto(k, blame(k, ids, ARRAY_LEN(ids)));
 	else if (t->datashard + t->parityshard > FEC_SHARDS_MAX)
 		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
 			   "datashard + parityshard is %u; "
@@ -207,6 +244,12 @@ static void settle_fec(const struct check *k)
 }
 
 /* ---- sizes ------------------------------------------------------------------------ */
+
+/* A server may have to follow a client that has it. */
+static size_t fec_bytes(const struct conf_tunnel *t)
+{
+	return t->role == ROLE_CLIENT && t->datashard == 0 ? 0 : FEC_HEADER_DATA;
+}
 
 static void check_mtu(const struct check *k)
 {
@@ -217,7 +260,7 @@ static void check_mtu(const struct check *k)
 	if (!known(k, ids, ARRAY_LEN(ids)))
 		return;
 	seal = t->crypt->head + t->crypt->tail;
-	fec = t->datashard > 0 ? FEC_HEADER_DATA : 0;
+	fec = fec_bytes(t);
 	least = seal + fec + KCP_MTU_MIN;
 	if (t->mtu_bytes < least)
 		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
@@ -232,6 +275,8 @@ static void check_buffers(const struct check *k)
 	const struct conf_tunnel *t = k->t;
 
 	if (!known(k, ids, ARRAY_LEN(ids)) || (t->role == ROLE_CLIENT && t->smuxver == 1))
+		return;
+	if (t->streambuf_bytes == CONF_AUTO)
 		return;
 	if (t->streambuf_bytes > t->smuxbuf_bytes)
 		conf_fault(k->r, blame(k, ids, 2),
@@ -263,6 +308,7 @@ static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
 	check_addresses(&k);
 	settle_key(&k);
 	settle_mode(&k);
+	settle_congestion(&k);
 	settle_compression(&k);
 	settle_fec(&k);
 	check_mtu(&k);
@@ -272,15 +318,24 @@ static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
 
 /* ---- keys without effect ------------------------------------------------------------ */
 
+static bool nc_has_effect(const struct conf_tunnel *t, const char **why)
+{
+	bool manual = conf_is_manual(t) || t->origins[KEY_MODE].bad;
+
+	*why = manual ? "has no effect beside congestion" : "has no effect without mode = manual";
+	return manual && (from(t, KEY_CONGESTION) == CONF_BUILTIN || t->origins[KEY_CONGESTION].bad);
+}
+
 bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const char **why)
 {
 	switch (id) {
 	case KEY_NODELAY:
 	case KEY_INTERVAL:
 	case KEY_RESEND:
-	case KEY_NC:
 		*why = "has no effect without mode = manual";
-		return t->mode == CONF_MODE_COUNT - 1 || t->origins[KEY_MODE].bad;
+		return conf_is_manual(t) || t->origins[KEY_MODE].bad;
+	case KEY_NC:
+		return nc_has_effect(t, why);
 	case KEY_SCAVENGETTL:
 		*why = "has no effect without autoexpire";
 		return t->autoexpire_s > 0 || t->origins[KEY_AUTOEXPIRE].bad;

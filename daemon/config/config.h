@@ -13,6 +13,7 @@
 
 #include "codec.h"
 #include "seal.h"
+#include "session.h"
 
 enum conf_role { ROLE_CLIENT, ROLE_SERVER };
 
@@ -37,8 +38,11 @@ struct conf_mode {
 	const char *name;
 	unsigned nodelay, interval_ms, resend, nc;
 };
-enum { CONF_MODE_COUNT = 5 };
+enum { CONF_MODE_COUNT = 6 };
 extern const struct conf_mode conf_modes[CONF_MODE_COUNT];
+
+/* Of a number: the tunnel finds it out by itself. */
+#define CONF_AUTO SESSION_AUTO
 
 /* Where a value came from. */
 enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL };
@@ -63,21 +67,24 @@ struct conf_tunnel {
 
 	int mode; /* index of its name in conf_modes[], "manual" the last */
 	unsigned nodelay, interval_ms, resend, nc; /* as the mode says, or as given in manual */
+	enum session_congestion congestion;        /* as given, or what nc means for it */
+	unsigned copies;                           /* of small segments, or CONF_AUTO */
 
-	unsigned conn;         /* client: sessions in use at once */
+	unsigned conn;         /* client: sessions in use at once, or CONF_AUTO */
 	unsigned autoexpire_s; /* 0: never */
 	int scavengettl_s;     /* -1: never */
 	unsigned mtu_bytes;
-	uint64_t ratelimit_bytes; /* per second and session, 0: none */
-	unsigned sndwnd_segs, rcvwnd_segs;
-	unsigned datashard, parityshard; /* both positive, or both 0: no FEC */
+	uint64_t ratelimit_bytes;          /* per second and session, 0: none */
+	unsigned sndwnd_segs, rcvwnd_segs; /* or CONF_AUTO */
+	unsigned datashard, parityshard;   /* both positive, both 0: no FEC, or both CONF_AUTO */
 	unsigned dscp;
 	enum codec_kind compression;
 	bool nocomp; /* compression == CODEC_NONE */
 	bool acknodelay;
 	unsigned sockbuf_bytes;
 	unsigned smuxver; /* 1 or 2 */
-	unsigned smuxbuf_bytes, framesize_bytes, streambuf_bytes;
+	unsigned framesize_bytes;
+	unsigned smuxbuf_bytes, streambuf_bytes; /* or CONF_AUTO */
 	unsigned keepalive_s;
 	unsigned closewait_s;
 	bool quiet; /* do not log each stream */
@@ -147,7 +154,8 @@ enum conf_reach conf_key_reach(size_t i);
 /* Both want to be bound to one address. */
 bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b);
 
-/* What a value is to programs; CONF_HIDDEN is a secret and never shown. */
+/* What a value is to programs; CONF_HIDDEN is a secret and never shown.  A number may also be
+ * the word auto. */
 enum conf_value_kind { CONF_TEXT, CONF_NUMBER, CONF_SWITCH, CONF_HIDDEN };
 
 /* What one key is: for help, manuals and tests.  Strings live as long as the
@@ -156,7 +164,7 @@ struct conf_key_info {
 	const char *name;
 	enum conf_value_kind kind;
 	const char *type; /* "yes or no", "1..65535", "host:port or path", ... */
-	const char *dflt; /* default as text, "" for none; "128, server 1024" when they differ */
+	const char *dflt; /* default as text, "" for none */
 	enum conf_where where;
 	const char *roles; /* "client", "server", "both" or "daemon" */
 	const char *help;
@@ -168,8 +176,8 @@ void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t c
 void conf_key_hint(const char *name, enum conf_role role, char *buf, size_t cap);
 /* Is the key without effect in this checked tunnel, given its others? */
 bool conf_key_idle(const struct conf_tunnel *t, const char *name);
-/* Default in that role, "" for none; for a [daemon] key in either. */
-const char *conf_key_default(size_t i, enum conf_role role);
+/* "" for none. */
+const char *conf_key_default(size_t i);
 /* The keys as an aligned table, for --help. */
 void config_print_help(FILE *out);
 

@@ -14,11 +14,16 @@ static const char *origin_text(const struct conf_origin *o)
 	return o->from == CONF_DEFAULTS ? "defaults" : "section";
 }
 
-/* True when the four numbers of the ARQ follow from the mode's name. */
+/* True when a number of the ARQ follows from the mode's name. */
 static bool is_by_mode(const struct conf_tunnel *t, enum conf_id id)
 {
-	return (id == KEY_NODELAY || id == KEY_INTERVAL || id == KEY_RESEND || id == KEY_NC) &&
-	       t->mode != CONF_MODE_COUNT - 1;
+	return (id == KEY_NODELAY || id == KEY_INTERVAL || id == KEY_RESEND) && !conf_is_manual(t);
+}
+
+/* Where the value was given, if under another name. */
+static const struct conf_origin *origin_of(const struct conf_tunnel *t, enum conf_id id)
+{
+	return &t->origins[id == KEY_CONGESTION && conf_nc_decides(t) ? KEY_NC : id];
 }
 
 static bool tell(const struct conf_row *row, const void *base, const struct conf_origin *origin,
@@ -74,7 +79,9 @@ static bool worth_telling(const struct conf_tunnel *t, enum conf_id id)
 		return t->keyfile == NULL;
 	if (is_by_mode(t, id))
 		return true;
-	return id != KEY_NOCOMP && conf_key_has_effect(t, id, &why);
+	if (id == KEY_NC || id == KEY_NOCOMP)
+		return false; /* other words for congestion and compression */
+	return conf_key_has_effect(t, id, &why);
 }
 
 bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn, void *user)
@@ -83,6 +90,6 @@ bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn,
 
 	for (enum conf_id id = 0; id < KEY_COUNT && good; id++)
 		if (worth_telling(t, id))
-			good = tell(&conf_rows[id], t, &t->origins[id], is_by_mode(t, id), fn, user);
+			good = tell(&conf_rows[id], t, origin_of(t, id), is_by_mode(t, id), fn, user);
 	return good;
 }

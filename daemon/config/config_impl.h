@@ -41,6 +41,8 @@ enum conf_id {
 	KEY_INTERVAL,
 	KEY_RESEND,
 	KEY_NC,
+	KEY_CONGESTION,
+	KEY_COPIES,
 	KEY_SNDWND,
 	KEY_RCVWND,
 	KEY_MTU,
@@ -87,11 +89,10 @@ struct conf_row {
 	enum conf_where where;
 	enum conf_reach reach; /* of a tunnel's key */
 	const struct conf_type *type;
-	size_t offset;           /* in conf_daemon or conf_tunnel */
-	const char *dflt;        /* "" for none */
-	const char *dflt_server; /* NULL: the same */
-	int64_t min, max;        /* of a number */
-	const char *beyond;      /* why `max` is the limit, or NULL */
+	size_t offset;      /* in conf_daemon or conf_tunnel */
+	const char *dflt;   /* "" for none */
+	int64_t min, max;   /* of a number */
+	const char *beyond; /* why `max` is the limit, or NULL */
 	const char *help;
 };
 
@@ -99,7 +100,6 @@ extern const struct conf_row conf_rows[KEY_COUNT];
 /* The key of that name that may stand in a section of `where`; else one that stands elsewhere. NULL: no
  * such key. */
 const struct conf_row *conf_row_find(const char *name, unsigned where);
-const char *conf_row_default(const struct conf_row *row, unsigned where);
 
 /* ---- value.c: values ----------------------------------------------------- */
 
@@ -114,11 +114,12 @@ struct conf_type {
 	void (*dispose)(const struct conf_row *row, void *base); /* NULL: nothing owned */
 };
 
-extern const struct conf_type conf_type_unsigned, conf_type_bytes, conf_type_rate, conf_type_ttl,
-	conf_type_bool, conf_type_secret, conf_type_path, conf_type_stream_addr,
-	conf_type_listen_addr, conf_type_remote_addr, conf_type_target_addr, conf_type_crypt,
-	conf_type_mode, conf_type_compression, conf_type_loglevel, conf_type_control,
-	conf_type_metrics, conf_type_snmplog;
+extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto_bytes,
+	conf_type_bytes, conf_type_rate, conf_type_ttl, conf_type_bool, conf_type_secret,
+	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
+	conf_type_target_addr, conf_type_crypt, conf_type_mode, conf_type_congestion,
+	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
+	conf_type_snmplog;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 
@@ -224,6 +225,12 @@ bool conf_source_settings(struct conf_source *s, enum conf_role role, const char
 void conf_check(struct config *c, struct conf_reporter *r);
 /* Does this key change anything, given the others?  Else *why says what it takes. */
 bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const char **why);
+static inline bool conf_is_manual(const struct conf_tunnel *t)
+{
+	return t->mode == CONF_MODE_COUNT - 1;
+}
+/* The tunnel's congestion is what its nc means. */
+bool conf_nc_decides(const struct conf_tunnel *t);
 
 /* ---- keyfile.c: a key that is a file's content --------------------------- */
 

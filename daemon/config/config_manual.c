@@ -59,21 +59,36 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_QPP_COUNT] = { NULL, NULL, NULL },
 
 	[KEY_MODE] = { NULL, NULL,
-		"The modes stand for (`nodelay`, `interval`, `resend`, `nc`): normal (0, 40, 2, 1), "
-		"fast (0, 30, 2, 1), fast2 (1, 20, 2, 1), fast3 (1, 10, 2, 1). A later one answers "
-		"and resends sooner, and sends more packets for the same data. " },
+		"With `auto` nothing has to be tuned: a packet is sent again when the round trips "
+		"measured and how much they vary say that it must be lost. The modes stand for "
+		"(`nodelay`, `interval`, `resend`): auto (3, 10, 2), and as in kcptun normal (0, 40, "
+		"2), fast (0, 30, 2), fast2 (1, 20, 2), fast3 (1, 10, 2). Of kcptun's, a later one "
+		"answers and resends sooner, and sends more packets for the same data. Every mode "
+		"leaves `sndwnd` and all other keys at their own values. " },
 	[KEY_NODELAY] = { NULL, NULL,
-		"With 0 a packet is sent again no sooner than after 100 ms, otherwise after 30 ms "
-		"and with less patience each further time. " },
+		"With 0 a packet is sent again no sooner than after 100 ms, with 1 and 2 after 30 ms "
+		"and with less patience each further time, and with 3 as in the mode `auto`. " },
 	[KEY_INTERVAL] = { NULL, NULL, NULL },
 	[KEY_RESEND] = { NULL, NULL, NULL },
-	[KEY_NC] = { NULL, NULL,
-		"All modes but manual have 1: they send as fast as the windows allow, whatever "
-		"else goes over the line. " },
+	[KEY_NC] = { "1",
+		"This is kcptun's way to say it, of use where `congestion` is not given. There is "
+		"no default. ",
+		NULL },
+	[KEY_CONGESTION] = { NULL, NULL,
+		"`model` measures the bottleneck's rate and the round trip, and keeps as much in "
+		"flight as they hold; a loss that is no sign of congestion does not slow it down. "
+		"`reno` leaves the line to others at each loss. `none` sends as fast as the windows "
+		"allow, whatever else goes over the line, as kcptun's modes do. " },
+	[KEY_COPIES] = { NULL, NULL,
+		"They save small requests and answers the wait for a packet to be sent again, where "
+		"many are lost. " },
 	[KEY_SNDWND] = { NULL, NULL,
-		"It bounds the speed: packets in flight times `mtu` per round trip. So 1024 "
-		"are good for 100 Mbit/s over 100 ms. The peer's `rcvwnd` is the other bound. " },
-	[KEY_RCVWND] = { NULL, NULL, "It bounds what the peer can send, as `sndwnd` does there. " },
+		"Then it is up to `congestion` and to the peer's `rcvwnd`. A number bounds the speed: "
+		"packets in flight times `mtu` per round trip, so that 1024 are good for 100 Mbit/s "
+		"over 100 ms. " },
+	[KEY_RCVWND] = { NULL, NULL,
+		"It bounds what the peer can send, as `sndwnd` does there. With `auto` a peer that "
+		"floods the line, as kcptun does, is told of less. " },
 	[KEY_MTU] = { NULL, NULL,
 		"With cipher and error correction, but without the headers of UDP and IP (28 bytes, "
 		"48 with IPv6). Make it smaller when only small transfers get through. " },
@@ -84,10 +99,11 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 
 	[KEY_DATASHARD] = { NULL, NULL,
 		"After so many packets, `parityshard` more are sent. Together they are 255 at "
-		"most; when one of them is 0, there is no error correction. The two ends need not "
-		"have the same numbers: a receiver finds out what the sender has, a kcptund server "
-		"answers with those of each client, and a client goes over to those of a kcptun "
-		"server. " },
+		"most; when one of them is 0, there is no error correction. With `auto`, which is "
+		"for both or for neither, a client sends none, and repairs with what the server "
+		"sends, if it does. The two ends need not have the same numbers: a receiver finds "
+		"out what the sender has, a kcptund server answers with those of each client, and a "
+		"client that has numbers goes over to those of a kcptun server. " },
 	[KEY_PARITYSHARD] = { NULL, NULL,
 		"The share of parity is that of the bandwidth it takes: 10 and 3 add 30 percent. " },
 
@@ -115,8 +131,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"comes. With 0 both directions end together, as in kcptun of 2021. " },
 
 	[KEY_CONN] = { NULL, NULL,
-		"Streams are spread over them. Several help where the network limits each flow of "
-		"UDP. " },
+		"Streams are spread over them; `auto` is one. Several help where the network limits "
+		"each flow of UDP. " },
 	[KEY_AUTOEXPIRE] = { NULL, NULL,
 		"For networks that treat long flows worse than new ones. The old session goes on "
 		"until its streams have ended, or until `scavengettl`. " },

@@ -81,6 +81,7 @@ static const struct {
 	{ "t", "write target" },
 	{ "password", "write key" },
 	{ "method", "write crypt" },
+	{ "cc", "write congestion" },
 	{ "zstd", "write compression = zstd" },
 	{ "snappy", "write compression = snappy" },
 };

@@ -71,11 +71,13 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(qpp_count), "61", .min = 1, .max = QPP_COUNT_MAX,
 		.help = "number of pads, best a prime; both ends must agree" },
 
-	[KEY_MODE] = { "mode", ON_BOTH, CONF_IN_USE, &conf_type_mode, T(mode), "fast",
-		.help = "how eagerly lost data is sent again; manual takes the four keys below" },
+	[KEY_MODE] = { "mode", ON_BOTH, CONF_IN_USE, &conf_type_mode, T(mode), "auto",
+		.help = "how eagerly lost data is sent again: auto goes by the round trips that it "
+			"measures, manual by the four keys below" },
 	[KEY_NODELAY] = { "nodelay", ON_BOTH, CONF_IN_USE, &conf_type_unsigned, T(nodelay), "0",
-		.max = 2,
-		.help = "mode = manual: 0 waits longer for an acknowledgement, 1 and 2 shorter" },
+		.max = 3,
+		.help = "mode = manual: 0 waits longer for an acknowledgement, 1 and 2 shorter, 3 "
+			"by the round trips measured" },
 	[KEY_INTERVAL] = { "interval", ON_BOTH, CONF_IN_USE, &conf_type_unsigned,
 		T(interval_ms), "50", .min = 10, .max = 5000,
 		.help = "mode = manual: milliseconds that an acknowledgement may wait" },
@@ -83,16 +85,24 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		.max = 255,
 		.help = "mode = manual: a packet is lost when so many later ones arrived; 0 waits "
 			"for the timeout" },
-	[KEY_NC] = { "nc", ON_BOTH, CONF_IN_USE, &conf_type_unsigned, T(nc), "0",
+	[KEY_NC] = { "nc", ON_BOTH, CONF_IN_USE, &conf_type_unsigned, T(nc), "",
 		.max = 1,
-		.help = "mode = manual: 0 keeps a congestion window, 1 sends as the windows "
-			"allow" },
-	[KEY_SNDWND] = { "sndwnd", ON_BOTH, CONF_IN_USE, &conf_type_unsigned, T(sndwnd_segs), "128",
-		.dflt_server = "1024", .min = 1, .max = KCP_WND_MAX, .beyond = WND_BEYOND,
-		.help = "packets in flight at most" },
-	[KEY_RCVWND] = { "rcvwnd", ON_BOTH, CONF_IN_USE, &conf_type_unsigned, T(rcvwnd_segs), "512",
-		.dflt_server = "1024", .min = 1, .max = KCP_WND_MAX, .beyond = WND_BEYOND,
-		.help = "packets that the peer may have in flight" },
+		.help = "mode = manual: 0 means congestion = reno, 1 means congestion = none" },
+	[KEY_CONGESTION] = { "congestion", ON_BOTH, CONF_IN_USE, &conf_type_congestion,
+		T(congestion), "model",
+		.help = "what bounds the packets in flight below the windows: a model of what the "
+			"path carries, a window that each loss halves (reno), or nothing" },
+	[KEY_COPIES] = { "copies", ON_BOTH, CONF_IN_USE, &conf_type_auto, T(copies), "auto",
+		.max = KCP_COPIES_MAX,
+		.help = "further copies of each small packet, sent along against loss; auto follows "
+			"the loss measured" },
+	[KEY_SNDWND] = { "sndwnd", ON_BOTH, CONF_IN_USE, &conf_type_auto, T(sndwnd_segs), "auto",
+		.min = 1, .max = KCP_WND_MAX, .beyond = WND_BEYOND,
+		.help = "packets in flight at most; auto sets no bound of its own" },
+	[KEY_RCVWND] = { "rcvwnd", ON_BOTH, CONF_IN_USE, &conf_type_auto, T(rcvwnd_segs), "auto",
+		.min = 1, .max = KCP_WND_MAX, .beyond = WND_BEYOND,
+		.help = "packets that the peer may have in flight; auto sets no bound of its "
+			"own" },
 	[KEY_MTU] = { "mtu", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_unsigned, T(mtu_bytes), "1350",
 		.min = KCP_MTU_MIN, .max = PACKET_MTU_MAX,
 		.help = "bytes of the largest datagram" },
@@ -103,12 +113,12 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(acknodelay), "no",
 		.help = "acknowledge each packet at once" },
 
-	[KEY_DATASHARD] = { "datashard", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_unsigned,
-		T(datashard), "10", .max = FEC_SHARDS_MAX - 1,
+	[KEY_DATASHARD] = { "datashard", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_auto,
+		T(datashard), "auto", .max = FEC_SHARDS_MAX - 1,
 		.help = "packets in a set of forward error correction; 0 for none; a server "
 			"follows each client" },
-	[KEY_PARITYSHARD] = { "parityshard", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_unsigned,
-		T(parityshard), "3", .max = FEC_SHARDS_MAX - 1,
+	[KEY_PARITYSHARD] = { "parityshard", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_auto,
+		T(parityshard), "auto", .max = FEC_SHARDS_MAX - 1,
 		.help = "packets added to a set: so many losses in it are repaired; a server "
 			"follows each client" },
 
@@ -121,16 +131,19 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_SMUXVER] = { "smuxver", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_unsigned,
 		T(smuxver), "2", .min = 1, .max = 2,
 		.help = "version of the stream protocol; a server follows each client" },
-	[KEY_SMUXBUF] = { "smuxbuf", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_bytes,
-		T(smuxbuf_bytes), "4194304", .min = BUFFER_MIN, .max = BUFFER_MAX,
-		.help = "bytes received and not yet passed on, per session" },
+	[KEY_SMUXBUF] = { "smuxbuf", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_auto_bytes,
+		T(smuxbuf_bytes), "auto", .min = BUFFER_MIN, .max = BUFFER_MAX,
+		.help = "bytes received and not yet passed on, per session; auto is half of what a "
+			"tunnel may hold" },
 	[KEY_FRAMESIZE] = { "framesize", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_bytes,
 		T(framesize_bytes), "8192", .min = 1, .max = SMUX_FRAME_MAX,
 		.beyond = "the length field on the wire has 16 bits",
 		.help = "bytes of the largest piece of a stream that goes out in one" },
-	[KEY_STREAMBUF] = { "streambuf", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_bytes,
-		T(streambuf_bytes), "2097152", .min = BUFFER_MIN, .max = BUFFER_MAX,
-		.help = "bytes received and not yet passed on, per stream (smuxver 2)" },
+	[KEY_STREAMBUF] = { "streambuf", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_auto_bytes,
+		T(streambuf_bytes), "auto", .min = BUFFER_MIN, .max = BUFFER_MAX,
+		.help = "bytes received and not yet passed on, per stream (smuxver 2); it bounds how "
+			"fast a stream can be on a long path; auto is an eighth of what a tunnel may "
+			"hold" },
 	[KEY_KEEPALIVE] = { "keepalive", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_unsigned,
 		T(keepalive_s), "10", .min = 1, .max = 29, .beyond = KEEPALIVE_BEYOND,
 		.help = "seconds of silence before a sign of life is sent" },
@@ -141,7 +154,7 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(closewait_s), "30", .max = YEAR_S,
 		.help = "seconds that a stream closed in one direction may be idle" },
 
-	[KEY_CONN] = { "conn", ON_CLIENT, CONF_RESTART, &conf_type_unsigned, T(conn), "1",
+	[KEY_CONN] = { "conn", ON_CLIENT, CONF_RESTART, &conf_type_auto, T(conn), "auto",
 		.min = 1, .max = CONN_MAX,
 		.help = "sessions in use at once, each from a UDP port of its own" },
 	[KEY_AUTOEXPIRE] = { "autoexpire", ON_CLIENT, CONF_NEW_SESSIONS, &conf_type_unsigned,
@@ -183,9 +196,4 @@ const struct conf_row *conf_row_find(const char *name, unsigned where)
 		elsewhere = &conf_rows[i];
 	}
 	return elsewhere;
-}
-
-const char *conf_row_default(const struct conf_row *row, unsigned where)
-{
-	return where == ON_SERVER && row->dflt_server ? row->dflt_server : row->dflt;
 }

@@ -9,9 +9,9 @@ size_t conf_key_count(void)
 	return KEY_COUNT;
 }
 
-const char *conf_key_default(size_t i, enum conf_role role)
+const char *conf_key_default(size_t i)
 {
-	return conf_row_default(&conf_rows[i], conf_where(role));
+	return conf_rows[i].dflt;
 }
 
 static const char *roles_text(enum conf_where where)
@@ -50,14 +50,17 @@ static void type_text(const struct conf_row *row, char *out, size_t cap)
 		snprintf(out, cap, "%s", row->type->text);
 	else if (row->type == &conf_type_bytes || row->type == &conf_type_rate)
 		snprintf(out, cap, "%s..%s", size_text(min, row->min), size_text(max, row->max));
+	else if (row->type == &conf_type_auto_bytes)
+		snprintf(out, cap, "auto or %s..%s", size_text(min, row->min),
+			 size_text(max, row->max));
 	else
-		snprintf(out, cap, "%" PRId64 "..%" PRId64, row->min, row->max);
+		snprintf(out, cap, "%s%" PRId64 "..%" PRId64,
+			 row->type == &conf_type_auto ? "auto or " : "", row->min, row->max);
 }
 
 void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t cap)
 {
 	const struct conf_row *row = &conf_rows[i];
-	size_t used;
 
 	type_text(row, buf, cap);
 	*info = (struct conf_key_info){
@@ -69,11 +72,6 @@ void conf_key_describe(size_t i, struct conf_key_info *info, char *buf, size_t c
 		.roles = roles_text(row->where),
 		.help = row->help,
 	};
-	used = strlen(buf) + 1;
-	if (row->dflt_server && used < cap) {
-		snprintf(buf + used, cap - used, "%s, server %s", row->dflt, row->dflt_server);
-		info->dflt = buf + used;
-	}
 }
 
 static void print_ciphers(FILE *out)
@@ -92,7 +90,7 @@ void config_print_help(FILE *out)
 		conf_key_describe(i, &info, buf, sizeof(buf));
 		fprintf(out, "  %-12s %-7s ", info.name, info.roles);
 		if (info.dflt[0] != '\0')
-			fprintf(out, "%-36s default %s", info.type, info.dflt);
+			fprintf(out, "%-42s default %s", info.type, info.dflt);
 		else
 			fputs(info.type, out);
 		fprintf(out, "\n      %s\n", info.help);

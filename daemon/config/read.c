@@ -108,7 +108,7 @@ static void fill(const struct layers *l, size_t i)
 	const struct conf_row *row = &conf_rows[i];
 	struct conf_origin *origin = &l->origins[i];
 	const struct conf_value *v = pick(l, i, origin);
-	const char *text = v ? v->text : conf_row_default(row, l->own->where);
+	const char *text = v ? v->text : row->dflt;
 
 	if (!v)
 		*origin = (struct conf_origin){ .from = CONF_BUILTIN };

@@ -81,12 +81,14 @@ static bool in_range(const struct conf_row *row, int64_t v, char *why)
 static bool parse_number(const struct conf_row *row, const char *text, int64_t *out, char *why)
 {
 	const char *first = text + (text[0] == '-');
+	bool or_auto = row->type == &conf_type_auto;
 	char quoted[CONF_QUOTE_BYTES];
 	int64_t v;
 
 	if (!digits(first, text + strlen(text), &v))
-		return conf_wrong(why, "'%s' is not a number from %" PRId64 " to %" PRId64,
-				  conf_quote(quoted, text), row->min, row->max);
+		return conf_wrong(why, "'%s' is %s a number from %" PRId64 " to %" PRId64,
+				  conf_quote(quoted, text), or_auto ? "neither auto nor" : "not",
+				  row->min, row->max);
 	*out = first > text ? -v : v;
 	return in_range(row, *out, why);
 }
@@ -104,6 +106,22 @@ static bool parse_unsigned(const struct conf_row *row, const char *text, void *b
 static void print_unsigned(const struct conf_row *row, const void *base, FILE *out)
 {
 	fprintf(out, "%u", *(const unsigned *)field_const(row, base));
+}
+
+static bool parse_auto(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	if (strcmp(text, "auto") != 0)
+		return parse_unsigned(row, text, base, why);
+	*(unsigned *)field(row, base) = CONF_AUTO;
+	return true;
+}
+
+static void print_auto(const struct conf_row *row, const void *base, FILE *out)
+{
+	if (*(const unsigned *)field_const(row, base) == CONF_AUTO)
+		fputs("auto", out);
+	else
+		print_unsigned(row, base, out);
 }
 
 /* -1 means that it never ends; 0 .. max are seconds. */
@@ -148,6 +166,14 @@ static bool parse_bytes(const struct conf_row *row, const char *text, void *base
 	return true;
 }
 
+static bool parse_auto_bytes(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	if (strcmp(text, "auto") != 0)
+		return parse_bytes(row, text, base, why);
+	*(unsigned *)field(row, base) = CONF_AUTO;
+	return true;
+}
+
 static bool parse_rate(const struct conf_row *row, const char *text, void *base, char *why)
 {
 	int64_t v;
@@ -165,7 +191,10 @@ static void print_rate(const struct conf_row *row, const void *base, FILE *out)
 
 const struct conf_type conf_type_unsigned = { CONF_NUMBER, NULL, parse_unsigned, print_unsigned,
 					      NULL };
+const struct conf_type conf_type_auto = { CONF_NUMBER, NULL, parse_auto, print_auto, NULL };
 const struct conf_type conf_type_bytes = { CONF_NUMBER, NULL, parse_bytes, print_unsigned, NULL };
+const struct conf_type conf_type_auto_bytes = { CONF_NUMBER, NULL, parse_auto_bytes, print_auto,
+						NULL };
 const struct conf_type conf_type_rate = { CONF_NUMBER, NULL, parse_rate, print_rate, NULL };
 const struct conf_type conf_type_ttl = { CONF_NUMBER, NULL, parse_ttl, print_ttl, NULL };
 
@@ -381,8 +410,8 @@ static void print_crypt(const struct conf_row *row, const void *base, FILE *out)
 }
 
 const struct conf_mode conf_modes[CONF_MODE_COUNT] = {
-	{ "normal", 0, 40, 2, 1 }, { "fast", 0, 30, 2, 1 },  { "fast2", 1, 20, 2, 1 },
-	{ "fast3", 1, 10, 2, 1 },  { "manual", 0, 0, 0, 0 },
+	{ "auto", 3, 10, 2, 1 },  { "normal", 0, 40, 2, 1 }, { "fast", 0, 30, 2, 1 },
+	{ "fast2", 1, 20, 2, 1 }, { "fast3", 1, 10, 2, 1 },  { "manual", 0, 0, 0, 0 },
 };
 
 static const char *mode_name(size_t i)
@@ -403,6 +432,32 @@ static bool parse_mode(const struct conf_row *row, const char *text, void *base,
 static void print_mode(const struct conf_row *row, const void *base, FILE *out)
 {
 	fputs(conf_modes[*(const int *)field_const(row, base)].name, out);
+}
+
+static const char *const congestions[] = {
+	[SESSION_MODEL] = "model",
+	[SESSION_RENO] = "reno",
+	[SESSION_NONE] = "none",
+};
+
+static const char *congestion_name(size_t i)
+{
+	return congestions[i];
+}
+
+static bool parse_congestion(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	size_t i = choose(text, ARRAY_LEN(congestions), congestion_name, why);
+
+	if (i == ARRAY_LEN(congestions))
+		return false;
+	*(enum session_congestion *)field(row, base) = (enum session_congestion)i;
+	return true;
+}
+
+static void print_congestion(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs(congestions[*(const enum session_congestion *)field_const(row, base)], out);
 }
 
 static const enum codec_kind codecs[] = { CODEC_SNAPPY, CODEC_ZSTD, CODEC_NONE };
@@ -448,8 +503,10 @@ static void print_loglevel(const struct conf_row *row, const void *base, FILE *o
 }
 
 const struct conf_type conf_type_crypt = { CONF_TEXT, "name", parse_crypt, print_crypt, NULL };
-const struct conf_type conf_type_mode = { CONF_TEXT, "normal, fast, fast2, fast3 or manual",
+const struct conf_type conf_type_mode = { CONF_TEXT, "auto, normal, fast, fast2, fast3 or manual",
 					  parse_mode, print_mode, NULL };
+const struct conf_type conf_type_congestion = { CONF_TEXT, "model, reno or none", parse_congestion,
+						print_congestion, NULL };
 const struct conf_type conf_type_compression = { CONF_TEXT, "snappy, zstd or none",
 						 parse_compression, print_compression, NULL };
 const struct conf_type conf_type_loglevel = { CONF_TEXT, "error, warn, info or debug",

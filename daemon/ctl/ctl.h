@@ -19,7 +19,7 @@ struct ctl_options {
 	char socket[128]; /* path */
 	enum ctl_format format;
 	double watch_s; /* 0: look once */
-	bool all;       /* counters that are zero as well */
+	bool all;       /* counters that are zero, all columns of sessions, as well */
 	bool colour;    /* found out, not given: a terminal, and not against NO_COLOR */
 };
 extern struct ctl_options ctl_options;

@@ -17,4 +17,12 @@ const char *ctl_age(ctl_text out, double seconds);  /* 12s, 5m12s, 3h20m, 3d4h *
 const char *ctl_share(ctl_text out, double share);  /* 0.12 % */
 const char *ctl_ratio(ctl_text out, double ratio);  /* 1.35 */
 
+/* Two that belong together, in one unit. */
+const char *ctl_two_rates(ctl_text out, double a, double b);  /* 0.9/12.3 MiB/s */
+const char *ctl_two_ms(ctl_text out, double a, double b);     /* 41/160 ms */
+const char *ctl_two_shares(ctl_text out, double a, double b); /* 0.12/12.3 % */
+
+/* What the daemon calls a limit, as people do; borrowed or static. */
+const char *ctl_limit(const char *word);
+
 #endif

@@ -1,52 +1,42 @@
 /* ctl_show.c - the daemon's documents as people read them. */
-#include "ctl_show.h"
+#include "ctl_show_impl.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "ctl_format.h"
-#include "ctl_table.h"
 #include "derived.h"
 #include "wire.h"
 
-static const char *or_dash(const char *s)
+const char *show_or_dash(const char *s)
 {
 	return s[0] != '\0' ? s : "-";
 }
 
-static enum table_look look_of_state(const char *state)
+enum table_look show_state_look(const char *state)
 {
 	if (strcmp(state, "running") == 0 || strcmp(state, "open") == 0)
 		return LOOK_GOOD;
 	return strcmp(state, "ended") == 0 || strcmp(state, "closing") == 0 ? LOOK_BAD : LOOK_WARN;
 }
 
-static const char *shards(ctl_text out, const json_t *row, const char *key)
+const char *show_shards(ctl_text out, const json_t *row, const char *key)
 {
 	const json_t *s = json_object_get(row, key);
 
-	if (!json_is_object(s))
-		snprintf(out, CTL_TEXT_BYTES, "-");
+	if (!json_is_object(s)) /* a word, or null */
+		snprintf(out, CTL_TEXT_BYTES, "%s", show_or_dash(ctl_string(row, key)));
 	else
 		snprintf(out, CTL_TEXT_BYTES, "%.0f+%.0f", ctl_number(s, "data"),
 			 ctl_number(s, "parity"));
 	return out;
 }
 
-static bool is_empty(const struct ctl_view *v, const json_t *rows, const char *what)
+bool show_is_empty(const struct ctl_view *v, const json_t *rows, const char *what)
 {
 	if (json_array_size(rows) > 0)
 		return false;
 	fprintf(v->out, "no %s\n", what);
 	return true;
-}
-
-/* A sum per second between two looks, NAN without a look before. */
-static double rate(const json_t *row, const json_t *before, const char *key, double seconds)
-{
-	double grown = ctl_number(row, key) - ctl_number(before, key);
-
-	return grown >= 0 ? grown / seconds : (double)NAN;
 }
 
 /* ---- status ----------------------------------------------------------------------- */
@@ -66,11 +56,12 @@ static void show_status(const struct ctl_view *v, const json_t *doc, const json_
 	json_array_foreach(rows, i, row) {
 		table_add(&t, ctl_string(row, "tunnel"));
 		table_add(&t, ctl_string(row, "role"));
-		table_add_look(&t, look_of_state(ctl_string(row, "state")), ctl_string(row, "state"));
+		table_add_look(&t, show_state_look(ctl_string(row, "state")),
+			       ctl_string(row, "state"));
 		table_add(&t, ctl_string(row, "local"));
 		table_add(&t, ctl_string(row, "remote"));
 		table_add(&t, ctl_string(row, "crypt"));
-		table_add(&t, shards(a, row, "fec"));
+		table_add(&t, show_shards(a, row, "fec"));
 		table_add(&t, ctl_age(a, ctl_number(row, "age_s")));
 		table_addf(&t, "%.0f", ctl_number(row, "sessions"));
 		table_addf(&t, "%.0f", ctl_number(row, "streams"));
@@ -150,6 +141,45 @@ static void show_derived(const struct ctl_view *v, const struct figures *f)
 	}
 }
 
+/* "path 2, application 1": what holds back how many sessions, NULL without any. */
+static const char *limits_text(char *out, size_t cap, const json_t *row)
+{
+	json_t *limits = json_object_get(row, "limits"), *count;
+	const char *word;
+	size_t n = 0;
+
+	json_object_foreach(limits, word, count) {
+		if (json_number_value(count) > 0 && n < cap)
+			n += (size_t)snprintf(out + n, cap - n, "%s%s %.0f", n > 0 ? ", " : "",
+					      ctl_limit(word), json_number_value(count));
+	}
+	return n > 0 ? out : NULL;
+}
+
+/* Where the mean of the sessions is known. */
+static void show_path(const struct ctl_view *v, const json_t *row)
+{
+	double queue = ctl_number_in(row, "queue_ms", "mean");
+	double medium = ctl_number_in(row, "medium_loss", "mean");
+	double total = ctl_number_in(row, "total_loss", "mean");
+	const char *limits;
+	char text[160];
+	ctl_text a, b;
+
+	if (isfinite(queue))
+		fprintf(v->out, "  %-20s %s, at most %s\n", "queueing", ctl_ms(a, queue),
+			ctl_ms(b, ctl_number_in(row, "queue_ms", "max")));
+	if (isfinite(ctl_number(row, "path_bytes_s")))
+		fprintf(v->out, "  %-20s %s\n", "path takes",
+			ctl_rate(a, ctl_number(row, "path_bytes_s")));
+	if (isfinite(total))
+		fprintf(v->out, "  %-20s %s, by the medium %s\n", "lost lately",
+			ctl_share(a, total), ctl_share(b, medium));
+	limits = limits_text(text, sizeof(text), row);
+	if (limits != NULL)
+		fprintf(v->out, "  %-20s %s\n", "held back by", limits);
+}
+
 static void show_state(const struct ctl_view *v, const json_t *row)
 {
 	const json_t *rtt = json_object_get(row, "rtt_ms");
@@ -159,6 +189,7 @@ static void show_state(const struct ctl_view *v, const json_t *row)
 		fprintf(v->out, "  %-20s %s (%s to %s)\n", "round trip",
 			ctl_ms(a, ctl_number(rtt, "mean")), ctl_ms(b, ctl_number(rtt, "min")),
 			ctl_ms(c, ctl_number(rtt, "max")));
+	show_path(v, row);
 	fprintf(v->out, "  %-20s %.0f segments in flight, %s unacknowledged\n", "under way",
 		ctl_number(row, "inflight_segs"), ctl_bytes(a, ctl_number(row, "queued_bytes")));
 	fprintf(v->out, "  %-20s %s for sessions, %s for streams\n", "memory",
@@ -221,87 +252,6 @@ static void show_stats(const struct ctl_view *v, const json_t *doc, const json_t
 	}
 }
 
-/* ---- sessions --------------------------------------------------------------------- */
-
-static const char *both_losses(char out[static 2 * CTL_TEXT_BYTES], const json_t *row)
-{
-	ctl_text a, b;
-
-	snprintf(out, 2 * CTL_TEXT_BYTES, "%s/%s", ctl_share(a, ctl_number(row, "loss_in")),
-		 ctl_share(b, ctl_number(row, "loss_out")));
-	return out;
-}
-
-static void add_windows(struct table *t, const json_t *row)
-{
-	double cc = ctl_number(row, "cc_wnd");
-
-	table_addf(t, "%.0f", ctl_number(row, "inflight_segs"));
-	if (isfinite(cc))
-		table_addf(t, "%.0f/%.0f/%.0f/%.0f", ctl_number(row, "snd_wnd"),
-			   ctl_number(row, "rcv_wnd"), ctl_number(row, "rmt_wnd"), cc);
-	else
-		table_addf(t, "%.0f/%.0f/%.0f/-", ctl_number(row, "snd_wnd"),
-			   ctl_number(row, "rcv_wnd"), ctl_number(row, "rmt_wnd"));
-}
-
-static void add_session(struct table *t, const json_t *row, const json_t *before, double seconds)
-{
-	char losses[2 * CTL_TEXT_BYTES];
-	ctl_text a, b;
-
-	table_add(t, ctl_string(row, "session"));
-	table_add(t, ctl_string(row, "peer"));
-	table_add(t, ctl_string(row, "conv"));
-	table_add_look(t, look_of_state(ctl_string(row, "state")), ctl_string(row, "state"));
-	table_add(t, ctl_age(a, ctl_number(row, "age_s")));
-	table_add(t, ctl_age(a, ctl_number(row, "idle_s")));
-	table_add(t, ctl_ms(a, ctl_number(row, "srtt_ms")));
-	table_add(t, ctl_ms(a, ctl_number(row, "rto_ms")));
-	add_windows(t, row);
-	table_add(t, ctl_bytes(a, ctl_number(row, "queued_bytes")));
-	table_addf(t, "%.0f", ctl_number(row, "streams"));
-	table_add(t, both_losses(losses, row));
-	table_add(t, ctl_string(row, "crypt"));
-	table_addf(t, "%s/%s", shards(a, row, "fec_in"), shards(b, row, "fec_out"));
-	table_addf(t, "%s/%s", or_dash(ctl_string(row, "compression_in")),
-		   or_dash(ctl_string(row, "compression_out")));
-	table_addf(t, "%.0f", ctl_number(row, "smux"));
-	if (before != NULL && isfinite(seconds)) {
-		table_add(t, ctl_rate(a, rate(row, before, "bytes_received", seconds)));
-		table_add(t, ctl_rate(a, rate(row, before, "bytes_sent", seconds)));
-	} else {
-		table_add(t, ctl_bytes(a, ctl_number(row, "bytes_received")));
-		table_add(t, ctl_bytes(a, ctl_number(row, "bytes_sent")));
-	}
-	table_add(t, ctl_bytes(a, ctl_number(row, "memory_bytes")));
-}
-
-static void show_sessions(const struct ctl_view *v, const json_t *doc, const json_t *before)
-{
-	/* clang-format off */
-	static const char *const heads[] = {
-		"SESSION", "PEER", "CONV", "STATE", ">AGE", ">IDLE", ">RTT", ">RTO", ">INFLIGHT",
-		"WND SND/RCV/RMT/CC", ">QUEUED", ">STREAMS", ">LOSS IN/OUT", "CIPHER", "FEC IN/OUT",
-		"COMPRESSION IN/OUT", ">SMUX", ">RECEIVED", ">SENT", ">MEMORY",
-	};
-	/* clang-format on */
-	const json_t *rows = json_object_get(doc, "sessions");
-	const json_t *rows_before = json_object_get(before, "sessions");
-	double seconds = ctl_seconds_between(doc, before);
-	struct table t;
-	json_t *row;
-	size_t i;
-
-	if (is_empty(v, rows, "sessions"))
-		return;
-	table_init(&t, heads, ARRAY_LEN(heads));
-	json_array_foreach(rows, i, row)
-		add_session(&t, row, ctl_same_row(rows_before, row, "session"), seconds);
-	table_print(&t, v->out, v->colour, "");
-	table_dispose(&t);
-}
-
 /* ---- streams ---------------------------------------------------------------------- */
 
 static void show_streams(const struct ctl_view *v, const json_t *doc, const json_t *before)
@@ -315,14 +265,15 @@ static void show_streams(const struct ctl_view *v, const json_t *doc, const json
 	json_t *row;
 	size_t i;
 
-	if (is_empty(v, rows, "streams"))
+	if (show_is_empty(v, rows, "streams"))
 		return;
 	table_init(&t, heads, ARRAY_LEN(heads));
 	json_array_foreach(rows, i, row) {
 		table_add(&t, ctl_string(row, "session"));
 		table_addf(&t, "%.0f", ctl_number(row, "sid"));
-		table_add(&t, or_dash(ctl_string(row, "peer")));
-		table_add_look(&t, look_of_state(ctl_string(row, "state")), ctl_string(row, "state"));
+		table_add(&t, show_or_dash(ctl_string(row, "peer")));
+		table_add_look(&t, show_state_look(ctl_string(row, "state")),
+			       ctl_string(row, "state"));
 		table_add(&t, ctl_age(a, ctl_number(row, "age_s")));
 		table_add(&t, ctl_age(a, ctl_number(row, "idle_s")));
 		table_add(&t, ctl_bytes(a, ctl_number(row, "bytes_in")));

@@ -11,7 +11,7 @@
 struct ctl_view {
 	FILE *out;
 	bool colour;
-	bool all; /* counters that are zero as well */
+	bool all; /* counters that are zero, and all columns of sessions, as well */
 };
 
 /* Print a document.  `before` is the one of the look before, or NULL: with it, rates are those

@@ -191,12 +191,22 @@ static const struct {
 	bool right;
 	/* clang-format off */
 } columns[TOP_COLUMNS] = {
-	[TOP_SESSION] = { "SESSION", 16, false }, [TOP_PEER_TEXT] = { "PEER", 22, false },
-	[TOP_STATE_TEXT] = { "STATE", 10, false }, [TOP_STREAMS] = { "STREAMS", 7, true },
-	[TOP_RTT] = { "RTT", 8, true },		  [TOP_RTO] = { "RTO", 8, true },
-	[TOP_INFLIGHT] = { "INFLIGHT", 8, true }, [TOP_QUEUED] = { "QUEUED", 9, true },
-	[TOP_LOSS] = { "LOSS", 7, true },	  [TOP_IN] = { "IN", 11, true },
-	[TOP_OUT] = { "OUT", 11, true },	  [TOP_AGE] = { "AGE", 7, true },
+	[TOP_SESSION] = { "SESSION", 14, false },
+	[TOP_PEER_TEXT] = { "PEER", 21, false },
+	[TOP_STATE_TEXT] = { "STATE", 10, false },
+	[TOP_IN] = { "IN", 10, true },
+	[TOP_OUT] = { "OUT", 10, true },
+	[TOP_PATH] = { "PATH", 10, true },
+	[TOP_RTT] = { "RTT", 7, true },
+	[TOP_QUEUE] = { "QUEUE", 7, true },
+	[TOP_LOSS] = { "LOSS", 7, true },
+	[TOP_LIMIT_TEXT] = { "LIMIT", 13, false },
+	[TOP_MIN_RTT] = { "MIN RTT", 7, true },
+	[TOP_MEDIUM] = { "MEDIUM", 7, true },
+	[TOP_INFLIGHT] = { "INFLIGHT", 8, true },
+	[TOP_STREAMS] = { "STREAMS", 7, true },
+	[TOP_QUEUED] = { "QUEUED", 9, true },
+	[TOP_AGE] = { "AGE", 7, true },
 	[TOP_IDLE] = { "IDLE", 7, true },
 };
 /* clang-format on */
@@ -210,15 +220,20 @@ static const char *session_text(const struct top_session *s, enum top_column c, 
 		return s->peer;
 	case TOP_STATE_TEXT:
 		return s->state;
+	case TOP_LIMIT_TEXT:
+		return s->limit;
 	case TOP_RTT:
-	case TOP_RTO:
+	case TOP_MIN_RTT:
+	case TOP_QUEUE:
 		return ctl_ms(out, s->v[c]);
 	case TOP_QUEUED:
 		return ctl_bytes(out, s->v[c]);
 	case TOP_LOSS:
+	case TOP_MEDIUM:
 		return ctl_share(out, s->v[c]);
 	case TOP_IN:
 	case TOP_OUT:
+	case TOP_PATH:
 		return ctl_rate(out, s->v[c]);
 	case TOP_AGE:
 	case TOP_IDLE:

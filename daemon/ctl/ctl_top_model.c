@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl_format.h"
 #include "ctl_show.h"
 #include "derived.h"
 
@@ -141,14 +142,19 @@ static void fill_session(struct top_session *s, const json_t *row, const json_t 
 	copy(s->tunnel, sizeof(s->tunnel), ctl_string(row, "tunnel"));
 	copy(s->peer, sizeof(s->peer), ctl_string(row, "peer"));
 	copy(s->state, sizeof(s->state), ctl_string(row, "state"));
-	s->v[TOP_STREAMS] = ctl_number(row, "streams");
+	copy(s->limit, sizeof(s->limit), ctl_limit(ctl_string(row, "limit")));
+	/* of datagrams, as the path's rate is */
+	s->v[TOP_IN] = rate_of(row, before, "wire_in_bytes", seconds);
+	s->v[TOP_OUT] = rate_of(row, before, "wire_out_bytes", seconds);
+	s->v[TOP_PATH] = ctl_number(row, "path_bytes_s");
 	s->v[TOP_RTT] = ctl_number(row, "srtt_ms");
-	s->v[TOP_RTO] = ctl_number(row, "rto_ms");
+	s->v[TOP_QUEUE] = ctl_number(row, "queue_ms");
+	s->v[TOP_LOSS] = ctl_number(row, "total_loss");
+	s->v[TOP_MIN_RTT] = ctl_number(row, "min_rtt_ms");
+	s->v[TOP_MEDIUM] = ctl_number(row, "medium_loss");
 	s->v[TOP_INFLIGHT] = ctl_number(row, "inflight_segs");
+	s->v[TOP_STREAMS] = ctl_number(row, "streams");
 	s->v[TOP_QUEUED] = ctl_number(row, "queued_bytes");
-	s->v[TOP_LOSS] = worse_loss(ctl_number(row, "loss_in"), ctl_number(row, "loss_out"));
-	s->v[TOP_IN] = rate_of(row, before, "bytes_received", seconds);
-	s->v[TOP_OUT] = rate_of(row, before, "bytes_sent", seconds);
 	s->v[TOP_AGE] = ctl_number(row, "age_s");
 	s->v[TOP_IDLE] = ctl_number(row, "idle_s");
 }
@@ -200,6 +206,11 @@ static int compare_numbers(double a, double b)
 	return (a > b) - (a < b);
 }
 
+bool top_column_is_text(enum top_column c)
+{
+	return c <= TOP_STATE_TEXT || c == TOP_LIMIT_TEXT;
+}
+
 static int compare(const void *pa, const void *pb, void *user)
 {
 	const struct top_session *a = pa, *b = pb;
@@ -215,6 +226,9 @@ static int compare(const void *pa, const void *pb, void *user)
 		break;
 	case TOP_STATE_TEXT:
 		order = strcmp(a->state, b->state);
+		break;
+	case TOP_LIMIT_TEXT:
+		order = strcmp(a->limit, b->limit);
 		break;
 	default:
 		order = compare_numbers(a->v[m->sort], b->v[m->sort]);

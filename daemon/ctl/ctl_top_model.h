@@ -18,26 +18,31 @@ struct top_tunnel {
 	bool here; /* in the last look */
 };
 
-/* What sessions are shown by, and sorted by. */
+/* What sessions are shown by, and sorted by: from the left, since a narrow screen cuts off
+ * what is further right. */
 enum top_column {
 	TOP_SESSION,
 	TOP_PEER_TEXT,
 	TOP_STATE_TEXT,
-	TOP_STREAMS,
-	TOP_RTT,
-	TOP_RTO,
-	TOP_INFLIGHT,
-	TOP_QUEUED,
-	TOP_LOSS,
 	TOP_IN,
 	TOP_OUT,
+	TOP_PATH,
+	TOP_RTT,
+	TOP_QUEUE,
+	TOP_LOSS,
+	TOP_LIMIT_TEXT,
+	TOP_MIN_RTT,
+	TOP_MEDIUM,
+	TOP_INFLIGHT,
+	TOP_STREAMS,
+	TOP_QUEUED,
 	TOP_AGE,
 	TOP_IDLE,
 	TOP_COLUMNS
 };
 
 struct top_session {
-	char id[TOP_ID], tunnel[TOP_NAME], peer[TOP_PEER], state[TOP_STATE];
+	char id[TOP_ID], tunnel[TOP_NAME], peer[TOP_PEER], state[TOP_STATE], limit[TOP_STATE];
 	double v[TOP_COLUMNS]; /* NAN where not known; of the texts not used */
 };
 
@@ -61,6 +66,8 @@ void top_model_init(struct top_model *m);
 void top_model_dispose(struct top_model *m);
 /* Take in a look: documents of stats and of sessions, which are taken over. */
 void top_model_update(struct top_model *m, json_t *stats, json_t *sessions);
+/* Is it a column of texts? */
+bool top_column_is_text(enum top_column c);
 /* Put the sessions in the order that `sort` and `reverse` say. */
 void top_model_sort(struct top_model *m);
 /* Is this session to be shown? */

@@ -14,7 +14,7 @@ struct ctl_options ctl_options = { .socket = CONF_CONTROL_DEFAULT };
 static const struct ctl_command commands[] = {
 	{ "status", "[TUNNEL]", "what runs, and how it is", ctl_ask },
 	{ "stats", "[TUNNEL]", "counters, rates and what follows from them", ctl_ask },
-	{ "sessions", "[TUNNEL]", "sessions with their peers, round trips, windows, losses", ctl_ask },
+	{ "sessions", "[TUNNEL]", "sessions with their peers, rates, round trips, losses", ctl_ask },
 	{ "streams", "[TUNNEL]", "the streams of the sessions", ctl_ask },
 	{ "config", "[TUNNEL]", "the values in use and where each is from", ctl_ask },
 	{ "top", "", "tunnels and sessions as they change, on the whole screen", ctl_top },
@@ -58,7 +58,7 @@ static void print_help(FILE *out)
 		"  -j, --json            print the daemon's JSON document as it is\n"
 		"  -p, --prometheus      print OpenMetrics text (status, stats, sessions, streams)\n"
 		"  -w, --watch SECONDS   look again and again; rates are those since the last look\n"
-		"  -a, --all             show counters that are zero as well\n"
+		"  -a, --all             show counters that are zero, and all of sessions\n"
 		"  -h, --help            this text\n"
 		"  -V, --version         the version of this program\n"
 		"\nExit status: 0 done, 1 refused, 2 usage, 3 no daemon reached.\n",

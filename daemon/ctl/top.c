@@ -137,7 +137,7 @@ static void change_sort(struct top *t, int step)
 {
 	t->model.sort = (enum top_column)(((int)t->model.sort + step + TOP_COLUMNS) % TOP_COLUMNS);
 	/* numbers from the largest, texts from the first */
-	t->model.reverse = t->model.sort > TOP_STATE_TEXT;
+	t->model.reverse = !top_column_is_text(t->model.sort);
 }
 
 static void change_interval(struct top *t, double factor)

@@ -31,10 +31,10 @@ static void put_crypt_note(FILE *out)
 	free(theirs);
 }
 
-static void put_key(FILE *out, enum conf_id id, enum conf_role role)
+static void put_key(FILE *out, enum conf_id id)
 {
 	const struct conf_manual *m = &conf_manuals[id];
-	const char *dflt = conf_key_default(id, role);
+	const char *dflt = conf_key_default(id);
 	const char *value = dflt[0] ? dflt : m->example ? m->example : "";
 	char buf[CONF_DESCRIBE_BYTES], *help, *line;
 	struct conf_key_info info;
@@ -53,22 +53,17 @@ static void put_key(FILE *out, enum conf_id id, enum conf_role role)
 	free(help);
 }
 
-/* A key of both roles with one default stands in [defaults], any other in the sections of those
- * that have it. */
+/* A key of both roles stands in [defaults], any other in the section of that which has it. */
 static bool stands_in(enum conf_id id, unsigned where)
 {
-	const struct conf_row *row = &conf_rows[id];
-
-	if (row->where == ON_BOTH && !row->dflt_server)
-		return where == ON_BOTH;
-	return where != ON_BOTH && (row->where & where);
+	return conf_rows[id].where == where;
 }
 
 static void put_keys(FILE *out, unsigned where)
 {
 	for (enum conf_id id = 0; id < KEY_COUNT; id++) {
 		if (stands_in(id, where))
-			put_key(out, id, where == ON_SERVER ? ROLE_SERVER : ROLE_CLIENT);
+			put_key(out, id);
 	}
 }
 
@@ -85,7 +80,7 @@ static void put_defaults(FILE *out)
 		if (title)
 			put_heading(out, title);
 		title = NULL;
-		put_key(out, id, ROLE_CLIENT);
+		put_key(out, id);
 	}
 }
 

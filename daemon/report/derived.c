@@ -21,11 +21,12 @@ void derived_compute(struct derived *d, const struct counters *c)
 {
 	bool fec = c->fec_parity_shards > 0;
 	uint64_t recovered = fec ? c->fec_recovered : 0;
+	uint64_t tries = less(c->out_data_segs, c->out_copy_segs); /* one with its copies is one */
 
 	d->overhead_out = ratio(c->out_bytes, c->payload_out_bytes);
 	d->overhead_in = ratio(c->in_bytes, c->payload_in_bytes);
-	d->retransmitted = ratio(c->retrans_segs, c->out_data_segs);
-	d->loss_out = ratio(less(c->retrans_segs, c->spurious_segs), c->out_data_segs);
+	d->retransmitted = ratio(c->retrans_segs, tries);
+	d->loss_out = ratio(less(c->retrans_segs, c->spurious_segs), tries);
 	d->recovered = fec ? ratio(recovered, less(c->in_pkts, c->fec_parity_shards) + recovered)
 			   : (double)NAN;
 	d->loss_in = fec ? ratio(recovered, c->in_pkts + recovered) : (double)NAN;

@@ -16,18 +16,44 @@ struct metric {
 	const char *help;
 };
 
+/* clang-format off */
+/* A member that is a word is a family with a point for each word that it can be: 1 for the
+ * one that it is, and 0 for all others. */
+#define WORD(family, member, word, help) { family, GAUGE, NULL, member, 0, member, word, help }
+
+/* What the sessions of a tunnel have between them. */
+#define SPREAD(family, object, scale, help) \
+	{ family, GAUGE, object, "mean", scale, "stat", "mean", help }, \
+	{ family, GAUGE, object, "min", scale, "stat", "min", NULL }, \
+	{ family, GAUGE, object, "max", scale, "stat", "max", NULL }
+
+#define LIMITED(word, help) \
+	{ "kcptun_sessions_limited", GAUGE, "limits", word, 0, "limit", word, help }
+/* clang-format on */
+
 #define X(field, name, kind, help) \
 	{ "kcptun_" #field, kind, "counters", name, 0, NULL, NULL, help },
 
 static const struct metric stats_metrics[] = {
 	KT_COUNTERS(X){ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL,
 			"age of the tunnel" },
-	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "mean", 1e-3, "stat", "mean",
-	  "smoothed round trips of the sessions" },
-	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "min", 1e-3, "stat", "min", NULL },
-	{ "kcptun_rtt_seconds", GAUGE, "rtt_ms", "max", 1e-3, "stat", "max", NULL },
+	SPREAD("kcptun_rtt_seconds", "rtt_ms", 1e-3, "smoothed round trips of the sessions"),
+	SPREAD("kcptun_min_rtt_seconds", "min_rtt_ms", 1e-3, "shortest round trips of the sessions"),
+	SPREAD("kcptun_queue_seconds", "queue_ms", 1e-3,
+	       "queueing on the ways: smoothed less shortest round trips"),
+	SPREAD("kcptun_path_medium_loss_ratio", "medium_loss", 1,
+	       "shares of what was sent lately that are lost whatever we send"),
+	SPREAD("kcptun_path_total_loss_ratio", "total_loss", 1,
+	       "shares of what was sent lately that were lost for any cause"),
+	{ "kcptun_path_bytes_per_second", GAUGE, NULL, "path_bytes_s", 0, NULL, NULL,
+	  "datagram bytes that the paths take together, as the controllers measured" },
+	LIMITED("application", "sessions by what holds the sender back"),
+	LIMITED("path", NULL),
+	LIMITED("peer-window", NULL),
+	LIMITED("sndwnd", NULL),
+	LIMITED("ratelimit", NULL),
 	{ "kcptun_inflight_segments", GAUGE, NULL, "inflight_segs", 0, NULL, NULL,
-	  "segments sent and not acknowledged" },
+	  "segments sent, neither acknowledged nor found lost" },
 	{ "kcptun_queued_bytes", GAUGE, NULL, "queued_bytes", 0, NULL, NULL,
 	  "stream bytes handed to KCP and not acknowledged" },
 	{ "kcptun_session_memory_bytes", GAUGE, NULL, "memory_bytes", 0, NULL, NULL,
@@ -79,12 +105,29 @@ static const struct metric session_metrics[] = {
 	  "shortest round trip" },
 	{ "kcptun_session_rto_seconds", GAUGE, NULL, "rto_ms", 1e-3, NULL, NULL,
 	  "retransmission timeout" },
+	{ "kcptun_session_queue_seconds", GAUGE, NULL, "queue_ms", 1e-3, NULL, NULL,
+	  "queueing on the way: smoothed less shortest round trip" },
+	{ "kcptun_session_wire_bytes_per_second", GAUGE, "rates", "wire_in", 0, "direction", "in",
+	  "datagram bytes over the last seconds" },
+	{ "kcptun_session_wire_bytes_per_second", GAUGE, "rates", "wire_out", 0, "direction", "out",
+	  NULL },
+	{ "kcptun_session_path_bytes_per_second", GAUGE, NULL, "path_bytes_s", 0, NULL, NULL,
+	  "datagram bytes that the path takes, as the controller measured" },
+	{ "kcptun_session_pacing_bytes_per_second", GAUGE, NULL, "pacing_bytes_s", 0, NULL, NULL,
+	  "datagram bytes that may leave at most; 0 for no bound" },
+	WORD("kcptun_session_limit", "limit", "application", "1 for what holds the sender back"),
+	WORD("kcptun_session_limit", "limit", "path", NULL),
+	WORD("kcptun_session_limit", "limit", "peer-window", NULL),
+	WORD("kcptun_session_limit", "limit", "sndwnd", NULL),
+	WORD("kcptun_session_limit", "limit", "ratelimit", NULL),
 	{ "kcptun_session_window_segments", GAUGE, NULL, "snd_wnd", 0, "window", "send",
 	  "windows, in segments" },
 	{ "kcptun_session_window_segments", GAUGE, NULL, "rcv_wnd", 0, "window", "receive", NULL },
 	{ "kcptun_session_window_segments", GAUGE, NULL, "rmt_wnd", 0, "window", "remote", NULL },
 	{ "kcptun_session_window_segments", GAUGE, NULL, "cc_wnd", 0, "window", "congestion", NULL },
 	{ "kcptun_session_inflight_segments", GAUGE, NULL, "inflight_segs", 0, NULL, NULL,
+	  "segments sent, neither acknowledged nor found lost" },
+	{ "kcptun_session_unacknowledged_segments", GAUGE, NULL, "unacked_segs", 0, NULL, NULL,
 	  "segments sent and not acknowledged" },
 	{ "kcptun_session_queued_bytes", GAUGE, NULL, "queued_bytes", 0, NULL, NULL,
 	  "stream bytes handed to KCP and not acknowledged" },
@@ -92,6 +135,10 @@ static const struct metric session_metrics[] = {
 	{ "kcptun_session_loss_ratio", GAUGE, NULL, "loss_in", 1, "direction", "in",
 	  "estimated share of packets lost" },
 	{ "kcptun_session_loss_ratio", GAUGE, NULL, "loss_out", 1, "direction", "out", NULL },
+	{ "kcptun_session_path_medium_loss_ratio", GAUGE, NULL, "medium_loss", 1, NULL, NULL,
+	  "share of what was sent lately that is lost whatever we send" },
+	{ "kcptun_session_path_total_loss_ratio", GAUGE, NULL, "total_loss", 1, NULL, NULL,
+	  "share of what was sent lately that was lost for any cause" },
 	{ "kcptun_session_memory_bytes", GAUGE, NULL, "memory_bytes", 0, NULL, NULL,
 	  "memory, stream buffers apart" },
 	{ "kcptun_session_stream_bytes", COUNTER, NULL, "bytes_received", 0, "direction", "in",
@@ -102,6 +149,10 @@ static const struct metric session_metrics[] = {
 	{ "kcptun_session_wire_bytes", COUNTER, NULL, "wire_out_bytes", 0, "direction", "out", NULL },
 	{ "kcptun_session_retransmitted_segments", COUNTER, NULL, "retrans_segs", 0, NULL, NULL,
 	  "segments sent again" },
+	{ "kcptun_session_copied_segments", COUNTER, NULL, "copy_segs_in", 0, "direction", "in",
+	  "copies: sent before any loss, and those received that were not needed" },
+	{ "kcptun_session_copied_segments", COUNTER, NULL, "copy_segs_out", 0, "direction", "out",
+	  NULL },
 	{ "kcptun_session_fec_recovered_packets", COUNTER, NULL, "fec_recovered", 0, NULL, NULL,
 	  "packets rebuilt from parity" },
 };
@@ -201,12 +252,27 @@ static void add_labels(struct text *out, const struct kind *k, const struct metr
 	text_str(out, "}");
 }
 
-/* A point, if the row has a number for it. */
+static bool is_word(const struct metric *m)
+{
+	return m->label != NULL && strcmp(m->label, m->member) == 0;
+}
+
+static void add_word(struct text *out, const struct kind *k, const struct metric *m,
+		     const json_t *row, const char *word)
+{
+	text_str(out, m->family);
+	add_labels(out, k, m, row);
+	text_printf(out, " %d\n", strcmp(word, m->value) == 0);
+}
+
+/* A point, if the row has a number for it, or one of some words. */
 static void add_point(struct text *out, const struct kind *k, const struct metric *m, const json_t *row)
 {
 	const json_t *from = m->object != NULL ? json_object_get(row, m->object) : row;
 	const json_t *v = json_object_get(from, m->member);
 
+	if (is_word(m) && json_is_string(v))
+		add_word(out, k, m, row, json_string_value(v));
 	if (!json_is_number(v))
 		return;
 	text_printf(out, "%s%s", m->family, m->kind == COUNTER ? "_total" : "");

@@ -6,15 +6,23 @@
 
 #include "config.h"
 #include "counters.h"
+#include "limit.h"
 #include "link.h"
 #include "relay.h"
 #include "session.h"
 #include "tunnel.h"
 
+/* Of those sessions that know it. */
+struct report_spread {
+	unsigned count;
+	double sum, min, max;
+};
+
 /* What the sessions of a tunnel are like together, now. */
 struct report_gauges {
-	unsigned rtt_count; /* sessions with a measured round trip */
-	double rtt_sum_ms, rtt_min_ms, rtt_max_ms;
+	struct report_spread rtt_ms, min_rtt_ms, queue_ms, medium_loss, total_loss;
+	uint64_t path_bytes_s; /* of all paths that are measured */
+	unsigned limited[LIMITS];
 	uint64_t inflight_segs, queued_bytes, memory_bytes;
 };
 void report_gauges_add(struct report_gauges *g, const struct session_info *info);

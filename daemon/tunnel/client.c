@@ -1,6 +1,5 @@
 /* client.c - the connecting end: accepts TCP or Unix connections and gives each
  * a stream on one of its sessions: of a given number in turn, else as client_spread.c has it. */
-#include <limits.h>
 #include <stdlib.h>
 
 #include "client_impl.h"
@@ -145,7 +144,7 @@ static void init_slot(struct slot *slot, struct tunnel *t, unsigned index)
 
 static bool is_auto(const struct conf_tunnel *conf)
 {
-	return conf->conn == UINT_MAX;
+	return conf->conn == CONF_AUTO;
 }
 
 static int start(struct tunnel *t)

@@ -91,6 +91,24 @@ static bool end_with_session(struct link *l)
 	return why != SESSION_ALIVE;
 }
 
+static void wire_totals(const struct link *l, struct pace_sample *out)
+{
+	struct counters c;
+
+	session_counters(l->session, &c);
+	*out = (struct pace_sample){ l->tunnel->reactor->now_us, c.in_bytes, c.out_bytes };
+}
+
+static void note_pace(struct link *l)
+{
+	struct pace_sample s;
+
+	if (!pace_due(&l->pace, l->tunnel->reactor->now_us))
+		return;
+	wire_totals(l, &s);
+	pace_note(&l->pace, &s);
+}
+
 static void pump(struct link *l)
 {
 	session_process(l->session, l->tunnel->reactor->now_us);
@@ -98,6 +116,7 @@ static void pump(struct link *l)
 	if (end_with_session(l))
 		return;
 	flush(l);
+	note_pace(l);
 	drain_events(l); /* room that the flush made */
 	spread_note(&l->meter, l->tunnel->reactor->now_us, session_carried_bytes(l->session));
 	if (end_with_session(l))
@@ -120,7 +139,7 @@ static struct path *shared_path(struct link *l, const struct session_config *cfg
 {
 	struct tunnel *t = l->tunnel;
 
-	if (!cfg->model)
+	if (cfg->congestion != SESSION_MODEL)
 		return NULL;
 	if (l->host == NULL)
 		l->host = hosts_take(&t->hosts, &l->path, t->reactor->now_us);
@@ -173,6 +192,7 @@ struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *p
 	}
 	udp_path_text(path, l->peer);
 	l->opened_us = l->heard_us = l->quiet_us = r->now_us;
+	pace_init(&l->pace, r->now_us);
 	l->armed_us = KT_NEVER;
 	ev_timer_init(&l->timer, on_timer, 0., 0.);
 	l->timer.data = l;
@@ -252,6 +272,14 @@ void link_relay_left(struct link *l)
 		tunnel_reap(l->tunnel);
 	else if (l->draining)
 		link_touch(l);
+}
+
+void link_rates(const struct link *l, struct pace_rates *out)
+{
+	struct pace_sample now;
+
+	wire_totals(l, &now);
+	pace_rates(&l->pace, &now, out);
 }
 
 bool link_answers(const struct link *l)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pace.h"
 #include "port.h"
 #include "session.h"
 #include "spread.h"
@@ -39,6 +40,7 @@ struct link {
 	uint64_t opened_us, heard_us;
 	uint64_t quiet_us;         /* when it last had a relay, if it has none */
 	struct spread_meter meter; /* of the session's bytes */
+	struct pace pace;
 	ev_timer timer;
 	uint64_t armed_us; /* when the timer fires, KT_NEVER: stopped */
 	struct relay *relays;
@@ -64,6 +66,8 @@ void link_end(struct link *l, enum session_end why);
 void link_close(struct link *l);
 /* Called by a relay that left. */
 void link_relay_left(struct link *l);
+/* How fast its datagrams pass now. */
+void link_rates(const struct link *l, struct pace_rates *out);
 /* May carry another stream. */
 bool link_usable(const struct link *l);
 /* What is written for it leaves: the peer was heard, or would be. */

@@ -215,6 +215,25 @@ bool tunnel_trim(struct tunnel *t)
 
 /* ---- links ----------------------------------------------------------------------- */
 
+enum { SESSION_BYTES_MAX = 1 << 30 };
+
+/* What a session may hold unread, and a stream of it: with auto, parts of what the tunnel may hold. */
+static uint32_t session_bytes(const struct tunnel *t)
+{
+	size_t half = t->fifos.bytes_max / 2;
+
+	if (t->conf->smuxbuf_bytes != CONF_AUTO)
+		return t->conf->smuxbuf_bytes;
+	return half < SESSION_BYTES_MAX ? (uint32_t)half : SESSION_BYTES_MAX;
+}
+
+static uint32_t stream_bytes(const struct tunnel *t)
+{
+	uint32_t most = session_bytes(t), bytes = t->conf->streambuf_bytes;
+
+	return bytes == CONF_AUTO ? most / 4 : bytes < most ? bytes : most;
+}
+
 void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_t conv)
 {
 	const struct conf_tunnel *c = t->conf;
@@ -230,16 +249,17 @@ void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_
 		.nodelay = c->nodelay,
 		.interval_ms = c->interval_ms,
 		.resend = c->resend,
-		.nc = c->nc != 0,
+		.congestion = c->congestion,
 		.ack_nodelay = c->acknodelay,
 		.rate_limit = c->ratelimit_bytes,
+		.copies = c->copies,
 		.data_shards = c->datashard,
 		.parity_shards = c->parityshard,
 		.compression = c->compression,
 		.smux_version = (int)c->smuxver,
 		.framesize = c->framesize_bytes,
-		.smuxbuf = c->smuxbuf_bytes,
-		.streambuf = c->streambuf_bytes,
+		.smuxbuf = session_bytes(t),
+		.streambuf = stream_bytes(t),
 		.stream_send_bytes_max = STREAM_SEND_MAX,
 		.streams_max = c->maxstreams,
 		.keepalive_us = c->keepalive_s * 1000000ull,

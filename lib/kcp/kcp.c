@@ -1763,7 +1763,7 @@ static uint32_t new_room(const struct kcp *k)
 {
 	uint32_t bytes = room_below(k->control.cwnd_bytes, k->flight.bytes);
 
-	return min32(window_room(k), bytes / k->cfg.mtu + (bytes % k->cfg.mtu != 0));
+	return bytes == 0 ? 0 : min32(window_room(k), (bytes - 1) / k->cfg.mtu + 1);
 }
 
 /* ---- acknowledged -------------------------------------------------------- */
@@ -1851,7 +1851,8 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 {
 	uint32_t age_ms = clock_ms(k->now_us) - ts;
-	uint64_t age_us = (uint64_t)age_ms * US_PER_MS;
+	/* Both clocks were cut to ms: rather long than shorter than any path. */
+	uint64_t age_us = ((uint64_t)age_ms + 1) * US_PER_MS;
 	const struct slot *s;
 	uint64_t sent_us;
 	bool known = true;
@@ -2539,18 +2540,14 @@ static uint32_t copies_for_lost(const struct slot *s, uint32_t loss_ppm)
 	return share < COPY_LOSS_RARE ? 2 : share < COPY_LOSS_FEW ? 1 : 0;
 }
 
-/* How many copies a transmission gets when few are in flight: small ones as many as it takes, large
+/* How many copies a transmission gets, when few are in flight or it was lost more than once: small ones as many as it takes, large
  * ones one. */
 static uint32_t copies_wanted(const struct kcp *k, const struct slot *s)
 {
 	uint32_t loss = copier_loss_ppm(&k->copier), copies = copies_for(k, loss);
 
-	if (k->cfg.copies == 0)
-		return 0;
 	if (s->xmit > 2)
 		return max32(copies_for_lost(s, loss), is_small(k, s) ? copies : 0);
-	if (inflight(&k->flight) > FEW_SEGS)
-		return 0;
 	return is_small(k, s) ? copies : min32(copies, 1);
 }
 
@@ -2561,7 +2558,6 @@ static void copies_plan(struct kcp *k, uint32_t sn)
 	uint32_t n = copies_wanted(k, s);
 	int64_t cost = (int64_t)(n * (uint64_t)slot_bytes(s) * US_PER_S);
 
-	s->copied = 0;
 	if (n == 0 || cost > k->copier.credit)
 		return;
 	k->copier.credit -= cost;
@@ -2599,6 +2595,7 @@ static void put_copy(struct flush *f, uint32_t sn, struct slot *s)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
 	f->len += s->len;
 	s->copied = 1;
+	f->k->stats.out_push++;
 	f->k->stats.copy_segs++;
 }
 
@@ -2619,8 +2616,13 @@ static void put_copies(struct flush *f)
 	size_t next = new_due(k) ? KCP_OVERHEAD + k->queue.first->len : 0;
 	uint64_t young = copy_wait(k) / 2;
 
-	if ((!own && f->buf == NULL && next == 0) || pacer_blocks(&k->pacer, f->len))
+	if (!own && f->buf == NULL && next == 0)
 		return;
+	if (pacer_blocks(&k->pacer, f->len)) {
+		if (own)
+			pacer_wait(&k->pacer, k->now_us, f->len);
+		return;
+	}
 	for (uint32_t n = c->count; n > 0; n--) {
 		struct copy copy = *copy_at(c, 0);
 		struct slot *s = copy_slot(k, &copy);
@@ -2658,7 +2660,9 @@ static inline void put_push(struct flush *f, uint32_t sn)
 	k->stats.out_push++;
 	f->departure->count++;
 	f->departure->inflight_bytes = k->flight.bytes;
-	copies_plan(k, sn);
+	s->copied = 0;
+	if (k->cfg.copies != 0 && (inflight(&k->flight) <= FEW_SEGS || s->xmit > 2))
+		copies_plan(k, sn);
 }
 
 static void count_resent(struct kcp_stats *st, enum why why)
@@ -2697,7 +2701,9 @@ static bool send_new(struct flush *f)
 {
 	struct kcp *k = f->k;
 
-	while (new_due(k)) {
+	/* Room is for full segments: with small ones there is more when it is used up. */
+	for (uint32_t room = new_due(k) ? new_room(k) : 0; room > 0 && k->queue.count > 0;
+	     room = room > 1 ? room - 1 : new_room(k)) {
 		struct slot *s;
 
 		if (!slots_reserve(&k->flight, &k->mem)) {

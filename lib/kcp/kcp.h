@@ -243,7 +243,7 @@ struct kcp_stats {                   /* counts since kcp_new() */
 	uint64_t early_retrans_segs; /* resent because nothing new was there to send */
 	uint64_t lost_segs;          /* resent after a timeout */
 	uint64_t spurious_segs;      /* resent, and then the first transmission was acknowledged */
-	uint64_t copy_segs;      /* sent as copies of what is under way, not among retrans_segs */
+	uint64_t copy_segs;      /* of out_push, copies of what is under way; not in retrans_segs */
 	uint64_t copies_in_segs; /* copies that came after what they are of */
 	uint64_t repeat_segs;    /* received more than once otherwise */
 	uint64_t in_errs;        /* datagrams or segments refused */

@@ -3,285 +3,188 @@
 
 #include <assert.h>
 
+#include "kcp_path.h"
+
 enum {
-	ROUNDS = 10,        /* the rate is the best of so many */
-	FULL_ROUNDS = 3,    /* without growth: the path is full */
-	LOW_ROUNDS_MAX = 3, /* a queue that does not drain in so many is not ours */
-	CRUISE_ROUNDS_MIN = 4,
-	CRUISE_ROUNDS_SPREAD = 4, /* so many more at random, so that two do not keep step */
-	LATE_MIN = 4,
+	FULL_ROUNDS = 3,          /* without growth: the path is full */
+	LATE_MIN = 4,             /* late round trips in sequence are a queue */
+	LOW_ROUNDS_MAX = 3,       /* a queue that does not drain in so many is not ours */
+	CRUISE_ROUNDS_MIN = 4,    /* from one probe to the next, */
+	CRUISE_ROUNDS_SPREAD = 4, /* and so many at random, so that two do not keep step */
+	CRUISE_ROUNDS_LESS = 2,   /* where the path had twice as much lately */
+	CUT_ROUNDS = 2,           /* what is lost from then on was sent in this phase */
+	PROBE_ECHO = 2,           /* losses in so many rounds after a probe are its own */
+	PROBE_SHIFT_MIN = 2,      /* a quarter above */
+	PROBE_SHIFT_MAX = 5,
+	MARK_ROUNDS = 3, /* at the start nothing fills a queue yet */
+
 	START_SEGS = 32,
 	START_SEGS_MAX = 256,
-	CWND_MIN_SEGS = 8,
-	GAIN_1 = 256, /* gains are of 256 */
+	CWND_MIN_SEGS = 4,
+
+	/* Of GAIN_1. */
 	GAIN_STARTUP = 1000,
 	CWND_STARTUP = 640,
+	GAIN_AGAIN = 384,
 	GAIN_DRAIN = 128,
+	GAIN_EDGE = 252, /* where more is lost at once */
 	GAIN_LOW = 192,
 	GAIN_LOWEST = 128,
-	GAIN_AGAIN = 384,
-	PROBE_SHIFT_MIN = 2, /* a quarter above */
-	PROBE_SHIFT_MAX = 5,
-	CUT_ROUNDS = 3, /* what is lost from then on was sent in this phase */
-	SHARED_MIN = 2,
-	PROBE_ECHO = 2,  /* losses in so many rounds after a probe are its own */
-	MARK_ROUNDS = 3, /* at the start nothing fills a queue yet */
+
+	UNDRAINED_MIN = 2, /* low phases that leave a queue: others are there */
+	SHARED_PROBES = 4, /* beside them, one in so many is followed by a low phase */
+	HALVED_MAX = 2,
+	DRAINED_MIN = 3, /* rounds without a queue: they are gone */
 };
 
-#define US_PER_S UINT64_C(1000000)
-#define PPM UINT64_C(1000000)
-#define MIN_WINDOW_US (5 * US_PER_S)
-#define GAP_MAX_US UINT64_C(60000)
 #define START_RATE UINT64_C(1250000)
-#define RATE_MAX UINT64_C(100000000000)
+#define DEEP_US UINT64_C(100000)
+#define PEAK_WINDOW_US (30 * US_PER_S)
+#define ARRIVAL_MIN_US UINT64_C(10000)
+#define DRAINED_US UINT64_C(100000)
+#define AWAY_US (2 * US_PER_S) /* others that are back so soon are the same */
 
 enum phase { STARTUP, DRAIN, PROBE, LOW, CRUISE };
 static const char *const phase_names[] = { "startup", "drain", "probe", "low", "cruise" };
 
-struct least { /* of this window of time, and of the one before */
-	uint32_t now, before;
-	uint64_t since_us;
-};
-
-struct most { /* of the last rounds */
-	uint64_t round[ROUNDS];
-	unsigned at;
-};
-
 struct round {
-	uint64_t end;             /* delivered_bytes at which it is over */
+	uint64_t end; /* delivered_bytes at which it is over */
+	uint64_t began_us;
 	uint64_t delivered, lost; /* totals when it began */
 	uint32_t rtt_us;          /* the least in it; 0: none */
 	bool limited;             /* by the controller, at least once */
 };
 
 struct model {
+	struct kcp_path path;
+	uint64_t peak; /* its best rate while others were not there */
+	uint64_t peak_us;
+
 	enum phase phase;
 	uint64_t phase_us;     /* when it began */
 	uint32_t phase_rounds; /* since */
 	uint32_t cruise_rounds;
-
-	struct round round;
-	uint32_t last_rtt_us; /* the least of the round before */
-	struct least rtt;
-	uint32_t heard_rtt_us, jitter_us; /* the last one; how much they differ */
-	struct most rate;
-	uint64_t newest_rate; /* as the last sample said */
-	uint64_t cut_us;      /* when it was last taken for all there is */
+	bool again; /* startup was entered once more: the path has more */
+	bool deep;  /* this low phase looks for the least round trip */
 	uint64_t full_rate;
 	uint32_t full_rounds;
-	uint64_t low_acked, low_lost; /* of what was sent while the queue was drained */
-	uint64_t start_rate;          /* what the rate was when the last probe began */
-	uint32_t probe_age;           /* rounds since it ended */
-	unsigned probe_shift;         /* it goes this much of the rate above: 1 / 2^shift */
-	bool again;                   /* startup was entered once more: the path has more */
-	bool shared;                  /* others keep the queue filled */
-	bool lossy;                   /* a part of the last round was lost */
-	uint64_t heard_us;            /* when something was last acknowledged */
-	uint32_t gap_us, gap_before_us;
-	uint32_t late; /* round trips in sequence that were above the least by what a queue makes */
-	uint64_t clear_us;  /* when the last came that was not */
-	uint32_t undrained; /* low phases in sequence after which a queue stood */
+	uint64_t low_us;     /* when the last low phase ended */
+	uint32_t low_rounds; /* how long it was */
 	uint32_t random;
+
+	struct round round;
+	uint32_t last_rtt_us; /* of the round before: the least, */
+	uint64_t last_rate;   /* the mean, */
+	bool lossy, flooded;  /* whether something, and much more than the medium takes, was lost */
+
+	struct probe {
+		uint64_t rate;  /* what the rate was when the last one began */
+		uint32_t age;   /* rounds since it ended */
+		unsigned shift; /* it goes this much of the rate above: 1 / 2^shift */
+	} probe;
+
+	struct late { /* round trips in sequence that a queue made long, and the last that was not */
+		uint32_t count;
+		uint64_t clear_us;
+	} late;
+
+	struct arrival { /* of half a round trip, whatever was sent */
+		uint64_t us, delivered, rate;
+	} arrival;
+
+	struct slower { /* times in sequence that the path was found to carry less */
+		uint32_t count;
+		uint64_t us, first_rate, rate;
+	} slower;
+
+	bool shared; /* others keep the queue filled */
+	struct others {
+		uint32_t undrained;  /* low phases in sequence after which a queue stood */
+		uint64_t busy_rate;  /* the mean before the last low phase */
+		uint64_t usual_rate; /* what arrives beside them */
+		uint32_t halved;     /* times in sequence that it was less than half */
+		uint32_t drained;    /* rounds in sequence without a queue */
+		uint64_t stood_us;   /* when one was last there */
+		uint64_t left_us;    /* when they were last gone */
+		uint64_t left_rate;  /* and the rate beside them */
+		uint32_t probes;
+	} others;
 };
 
 static_assert(sizeof(struct model) <= KCP_CC_STATE_MAX, "state fits");
 
-static uint32_t min32(uint32_t a, uint32_t b)
+/* Beside others: not much more than a half. */
+static uint64_t shared_rate(const struct model *m)
 {
-	return a < b ? a : b;
-}
-
-static uint32_t max32(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-static uint64_t root(uint64_t n)
-{
-	uint64_t x = n, y = n / 2 + 1;
-
-	while (y < x) {
-		x = y;
-		y = (x + n / x) / 2;
-	}
-	return x;
-}
-
-/* ---- what was measured -------------------------------------------------------- */
-
-static void least_sample(struct least *l, uint64_t now_us, uint32_t us)
-{
-	if (l->now == 0 || now_us - l->since_us >= MIN_WINDOW_US) {
-		l->before = l->now;
-		l->now = us;
-		l->since_us = now_us;
-	}
-	l->now = min32(l->now, us);
-}
-
-static uint32_t min_rtt(const struct model *m)
-{
-	return m->rtt.before != 0 ? min32(m->rtt.now, m->rtt.before) : m->rtt.now;
-}
-
-static uint64_t path_rate(const struct model *m)
-{
-	uint64_t best = 0;
-
-	for (unsigned i = 0; i < ROUNDS; i++)
-		best = max64(best, m->rate.round[i]);
-	return best;
-}
-
-/* What the medium loses, as what was sent into an empty queue tells. */
-static uint32_t medium_ppm(const struct model *m)
-{
-	uint64_t all = m->low_acked + m->low_lost;
-
-	return all == 0 ? 0 : (uint32_t)(m->low_lost * PPM / all);
-}
-
-/* Of so many bytes the medium may lose this much: the mean, and so many times the deviation,
- * which is that of these and of those that told the mean. */
-static uint64_t medium_takes(const struct model *m, uint64_t bytes, uint32_t mss, unsigned times)
-{
-	uint64_t known = (m->low_acked + m->low_lost) / mss + 1, segs = bytes / mss + 1;
-	uint64_t ppm = max64(medium_ppm(m), PPM / 2 / (known + 1));
-
-	return bytes * medium_ppm(m) / PPM +
-	       times * root(segs * ppm * (PPM - ppm) * (known + segs) / known) * mss / PPM;
-}
-
-/* A round trip through empty queues, as it is mostly: the least is that of a lucky packet where
- * the path itself varies. */
-static uint32_t empty_rtt(const struct model *m)
-{
-	return min_rtt(m) + 2 * m->jitter_us;
-}
-
-/* The least of one round, which has fewer to be lucky among. */
-static uint32_t lucky_rtt(const struct model *m)
-{
-	return min_rtt(m) + m->jitter_us;
-}
-
-static uint64_t bdp(const struct model *m, uint64_t rate, unsigned gain)
-{
-	return rate * empty_rtt(m) / US_PER_S * gain / GAIN_1;
-}
-
-/* A round trip is above that of an empty path by a part of the least, and by so much. */
-static bool queue_beyond(const struct model *m, uint32_t rtt_us, uint32_t empty_us, uint32_t part,
-			 uint32_t us)
-{
-	return rtt_us > empty_us + max32(min_rtt(m) / part, us);
-}
-
-/* Of one round trip to the next: a queue that grows or shrinks hardly shows in it. */
-static void note_jitter(struct model *m, uint32_t rtt_us)
-{
-	uint32_t change = rtt_us > m->heard_rtt_us ? rtt_us - m->heard_rtt_us
-						   : m->heard_rtt_us - rtt_us;
-
-	if (m->heard_rtt_us != 0)
-		m->jitter_us = (uint32_t)((15 * (uint64_t)m->jitter_us + change) / 16);
-	m->heard_rtt_us = rtt_us;
+	return min64(kcp_path_rate(&m->path), m->peak / 8 * 5);
 }
 
 /* ---- samples ------------------------------------------------------------------- */
 
-static void note_medium(struct model *m, const struct kcp_cc_sample *s)
-{
-	m->low_acked += s->marked_acked_bytes;
-	m->low_lost += s->marked_lost_bytes;
-}
-
 static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
 {
+	uint32_t empty = kcp_path_empty(&m->path) + kcp_path_gap(&m->path);
+
 	if (s->rtt_us == 0)
 		return;
-	least_sample(&m->rtt, s->now_us, s->rtt_us);
 	m->round.rtt_us = m->round.rtt_us == 0 ? s->rtt_us : min32(m->round.rtt_us, s->rtt_us);
-	note_jitter(m, s->rtt_us);
-	if (queue_beyond(m, s->srtt_us, empty_rtt(m), 8, 4000)) {
-		m->late++;
+	if (kcp_path_queued(&m->path, s->srtt_us, empty, 8, 4000)) {
+		m->late.count++;
 	} else {
-		m->late = 0;
-		m->clear_us = s->now_us;
+		m->late.count = 0;
+		m->late.clear_us = s->now_us;
 	}
 }
 
-/* How long acknowledgements keep silent while there is something to acknowledge. */
-static void note_gap(struct model *m, const struct kcp_cc_sample *s)
-{
-	uint64_t gap = s->now_us - m->heard_us;
-
-	if (s->acked_bytes == 0)
-		return;
-	if (m->heard_us != 0 && s->inflight_bytes > 0 && gap < 2 * GAP_MAX_US)
-		m->gap_us = max32(m->gap_us, (uint32_t)min64(gap, GAP_MAX_US));
-	m->heard_us = s->now_us;
-}
-
-/* What the medium lost had passed the bottleneck, or would have; what is lost beyond that had not. */
+/* Samples of what left before this round say nothing about it.  Where the application held back
+ * they only tell that the path has more. */
 static void note_rate(struct model *m, const struct kcp_cc_sample *s)
 {
-	uint64_t arrived, lost, rate;
+	uint64_t rate = kcp_path_sample(&m->path, s);
 
-	if (s->interval_us == 0 || s->interval_us < min_rtt(m))
-		return;
-	arrived = s->delivered_bytes - s->prior_delivered_bytes;
-	lost = s->lost_total_bytes > s->prior_lost_bytes ? s->lost_total_bytes - s->prior_lost_bytes
-							 : 0;
-	arrived += min64(lost, medium_takes(m, arrived + lost, s->mss, 1));
-	rate = min64(arrived * US_PER_S / s->interval_us, RATE_MAX);
-	m->newest_rate = rate;
-	if (s->app_limited && rate <= path_rate(m))
+	if (rate == 0 || (s->app_limited && rate <= kcp_path_rate(&m->path)))
 		return;
 	m->round.limited |= !s->app_limited;
 	if (m->phase == STARTUP || s->prior_delivered_bytes >= m->round.end || s->app_limited)
-		m->rate.round[m->rate.at] = max64(m->rate.round[m->rate.at], rate);
+		kcp_path_add_rate(&m->path, rate);
 }
 
 /* ---- phases -------------------------------------------------------------------- */
 
 static void enter(struct model *m, enum phase phase, uint64_t now_us)
 {
+	if (m->phase == LOW || m->phase == DRAIN) {
+		m->low_rounds = m->phase_rounds;
+		m->low_us = now_us;
+	}
 	m->phase = phase;
 	m->phase_us = now_us;
 	m->phase_rounds = 0;
-	if (phase == LOW) {
-		m->low_acked -= m->low_acked / 4;
-		m->low_lost -= m->low_lost / 4;
-	}
+	m->deep = false;
+	if (phase == LOW)
+		kcp_path_low(&m->path);
 	if (phase == PROBE)
-		m->start_rate = path_rate(m);
+		m->probe.rate = kcp_path_rate(&m->path);
 	if (phase == CRUISE) {
 		m->random = m->random * 1664525 + 1013904223;
 		m->cruise_rounds = CRUISE_ROUNDS_MIN + (m->random >> 16) % CRUISE_ROUNDS_SPREAD;
+		if (m->probe.shift == PROBE_SHIFT_MAX) /* it mostly loses */
+			m->cruise_rounds *= 2;
+		if (!m->shared && kcp_path_rate(&m->path) < m->peak / 2) /* it may come back */
+			m->cruise_rounds = CRUISE_ROUNDS_LESS;
 	}
 }
 
 /* For a while, so that it is not jitter. */
 static bool queue_stands(const struct model *m, const struct kcp_cc_sample *s)
 {
-	return m->late >= LATE_MIN && s->now_us - m->clear_us >= max32(min_rtt(m) / 8, 5000);
+	return m->late.count >= LATE_MIN &&
+	       s->now_us - m->late.clear_us >= max32(m->path.least.us / 8, 5000);
 }
 
 static void startup_round(struct model *m, const struct kcp_cc_sample *s)
 {
-	uint64_t rate = path_rate(m);
+	uint64_t rate = kcp_path_rate(&m->path);
 
 	if (!m->round.limited)
 		return;
@@ -301,85 +204,152 @@ static bool round_excess(struct model *m, const struct kcp_cc_sample *s)
 	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
 
 	m->lossy = lost > all / 100;
-	return lost > medium_takes(m, all, s->mss, 3) + all / 50;
-}
-
-/* Not more than this round delivered. */
-static void cut(struct model *m, uint64_t rate)
-{
-	for (unsigned i = 0; i < ROUNDS; i++)
-		m->rate.round[i] = min64(m->rate.round[i], rate);
+	m->flooded = lost > kcp_path_loses(&m->path, all, s->mss, 1) + all / 8;
+	return lost > kcp_path_loses(&m->path, all, s->mss, 3) + all / (m->shared ? 8 : 50);
 }
 
 /* The probe was delivered, whatever was lost. */
 static bool grown(const struct model *m)
 {
-	return m->probe_age < PROBE_ECHO &&
-	       path_rate(m) > m->start_rate + (m->start_rate >> m->probe_shift) / 2;
+	return m->probe.age < PROBE_ECHO &&
+	       kcp_path_rate(&m->path) > m->probe.rate + (m->probe.rate >> m->probe.shift) / 2;
 }
 
 /* More was lost than the medium takes: by a probe, and the next goes less far, or since the path
  * carries less than before. */
 static void congested_round(struct model *m, const struct kcp_cc_sample *s)
 {
-	bool probed = m->phase == PROBE || m->probe_age < PROBE_ECHO;
+	bool probed = m->phase == PROBE || m->probe.age < PROBE_ECHO;
 
 	if (m->phase == STARTUP) {
-		if (m->round.limited && path_rate(m) < m->full_rate + m->full_rate / 4)
+		if ((m->round.limited && kcp_path_rate(&m->path) < m->full_rate + m->full_rate / 4) ||
+		    (m->flooded && !m->round.limited))
 			enter(m, DRAIN, s->now_us);
 	} else if (probed) {
-		if (m->probe_age < PROBE_ECHO)
-			m->probe_shift += m->probe_shift < PROBE_SHIFT_MAX;
-		m->probe_age = PROBE_ECHO;
+		if (m->probe.age < PROBE_ECHO)
+			m->probe.shift += m->probe.shift < PROBE_SHIFT_MAX;
+		m->probe.age = PROBE_ECHO;
 		if (m->phase == PROBE)
 			enter(m, LOW, s->now_us);
 	} else if (m->phase == CRUISE && m->phase_rounds >= CUT_ROUNDS) {
-		cut(m, max64(m->rate.round[m->rate.at], path_rate(m) / 8 * 7));
+		kcp_path_cut(&m->path,
+			     max64(kcp_path_round_rate(&m->path), kcp_path_rate(&m->path) / 4 * 3));
 	}
+}
+
+/* The mean of a whole round. */
+static uint64_t round_rate(const struct model *m, const struct kcp_cc_sample *s)
+{
+	return kcp_path_rate_over(&m->path, s->delivered_bytes - m->round.delivered,
+				  s->now_us - m->round.began_us);
+}
+
+/* Others are there.  If they were not gone for long, it is as it was. */
+static void share(struct model *m, uint64_t rate, uint64_t now_us)
+{
+	if (m->shared)
+		return;
+	if (now_us - m->others.left_us < AWAY_US)
+		rate = max64(rate, m->others.left_rate);
+	m->shared = true;
+	m->others.usual_rate = m->arrival.rate;
+	m->others.undrained = UNDRAINED_MIN;
+	kcp_path_add_rate(&m->path, rate);
+}
+
+static void alone(struct model *m)
+{
+	m->shared = false;
+	m->others.undrained = 0;
+	m->others.halved = 0;
+}
+
+/* After a low phase the queue stands.  Where as much arrived as before, although less was sent,
+ * all of it is ours; where less arrived, others fill it. */
+static void undrained_round(struct model *m, uint64_t rate)
+{
+	uint64_t most = m->shared ? m->others.busy_rate / 8 * 7 : m->others.busy_rate / 16 * 15;
+
+	if (m->others.busy_rate != 0 && m->low_rounds > 0 && rate >= most) {
+		alone(m);
+		kcp_path_cut(&m->path, rate);
+	} else {
+		m->others.undrained++;
+	}
+	m->others.busy_rate = 0;
 }
 
 /* The queue stood for a whole round, so what came was all that the path carries, if the queue is
  * ours.  Where it stands although little of ours is in it, others fill it. */
-static void queue_round(struct model *m)
+static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 {
-	bool stands = queue_beyond(m, m->round.rtt_us, lucky_rtt(m), 4, 10000);
+	bool stands = kcp_path_queued(&m->path, m->round.rtt_us, kcp_path_lucky(&m->path), 4, 10000);
 
 	if (!stands) {
-		m->undrained = 0;
-		m->shared = false;
+		m->others.drained++;
+		if (m->shared && m->others.drained >= DRAINED_MIN &&
+		    s->now_us - m->others.stood_us >= DRAINED_US) {
+			m->others.left_us = s->now_us;
+			m->others.left_rate = shared_rate(m);
+			alone(m);
+		}
+		if (!m->shared)
+			m->others.undrained = 0;
+		return;
 	}
-	if (m->phase != CRUISE || !stands)
+	m->others.drained = 0;
+	m->others.stood_us = s->now_us;
+	if (m->phase != CRUISE)
 		return;
 	if (m->phase_rounds == 1)
-		m->undrained++;
-	m->shared = m->undrained >= SHARED_MIN;
-	if (!m->shared && m->rate.round[m->rate.at] != 0)
-		cut(m, m->rate.round[m->rate.at]);
+		undrained_round(m, round_rate(m, s));
+	else if (!m->shared && kcp_path_round_rate(&m->path) != 0)
+		kcp_path_cut(&m->path, kcp_path_round_rate(&m->path));
+	if (m->others.undrained >= (s->now_us - m->others.left_us < AWAY_US ? 1 : UNDRAINED_MIN))
+		share(m, 0, s->now_us);
 }
 
 static void calm_round(struct model *m, const struct kcp_cc_sample *s)
 {
-	if (m->probe_age < PROBE_ECHO && ++m->probe_age == PROBE_ECHO)
-		m->probe_shift -= m->probe_shift > PROBE_SHIFT_MIN;
-	if (m->phase != STARTUP && m->round.limited && m->start_rate != 0 && !m->shared &&
-	    path_rate(m) > m->start_rate + m->start_rate / 7 &&
-	    !queue_beyond(m, m->round.rtt_us, lucky_rtt(m), 8, 4000)) {
+	if (m->probe.age < PROBE_ECHO && ++m->probe.age == PROBE_ECHO)
+		m->probe.shift -= m->probe.shift > PROBE_SHIFT_MIN;
+	if (m->phase != STARTUP && m->round.limited && m->probe.rate != 0 && !m->shared &&
+	    kcp_path_rate(&m->path) > m->probe.rate + m->probe.rate / 7 &&
+	    !kcp_path_queued(&m->path, m->round.rtt_us, kcp_path_lucky(&m->path), 8, 4000)) {
 		m->again = true;
-		m->full_rate = path_rate(m);
+		m->full_rate = kcp_path_rate(&m->path);
 		m->full_rounds = 0;
-		m->start_rate = 0;
+		m->probe.rate = 0;
 		enter(m, STARTUP, s->now_us);
 	}
 }
 
-static void probe_ends(struct model *m, uint64_t now_us)
+/* Each low phase is a gift to others who measure what they can get: beside them it is rare, and
+ * deep enough to show whether they are there. */
+static void probe_ends(struct model *m, const struct kcp_cc_sample *s)
 {
-	m->probe_age = 0;
-	enter(m, LOW, now_us);
+	m->probe.age = 0;
+	if (m->shared && ++m->others.probes % SHARED_PROBES != 0) {
+		enter(m, CRUISE, s->now_us);
+		return;
+	}
+	m->others.busy_rate = m->last_rate;
+	enter(m, LOW, s->now_us);
+}
+
+static void note_peak(struct model *m, uint64_t now_us)
+{
+	uint64_t rate = kcp_path_rate(&m->path);
+
+	if (rate >= m->peak || (!m->shared && now_us - m->peak_us >= PEAK_WINDOW_US))
+		m->peak = rate;
+	if (m->shared || rate >= m->peak)
+		m->peak_us = now_us;
 }
 
 static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 {
+	note_peak(m, s->now_us);
 	m->phase_rounds++;
 	if (round_excess(m, s) && !grown(m))
 		congested_round(m, s);
@@ -390,16 +360,16 @@ static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 		startup_round(m, s);
 		break;
 	case CRUISE:
-		queue_round(m);
+		queue_round(m, s);
 		if (m->phase_rounds >= m->cruise_rounds)
 			enter(m, PROBE, s->now_us);
 		break;
 	case PROBE:
-		probe_ends(m, s->now_us);
+		probe_ends(m, s);
 		break;
 	case LOW:
 	case DRAIN:
-		if (m->phase_rounds >= LOW_ROUNDS_MAX)
+		if (!m->deep && m->phase_rounds >= (m->shared ? 1 : LOW_ROUNDS_MAX))
 			enter(m, CRUISE, s->now_us);
 		break;
 	}
@@ -408,31 +378,100 @@ static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 /* Where something is lost, so long that it is known whether by the medium. */
 static bool low_lasted(const struct model *m, const struct kcp_cc_sample *s)
 {
-	return m->phase == DRAIN || !m->lossy || s->now_us - m->phase_us >= min_rtt(m) / 2;
+	return m->phase == DRAIN || !m->lossy || s->now_us - m->phase_us >= m->path.least.us / 2;
+}
+
+/* What arrives over half a round trip, whatever was sent: false in between. */
+static bool arrival_step(struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t elapsed = s->now_us - m->arrival.us;
+
+	if (elapsed < max64(max32(m->path.least.us / 2, 4 * kcp_path_gap(&m->path)), ARRIVAL_MIN_US))
+		return false;
+	m->arrival.rate = kcp_path_rate_over(&m->path, s->delivered_bytes - m->arrival.delivered,
+					     elapsed);
+	m->arrival.delivered = s->delivered_bytes;
+	m->arrival.us = s->now_us;
+	return true;
+}
+
+/* Where a queue stands, and yet less arrives because less was sent, others fill it: what the path
+ * carries does not depend on us where only we are there. */
+static bool others_fill(const struct model *m, const struct kcp_cc_sample *s)
+{
+	return m->slower.count >= 2 && s->now_us - m->slower.us < 3 * (uint64_t)s->srtt_us &&
+	       m->arrival.rate < m->slower.rate / 4 * 3;
+}
+
+/* Beside others nothing falls by half at once: what does is the path. */
+static bool halved(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (m->phase == LOW || s->now_us - m->low_us < 2 * (uint64_t)s->srtt_us)
+		return false; /* less was sent */
+	if (m->arrival.rate < m->others.usual_rate / 2) {
+		m->others.halved++;
+	} else {
+		m->others.halved = 0;
+		m->others.usual_rate = (3 * m->others.usual_rate + m->arrival.rate) / 4;
+	}
+	if (m->others.halved < HALVED_MAX)
+		return false;
+	alone(m);
+	return true;
+}
+
+/* The first arrivals of several may be those from before the path became slower. */
+static void note_cut(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (s->now_us - m->slower.us >= 3 * (uint64_t)s->srtt_us) {
+		m->slower.count = 0;
+		m->slower.us = s->now_us;
+		m->slower.first_rate = m->arrival.rate;
+	}
+	if (++m->slower.count <= 2)
+		m->slower.rate = m->arrival.rate;
 }
 
 /* The path has become slower: a queue grows that is far more than a probe's.  What comes now is all
  * that it carries; a round trip is too long to wait for that. */
 static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 {
-	if (m->phase == STARTUP || m->shared || s->rtt_us == 0 || s->app_limited ||
-	    !queue_beyond(m, s->rtt_us, empty_rtt(m), 2, 30000) ||
-	    s->now_us - m->cut_us < min_rtt(m) / 2)
+	if (!arrival_step(m, s) || m->phase == STARTUP || s->app_limited ||
+	    !kcp_path_queued(&m->path, m->path.heard_rtt_us, kcp_path_empty(&m->path), 2, 30000))
 		return;
-	m->cut_us = s->now_us;
-	cut(m, m->newest_rate);
+	if (m->shared && !halved(m, s))
+		return;
+	if (!m->shared && others_fill(m, s)) {
+		share(m, m->slower.first_rate, s->now_us);
+		enter(m, CRUISE, s->now_us);
+		return;
+	}
+	note_cut(m, s);
+	kcp_path_cut(&m->path, m->arrival.rate);
+	m->others.busy_rate = m->slower.rate;
 	if (m->phase != DRAIN && m->phase != LOW)
 		enter(m, LOW, s->now_us);
 }
 
+/* In step with others that saw the same least round trip, so that the queue empties. */
+static void look_for_least(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (!kcp_path_overdue(&m->path, s->now_us) || m->phase == STARTUP)
+		return;
+	enter(m, LOW, s->now_us);
+	m->deep = true;
+}
+
 static void phase_step(struct model *m, const struct kcp_cc_sample *s)
 {
-	uint64_t rate = path_rate(m);
+	uint64_t rate = kcp_path_rate(&m->path);
 
 	switch (m->phase) {
 	case DRAIN:
 	case LOW:
-		if (s->inflight_bytes <= bdp(m, rate, GAIN_1) && low_lasted(m, s))
+		if (m->deep && s->now_us - m->phase_us < m->path.least.us + DEEP_US)
+			break;
+		if (s->inflight_bytes <= kcp_path_bdp(&m->path, rate, GAIN_1) && low_lasted(m, s))
 			enter(m, CRUISE, s->now_us);
 		break;
 	case STARTUP:
@@ -451,14 +490,12 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 		return;
 	phase_round(m, s);
 	m->last_rtt_us = m->round.rtt_us;
-	if (m->round.limited) {
-		m->rate.at = (m->rate.at + 1) % ROUNDS;
-		m->rate.round[m->rate.at] = 0;
-		m->gap_before_us = m->gap_us;
-		m->gap_us = 0;
-	}
+	m->last_rate = round_rate(m, s);
+	if (m->round.limited)
+		kcp_path_round(&m->path, s->mss, m->peak);
 	m->round = (struct round){
 		.end = s->delivered_bytes,
+		.began_us = s->now_us,
 		.delivered = s->delivered_bytes,
 		.lost = s->lost_total_bytes,
 	};
@@ -466,13 +503,26 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 
 /* ---- decision ------------------------------------------------------------------ */
 
+/* Towards a half of what the path had when the others were not there, unless that loses much. */
+static unsigned shared_gain(const struct model *m)
+{
+	uint64_t rate = kcp_path_rate(&m->path), half = m->peak / 2;
+
+	if (half == 0 || rate >= half || (m->flooded && rate >= half / 2))
+		return GAIN_1;
+	return GAIN_1 + (unsigned)((half - rate) * GAIN_1 / 2 / half);
+}
+
 /* A queue that stands although nobody else is there is ours: an eighth less at most. */
 static unsigned cruise_gain(const struct model *m)
 {
-	uint64_t least = min_rtt(m), clear = lucky_rtt(m) + max64(least / 16, 2000), q;
+	uint64_t least = m->path.least.us,
+		 clear = kcp_path_lucky(&m->path) + max64(least / 16, 2000), q;
 
-	if (m->shared || m->last_rtt_us <= clear)
-		return GAIN_1;
+	if (m->shared)
+		return shared_gain(m);
+	if (m->last_rtt_us <= clear)
+		return m->probe.shift == PROBE_SHIFT_MAX ? GAIN_EDGE : GAIN_1;
 	q = (m->last_rtt_us - clear) * GAIN_1 / 2 / least;
 	return GAIN_1 - (unsigned)min64(q, GAIN_1 / 8);
 }
@@ -480,9 +530,11 @@ static unsigned cruise_gain(const struct model *m)
 /* The queue shall be gone after about one round trip. */
 static unsigned low_gain(const struct model *m, const struct kcp_cc_sample *s)
 {
-	uint64_t fits = bdp(m, path_rate(m), GAIN_1), excess;
+	uint64_t fits = kcp_path_bdp(&m->path, kcp_path_rate(&m->path), GAIN_1), excess;
 
-	if (m->shared || fits == 0 || s->inflight_bytes <= fits)
+	if (m->shared)
+		return GAIN_LOWEST;
+	if (fits == 0 || s->inflight_bytes <= fits)
 		return GAIN_LOW;
 	excess = (s->inflight_bytes - fits) * GAIN_1 / fits;
 	return GAIN_1 - (unsigned)min64(max64(excess, GAIN_1 - GAIN_LOW), GAIN_1 - GAIN_LOWEST);
@@ -496,7 +548,8 @@ static unsigned pacing_gain(const struct model *m, const struct kcp_cc_sample *s
 	case DRAIN:
 		return GAIN_DRAIN;
 	case PROBE:
-		return GAIN_1 + (GAIN_1 >> m->probe_shift);
+		return GAIN_1 + ((unsigned)GAIN_1 >>
+				 (m->shared ? (unsigned)PROBE_SHIFT_MIN : m->probe.shift));
 	case LOW:
 		return low_gain(m, s);
 	case CRUISE:
@@ -513,19 +566,25 @@ static void decide_start(const struct model *m, const struct kcp_cc_sample *s,
 	uint64_t most = (uint64_t)START_SEGS_MAX * s->mss;
 
 	c->pacing_rate = max64(c->pacing_rate, START_RATE);
-	if (min_rtt(m) != 0)
-		most = min64(most, START_RATE * min_rtt(m) / US_PER_S);
+	if (m->path.least.us != 0)
+		most = min64(most, START_RATE * m->path.least.us / US_PER_S);
 	most = max64(most, (uint64_t)START_SEGS * s->mss);
 	c->cwnd_bytes = max32(c->cwnd_bytes, (uint32_t)most);
 }
 
 static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc_control *c)
 {
-	uint64_t rate = path_rate(m), cwnd;
+	uint64_t rate = kcp_path_rate(&m->path), cwnd;
 	bool start = m->phase == STARTUP && !m->again;
 
-	cwnd = bdp(m, rate, start ? CWND_STARTUP : 2 * GAIN_1) +
-	       rate * max32(m->gap_us, m->gap_before_us) / US_PER_S;
+	if (m->shared)
+		rate = shared_rate(m);
+	cwnd = rate * (kcp_path_empty(&m->path) + kcp_path_gap(&m->path)) / US_PER_S *
+	       (start ? CWND_STARTUP : 2 * GAIN_1) / GAIN_1;
+	if (m->shared)
+		cwnd = max64(cwnd, rate * m->last_rtt_us / US_PER_S * 5 / 4);
+	if (m->deep)
+		cwnd = kcp_path_bdp(&m->path, rate, GAIN_1 / 2);
 	cwnd = max64(cwnd, (uint64_t)CWND_MIN_SEGS * s->mss);
 	c->cwnd_bytes = (uint32_t)min64(cwnd, UINT32_MAX - 1);
 	c->pacing_rate = rate * pacing_gain(m, s) / GAIN_1;
@@ -533,7 +592,7 @@ static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc
 		decide_start(m, s, c);
 	c->mark = m->phase == LOW || (start && m->phase_rounds < MARK_ROUNDS);
 	c->path_rate = rate;
-	c->medium_loss_ppm = medium_ppm(m);
+	c->medium_loss_ppm = kcp_path_loss(&m->path);
 	c->phase = phase_names[m->phase];
 }
 
@@ -544,12 +603,10 @@ static void model_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc
 	*m = (struct model){
 		.phase = STARTUP,
 		.phase_us = s->now_us,
-		.probe_age = PROBE_ECHO,
-		.probe_shift = PROBE_SHIFT_MIN,
+		.probe = { .age = PROBE_ECHO, .shift = PROBE_SHIFT_MIN },
 		.random = (uint32_t)s->now_us,
 	};
-	if (s->min_rtt_us != 0)
-		least_sample(&m->rtt, s->now_us, s->min_rtt_us);
+	kcp_path_init(&m->path, s);
 	decide(m, s, control);
 }
 
@@ -557,12 +614,12 @@ static void model_update(void *state, const struct kcp_cc_sample *s, struct kcp_
 {
 	struct model *m = state;
 
-	note_medium(m, s);
+	kcp_path_note(&m->path, s);
 	note_rtt(m, s);
-	note_gap(m, s);
 	note_rate(m, s);
 	round_step(m, s);
 	slower_step(m, s);
+	look_for_least(m, s);
 	phase_step(m, s);
 	decide(m, s, control);
 }

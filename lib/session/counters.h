@@ -56,7 +56,9 @@
 	X(in_ignored, "InIgnored", COUNTER, "datagrams that belong to no session and open none") \
 	X(fec_retunes, "FECRetunes", COUNTER, "times that a sender's FEC numbers were adopted") \
 	X(out_data_segs, "OutDataSegs", COUNTER, "of OutSegs, those that carry data") \
-	X(in_data_segs, "InDataSegs", COUNTER, "of InSegs, those that carry data")
+	X(in_data_segs, "InDataSegs", COUNTER, "of InSegs, those that carry data") \
+	X(out_copy_segs, "OutCopySegs", COUNTER, "of OutDataSegs, copies sent before any loss") \
+	X(in_copy_segs, "InCopySegs", COUNTER, "of InDataSegs, copies that were not needed")
 
 #define KT_COUNTERS(X) KT_COUNTERS_KCPTUN(X) KT_COUNTERS_OURS(X)
 

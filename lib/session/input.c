@@ -244,7 +244,7 @@ void session_process(struct session *s, uint64_t now_us)
 	struct view in;
 	size_t n;
 
-	if (s->cfg.model)
+	if (s->cfg.rcv_wnd == SESSION_AUTO)
 		advertise(s, now_us);
 	if (s->codec_in == CODEC_UNKNOWN && s->end == SESSION_ALIVE && !detect(s, now_us))
 		return;

@@ -20,6 +20,8 @@ static void count_kcp(const struct session *s, struct counters *c)
 	c->lost_segs = k->lost_segs;
 	c->repeat_segs = k->repeat_segs;
 	c->spurious_segs = k->spurious_segs;
+	c->out_copy_segs = k->copy_segs;
+	c->in_copy_segs = k->copies_in_segs;
 	c->ring_buffer_snd_queue = info.snd_queue_segs;
 	c->ring_buffer_rcv_queue = info.rcv_queue_segs;
 	c->ring_buffer_snd_buffer = info.inflight_segs;

@@ -41,19 +41,42 @@ const char *session_end_text(enum session_end end)
 
 /* ---- life -------------------------------------------------------------------- */
 
+static unsigned shards(unsigned configured)
+{
+	return configured == SESSION_AUTO ? 0 : configured;
+}
+
 /* A server may come to send FEC later; a client without it never will. */
 static size_t fec_overhead(const struct session_config *c)
 {
-	return c->client && (c->data_shards == 0 || c->parity_shards == 0) ? 0 : FEC_PAIR_OVERHEAD;
+	bool none = shards(c->data_shards) == 0 || shards(c->parity_shards) == 0;
+
+	return c->client && none ? 0 : FEC_PAIR_OVERHEAD;
 }
 
 static const struct kcp_cc *controller(const struct session_config *c)
 {
 	if (c->path != NULL)
 		return &path_cc;
-	if (c->model)
+	switch (c->congestion) {
+	case SESSION_MODEL:
 		return &kcp_cc_model;
-	return c->nc ? &kcp_cc_none : &kcp_cc_reno;
+	case SESSION_RENO:
+		return &kcp_cc_reno;
+	case SESSION_NONE:
+		break;
+	}
+	return &kcp_cc_none;
+}
+
+static uint32_t window(uint32_t configured)
+{
+	return configured == SESSION_AUTO ? KCP_WND_MAX : configured;
+}
+
+static uint32_t copies(unsigned configured)
+{
+	return configured == SESSION_AUTO ? KCP_COPIES_AUTO : configured;
 }
 
 static bool start_kcp(struct session *s, uint64_t now_us)
@@ -62,10 +85,10 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 	struct kcp_config cfg = {
 		.conv = c->conv,
 		.mtu = (uint32_t)(c->packet_bytes_max - fec_overhead(c)),
-		.snd_wnd = c->snd_wnd,
-		.rcv_wnd = c->rcv_wnd,
-		.nodelay = c->model ? 3 : c->nodelay,
-		.copies = c->model ? KCP_COPIES_AUTO : 0,
+		.snd_wnd = window(c->snd_wnd),
+		.rcv_wnd = window(c->rcv_wnd),
+		.nodelay = c->nodelay,
+		.copies = copies(c->copies),
 		.interval_ms = c->interval_ms,
 		.resend = c->resend,
 		.stream = true,
@@ -88,7 +111,7 @@ struct session *session_new(const struct session_config *cfg, uint64_t now_us)
 {
 	struct session *s;
 
-	if (cfg->packet_bytes_max < FEC_HEADER_DATA + KCP_MTU_MIN ||
+	if (cfg->packet_bytes_max < fec_overhead(cfg) + KCP_MTU_MIN ||
 	    cfg->packet_bytes_max > PACKET_MTU_MAX)
 		return NULL;
 	s = calloc(1, sizeof(*s));
@@ -98,8 +121,8 @@ struct session *session_new(const struct session_config *cfg, uint64_t now_us)
 	s->born_us = now_us;
 	s->codec_in = CODEC_UNKNOWN;
 	s->codec_out = CODEC_UNKNOWN;
-	if (!fec_pair_init(&s->fec, cfg->client, cfg->data_shards, cfg->parity_shards,
-			   cfg->packet_bytes_max - FEC_PAIR_OVERHEAD))
+	if (!fec_pair_init(&s->fec, cfg->client, shards(cfg->data_shards),
+			   shards(cfg->parity_shards), cfg->packet_bytes_max - FEC_PAIR_OVERHEAD))
 		goto fail;
 	if (!start_kcp(s, now_us))
 		goto fail;
@@ -133,8 +156,7 @@ static void set_controller(struct session *s, const struct session_config *cfg, 
 
 	if (before == controller(cfg) && s->cfg.path == cfg->path)
 		return;
-	s->cfg.nc = cfg->nc;
-	s->cfg.model = cfg->model;
+	s->cfg.congestion = cfg->congestion;
 	s->cfg.path = cfg->path;
 	kcp_set_cc(s->kcp, &kcp_cc_none, NULL, now_us);
 	path_leave(&s->member);
@@ -146,8 +168,12 @@ static void set_controller(struct session *s, const struct session_config *cfg, 
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us)
 {
 	set_controller(s, cfg, now_us);
-	kcp_set_window(s->kcp, cfg->snd_wnd, cfg->rcv_wnd);
+	s->cfg.rcv_wnd = cfg->rcv_wnd;
+	if (s->cfg.rcv_wnd != SESSION_AUTO) /* a number is told as it is */
+		kcp_set_told_window(s->kcp, 0);
+	kcp_set_window(s->kcp, window(cfg->snd_wnd), window(cfg->rcv_wnd));
 	kcp_set_nodelay(s->kcp, cfg->nodelay, cfg->interval_ms, cfg->resend);
+	kcp_set_copies(s->kcp, copies(cfg->copies));
 	kcp_set_rate_limit(s->kcp, cfg->rate_limit);
 	kcp_set_ack_nodelay(s->kcp, cfg->ack_nodelay);
 }

@@ -16,6 +16,7 @@
 #ifndef KT_SESSION_H
 #define KT_SESSION_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "codec.h"
@@ -45,6 +46,16 @@ struct session_scratch {
 void session_scratch_init(struct session_scratch *w);
 void session_scratch_dispose(struct session_scratch *w);
 
+/* For a number of the config: as the network and the peer ask for. */
+#define SESSION_AUTO UINT_MAX
+
+/* How much may be in flight, of what the windows allow. */
+enum session_congestion {
+	SESSION_MODEL, /* what a model of the path says that it carries */
+	SESSION_RENO,  /* a window that grows until something is lost */
+	SESSION_NONE,  /* all of it */
+};
+
 struct session_config {
 	bool client;
 	uint32_t conv;
@@ -52,17 +63,19 @@ struct session_config {
 	size_t seal_overhead;    /* bytes, for the counters */
 
 	/* KCP, see kcp.h */
-	uint32_t snd_wnd, rcv_wnd;
+	uint32_t snd_wnd, rcv_wnd; /* or SESSION_AUTO: a peer that floods is told less, see advert.h */
 	uint32_t nodelay, interval_ms, resend;
-	bool model; /* the controller is kcp_cc_model; else nc tells which */
-	bool nc, ack_nodelay;
+	enum session_congestion congestion;
+	bool ack_nodelay;
 	uint64_t rate_limit;
+	unsigned copies; /* sent of a small segment beyond the first, or SESSION_AUTO: by the loss */
 	/* What the session shares with others to the same host, borrowed for its life: its
 	 * controller stands in for that of above.  NULL: it has one of its own. */
 	struct path *path;
 
-	unsigned data_shards,
-		parity_shards;       /* client: of what we send, 0, 0: no FEC; server: a guess */
+	/* Client: of what we send, 0, 0: no FEC; server: a guess.  Or SESSION_AUTO, both: none of
+	 * our own accord, and what the peer sends is understood. */
+	unsigned data_shards, parity_shards;
 	enum codec_kind compression; /* client only */
 	int smux_version;            /* client only */
 
@@ -141,7 +154,7 @@ uint64_t session_carried_bytes(const struct session *s);
 /* No further stream can be opened: ended, or stream ids exhausted. */
 bool session_exhausted(const struct session *s);
 
-/* Take over the windows, timings, controller, path and rate of `cfg` in use. */
+/* Take over the windows, timings, controller, path, copies and rate of `cfg` in use. */
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us);
 
 /* ---- streams ----------------------------------------------------------------

@@ -125,10 +125,14 @@ def draw_settings(rng):
         "crypt": rng.choice(["aes", "salsa20", "aes-128-gcm", "none"]), "closewait": rng.choice([0, 1, 3]),
         "smuxbuf": buffer, "streambuf": min(buffer, rng.choice([16384, 2097152])), "keepalive": 2,
         "mtu": rng.choice([400, 1350]), "maxstreams": rng.choice([50, 4096]),
-        "sockbuf": rng.choice([4096, 4194304]),
+        "sockbuf": rng.choice([4096, 4194304]), "mode": rng.choice(["auto", "fast3"]),
+        "sndwnd": rng.choice(["auto", 128]), "rcvwnd": rng.choice(["auto", 512]),
+        "congestion": rng.choice(["model", "reno", "none"]), "copies": rng.choice(["auto", 0, 2]),
     }
     client = {**both, "smuxver": rng.choice([1, 2]), "conn": rng.choice([1, 3]),
               "compression": rng.choice(["none", "snappy", "zstd"])}
+    if rng.random() < 0.5:
+        client.update(datashard=10, parityshard=3)
     if rng.random() < 0.5:
         client.update(autoexpire=3, scavengettl=rng.choice([0, 2, 600]))
     return client, both

@@ -1,5 +1,6 @@
 """The control channel: its commands, who may give them, and clients that mean no good."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -8,24 +9,25 @@ import threading
 import time
 
 from suite import suite
-from tunnels import LOCAL, Pair, Listener, check_traffic, dial, pair_to_target, read_to_end
+from tunnels import FEC, LOCAL, Pair, Listener, check_traffic, dial, pair_to_target, read_to_end
 import ends
 import ports
 import traffic
 from cases import Skip, check, wait_until
-from control import Channel
+from control import Channel, ctl_good
 
-BASE = {"key": ends.KEY, "mode": "fast3"}
+BASE = {"key": ends.KEY}
 
 
 class Controlled:
     """Both ends of a tunnel in one daemon with a control socket."""
 
-    def __init__(self, case, target_text, loglevel="info", metrics="none", prefix=(), **client):
+    def __init__(self, case, target_text, loglevel="info", metrics="none", prefix=(), server=(), **client):
         self.local, self.far = case.port(), case.port()
         self.sock = case.path("control.sock")
         self.text = ends.ini(
-            ends.section("server", "far", {**BASE, "listen": f"{LOCAL}:{self.far}", "target": target_text}),
+            ends.section("server", "far", {**BASE, "listen": f"{LOCAL}:{self.far}", "target": target_text,
+                                            **dict(server)}),
             ends.section("client", "near", {**BASE, "localaddr": f"{LOCAL}:{self.local}",
                                             "remoteaddr": f"{LOCAL}:{self.far}", **client}),
             loglevel=loglevel, control=self.sock, metrics=metrics)
@@ -59,7 +61,7 @@ def row(document, name):
 
 @suite.case("control_status_and_version", tags=["short"])
 def status(case):
-    d, target = controlled(case, conn=1)
+    d, target = controlled(case, conn=1, **FEC)
     check_traffic(d.address, target)
     c = d.channel()
     doc = c.good("status")
@@ -68,6 +70,8 @@ def status(case):
     check(near["role"] == "client" and near["state"] == "running" and near["sessions"] == 1, f"{near}")
     check(near["local"] == f"{LOCAL}:{d.local}" and near["remote"] == f"{LOCAL}:{d.far}", f"{near}")
     check(near["fec"] == {"data": 10, "parity": 3} and near["crypt"] == "aes", f"{near}")
+    far = row(doc, "far")
+    check(far["fec"] == "auto" and far["mode"] == "auto", f"{far}")
     check(near["rates"]["goodput_in"] > 10_000, f"{near['rates']}")
     only = c.good("status far")["tunnels"]
     check([r["tunnel"] for r in only] == ["far"], f"{only}")
@@ -98,6 +102,9 @@ def stats(case):
     check(counters["StreamsOpened"] == 3, f"StreamsOpened {counters['StreamsOpened']}")
     check(0.3 < derived["overhead_out"] < 3 and 0.3 < derived["overhead_in"] < 3, f"{derived}")
     check(near["rtt_ms"]["min"] <= near["rtt_ms"]["mean"] <= near["rtt_ms"]["max"], f"{near['rtt_ms']}")
+    check(near["queue_ms"]["max"] <= near["rtt_ms"]["max"] and near["min_rtt_ms"], f"{near}")
+    check(near["limits"]["application"] == 1 == sum(near["limits"].values()), f"{near['limits']}")
+    check(0 <= near["medium_loss"]["mean"] < 1 and near["path_bytes_s"] > 0, f"what the model knows: {near}")
     check(near["inflight_segs"] == 0, f"{near['inflight_segs']} segments in flight")
     check(0 <= derived["retransmitted"] < 1 and 0 <= derived["loss_out"] < 1, f"{derived}")
     d.stop()
@@ -124,7 +131,7 @@ def reset(case):
 @suite.case("control_sessions_and_streams", tags=["short"])
 def sessions(case):
     hold = Listener(lambda conn: read_to_end(conn))
-    d = Controlled(case, hold.text)
+    d = Controlled(case, hold.text, server={"rcvwnd": 1024, **FEC}, sndwnd=128, rcvwnd=512, **FEC)
     with dial(d.address) as s:
         s.sendall(b"x" * 1000)
         c = d.channel()
@@ -142,6 +149,12 @@ def sessions(case):
         check(n["conv"] == f["conv"] and n["peer"] == f"{LOCAL}:{d.far}", f"{n} {f}")
         check(n["streams"] == f["streams"] == 1 and n["state"] == f["state"] == "open", f"{n} {f}")
         check(n["srtt_ms"] > 0 and n["rto_ms"] >= n["srtt_ms"], f"{n}")
+        check(abs(n["srtt_ms"] - n["min_rtt_ms"] - n["queue_ms"]) < 0.01 or n["queue_ms"] == 0, f"{n}")
+        check(0 < n["rates"]["window_s"] <= 6.1 and n["rates"]["wire_out"] > 0 < n["rates"]["wire_in"], f"{n}")
+        check(n["limit"] == "application" and 0 <= n["total_loss"] < 1, f"{n}")
+        check(n["cc"] == "model" and n["cc_phase"] and n["path_bytes_s"] > 0 and 0 <= n["medium_loss"] < 1,
+              f"what the model knows of the path: {n}")
+        check(n["inflight_segs"] <= n["unacked_segs"], f"{n}")
         check((n["snd_wnd"], n["rcv_wnd"], n["rmt_wnd"]) == (128, 512, 1024), f"{n}")
         check(n["fec_out"] == f["fec_in"] == {"data": 10, "parity": 3}, f"{f}")
         check(n["compression_out"] == f["compression_in"] == "snappy" and f["smux"] == 2, f"{f}")
@@ -150,6 +163,46 @@ def sessions(case):
         s.shutdown(socket.SHUT_WR)
         wait_until(lambda: not c.good("streams near")["streams"], 10, "the stream is over")
     check(len(hold.result()) == 1000, "the target got something else")
+    d.stop()
+
+
+@contextlib.contextmanager
+def held_back(d):
+    """A sender that has more than it can send; yields what asks for its session's row."""
+    c = d.channel()
+
+    def send(sock):
+        with contextlib.suppress(OSError):
+            sock.sendall(b"x" * 60_000_000)
+    with dial(d.address) as s:
+        sender = threading.Thread(target=send, args=(s,))
+        sender.start()
+        try:
+            yield lambda: c.good("sessions near")["sessions"][0]
+        finally:
+            s.shutdown(socket.SHUT_RDWR)
+            sender.join()
+
+
+@suite.case("control_says_that_ratelimit_holds_a_sender_back", seconds=60)
+def ratelimit(case):
+    d = Controlled(case, Listener(read_to_end).text, ratelimit=100_000, compression="none")
+    with held_back(d) as near:
+        wait_until(lambda: near()["limit"] == "ratelimit", 20, "the limit is ratelimit")
+        wait_until(lambda: 70_000 < near()["rates"]["wire_out"] < 130_000, 20, "some 100 kB/s are sent")
+    d.process.kill()  # what is left would take minutes
+
+
+@suite.case("control_says_that_the_peer_holds_a_sender_back", seconds=60)
+def peer_window(case):
+    release = threading.Event()
+    # smux 1 has no windows of its own: what nobody reads fills KCP's
+    d = Controlled(case, Listener(lambda conn: release.wait(50)).text, smuxver=1, compression="none",
+                   server={"smuxbuf": "4M", "rcvwnd": 1024})
+    with held_back(d) as near:
+        wait_until(lambda: near()["limit"] == "peer-window" and near()["rmt_wnd"] == 0, 20, "the peer's window is full")
+        check("peer's window" in ctl_good(d.sock, "sessions", "near"), "the table has another word")
+    release.set()
     d.stop()
 
 
@@ -183,7 +236,8 @@ def config(case):
     near = {v["key"]: v for v in doc["sections"][2]["values"]}
     line = d.text.splitlines().index("sndwnd = 256") + 1
     check(near["sndwnd"] == {"key": "sndwnd", "value": 256, "origin": "section", "line": line}, f"{near['sndwnd']}")
-    check(near["rcvwnd"] == {"key": "rcvwnd", "value": 512, "origin": "default"}, f"{near['rcvwnd']}")
+    check(near["rcvwnd"] == {"key": "rcvwnd", "value": "auto", "origin": "default"}, f"{near['rcvwnd']}")
+    check(near["congestion"] == {"key": "congestion", "value": "model", "origin": "default"}, f"{near['congestion']}")
     check(near["interval"] == {"key": "interval", "value": 10, "origin": "mode"}, f"{near['interval']}")
     check(near["key"]["value"] is None and near["quiet"]["value"] is False, f"{near}")
     check(len(c.good("config near")["sections"]) == 1, "config of one tunnel shows more")

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from suite import suite
-from tunnels import Listener, check_traffic, dial, read_to_end
+from tunnels import FEC, Listener, check_traffic, dial, read_to_end
 import ends
 import openmetrics
 import traffic
@@ -23,19 +23,20 @@ ESCAPE = "\x1b["
 
 @suite.case("kcptunctl_tables_of_every_command", tags=["short"])
 def tables(case):
-    d, target = controlled(case)
+    d, target = controlled(case, server={"rcvwnd": 1024}, sndwnd=128, rcvwnd=512, congestion="none", **FEC)
     check_traffic(d.address, target)
     hold = dial(d.address)
     hold.sendall(traffic.HEADER.pack(traffic.MAGIC, 1000, 0, 1))
     time.sleep(0.5)
     for command, words in (
-            ("status", ["TUNNEL", "near", "client", "running", "far", "10+3", f"pid {d.process.pid}"]),
-            ("stats", ["near", "goodput", "wire overhead", "round trip", "PayloadOutBytes", "KiB", "ms"]),
-            ("sessions", ["near/1", "far/1", "128/512/1024/-", "10+3/10+3", "snappy/snappy", "aes", "open"]),
+            ("status", ["TUNNEL", "near", "client", "running", "far", "10+3", "auto", f"pid {d.process.pid}"]),
+            ("stats", ["near", "goodput", "wire overhead", "round trip", "queueing", "held back by", "PayloadOutBytes", "KiB", "ms"]),
+            ("sessions", ["near/1", "far/1", "open", "MIN/RTT", "KiB/s", " ms", "-/0.00 %", "application"]),
+            ("sessions --all", ["128/512/1024/-", "10+3/10+3", "snappy/snappy", "aes", "none", "MEMORY"]),
             ("streams", ["near/1", "far/1", "%s:%d" % hold.getsockname(), "open"]),
-            ("config", ["[daemon]", "[client near]", "(not shown)", "by mode", "built in", "line "]),
+            ("config", ["[daemon]", "[client near]", "(not shown)", "by mode", "built in", "auto", "line "]),
             ("version", ["kcptunctl ", "kcptund "])):
-        out = ctl_good(d.sock, command)
+        out = ctl_good(d.sock, *command.split())
         for word in words:
             check(word in out, f"{command} does not show {word!r}:\n{out}")
         check(ESCAPE not in out, f"{command} is coloured in a pipe")
@@ -86,6 +87,9 @@ def prometheus(case):
             check(0 < openmetrics.value(points, "kcptun_rtt_seconds", tunnel="near", stat="mean") < 1, "rtt")
         if command == "sessions":
             openmetrics.value(points, "kcptun_session_srtt_seconds", session="near/1")
+            check(openmetrics.value(points, "kcptun_session_limit", session="near/1", limit="application") == 1,
+                  "an idle session is held back")
+            check(openmetrics.value(points, "kcptun_session_limit", session="near/1", limit="path") == 0, "limit")
         if command == "streams":
             openmetrics.value(points, "kcptun_stream_bytes_total", tunnel="near", direction="out")
     code, _, err = ctl(d.sock, "--prometheus", "config")

@@ -8,7 +8,7 @@ import sys
 import time
 
 from suite import suite
-from tunnels import (LOCAL, Listener, Pair, check_traffic, counters, dial, pair_to_target, read_exactly,
+from tunnels import (FEC, LOCAL, Listener, Pair, check_traffic, counters, dial, pair_to_target, read_exactly,
                      read_to_end, said_counters)
 import ends
 import traffic
@@ -121,7 +121,7 @@ def stop_unreachable(case):
 
 @suite.case("usr1_logs_the_counters", tags=["short"])
 def usr1(case):
-    pair, target = pair_to_target(case)
+    pair, target = pair_to_target(case, client=FEC)
     check_traffic(pair.address, target, [(400_000, 100_000)])
     near, far = counters(pair.client), counters(pair.server)
     check(near == said_counters(pair.client.log(), "near"), "one tunnel's counters differ from the sum")
@@ -298,23 +298,34 @@ def clock_jump(case):
     pair.stop()
 
 
-@suite.case("transfers_through_a_bad_network", seconds=60, tags=["short"])
-def bad_network(case):
-    pair, target = pair_to_target(case, client={"sndwnd": 1024, "rcvwnd": 1024},
-                                  server={"sndwnd": 1024, "rcvwnd": 1024})
-    near = case.port()
-    relay = case.start([sys.executable, BADNET, "--listen", near, "--to", pair.far, "--loss", 0.1, "--reorder",
-                        0.1, "--duplicate", 0.05, "--corrupt", 0.05, "--delay", 10], "badnet")
+def through_badnet(case, settings, client_settings, *net):
+    """Megabytes both ways through a relay that is no good; what the client counted."""
+    pair, target = pair_to_target(case, server=settings)
+    near, local = case.port(), case.port()
+    relay = case.start([sys.executable, BADNET, "--listen", near, "--to", pair.far, *net], "badnet")
     ends.wait_ready(relay, udp=[near])
-    local = case.port()
-    client = ends.start_client(case, ends.OURS, {"mode": "fast3", "sndwnd": 1024, "rcvwnd": 1024},
-                               f"{LOCAL}:{local}", f"{LOCAL}:{near}", name="client2")
+    client = ends.start_client(case, ends.OURS, {**settings, **client_settings}, f"{LOCAL}:{local}",
+                               f"{LOCAL}:{near}", name="client2")
     check_traffic((LOCAL, local), target, [(2 << 20, 2 << 20)] * 3, 50)
     figures = counters(client)
-    for name in ("FECRecovered", "InCsumErrors", "RetransSegs"):
-        check(figures.get(name, 0) > 0, f"{name} is 0 on a network that loses and corrupts")
     ends.stop_cleanly(client)
     pair.stop()
+    return figures
+
+
+@suite.case("transfers_through_a_bad_network", seconds=60, tags=["short"])
+def bad_network(case):
+    figures = through_badnet(case, {"mode": "fast3", "sndwnd": 1024, "rcvwnd": 1024}, FEC, "--loss", 0.1, "--reorder",
+                             0.1, "--duplicate", 0.05, "--corrupt", 0.05, "--delay", 10)
+    for name in ("FECRecovered", "InCsumErrors", "RetransSegs"):
+        check(figures.get(name, 0) > 0, f"{name} is 0 on a network that loses and corrupts")
+
+
+@suite.case("transfers_through_a_bad_network_with_nothing_tuned", seconds=60, tags=["short"])
+def bad_network_untuned(case):
+    figures = through_badnet(case, {}, {}, "--loss", 0.03, "--reorder", 0.1, "--duplicate", 0.05, "--delay", 10)
+    check(figures.get("RetransSegs", 0) > 0, "nothing was sent again on a network that loses")
+    check(figures.get("FECParityShards", 0) == 0, "parity that nobody asked for")
 
 
 @suite.case("a_dead_target_comes_back")

@@ -50,6 +50,12 @@ def good(case):
     check(200_000 <= grown <= 201_000, f"{name} grew by {grown}")
     openmetrics.value(after, "kcptun_curr_estab", tunnel="far", role="server")
     openmetrics.value(after, "kcptun_build_info")
+    rtt, least, queue = (openmetrics.value(after, f"kcptun_{name}_seconds", tunnel="near", stat="mean")
+                         for name in ("rtt", "min_rtt", "queue"))
+    check(abs(rtt - least - queue) < 1e-5 or queue == 0, f"{rtt} less {least} is not {queue}")
+    limited = [v for (n, labels), v in after.items()
+               if n == "kcptun_sessions_limited" and dict(labels)["tunnel"] == "near"]
+    check(len(limited) == 5 and sum(limited) == 1, f"{limited}")
     missing = {n for n, _ in before} - {n for n, _ in after}
     check(not missing, f"{missing} came and went")
     d.stop()

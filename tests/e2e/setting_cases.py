@@ -8,7 +8,7 @@ import threading
 import time
 
 from suite import suite
-from tunnels import LOCAL, check_traffic, dial, pair_to_target
+from tunnels import FEC, LOCAL, check_traffic, dial, pair_to_target
 import control
 import ends
 import traffic
@@ -49,7 +49,7 @@ def on_the_wire(case):
     pair, target = pair_to_target(case, server={"mtu": 900, "dscp": 10})
     near, local = case.port(), case.port()
     tap = Wiretap(near, pair.far)
-    client = ends.start_client(case, ends.OURS, {"mode": "fast3", "mtu": 600, "conn": 1, "dscp": 46, "compression": "none"},
+    client = ends.start_client(case, ends.OURS, {**FEC, "conn": 1, "mtu": 600, "dscp": 46, "compression": "none"},
                                f"{LOCAL}:{local}", f"{LOCAL}:{near}", name="tapped")
     check_traffic((LOCAL, local), target)
     for way, notes, size, dscp in (("up", tap.up, 600, 46), ("down", tap.down, 900, 10)):
@@ -156,10 +156,10 @@ def resolved_again(case):
     old, new = traffic.Target(), traffic.Target()
     far, local = case.port(), case.port()
     for name, host, target in (("old", "127.0.0.2", old), ("new", "127.0.0.3", new)):
-        ends.start_server(case, ends.OURS, {"mode": "fast3"}, f"{host}:{far}", f"{LOCAL}:{target.port}", name)
+        ends.start_server(case, ends.OURS, {}, f"{host}:{far}", f"{LOCAL}:{target.port}", name)
     hosts = case.write("hosts", "127.0.0.2 far.test\n")
     client = ends.start_client(
-        case, ends.OURS, {"mode": "fast3", "autoexpire": 1}, f"{LOCAL}:{local}", f"far.test:{far}",
+        case, ends.OURS, {"autoexpire": 1}, f"{LOCAL}:{local}", f"far.test:{far}",
         prefix=["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts])
     check_traffic((LOCAL, local), old, [(1000, 1000)])
     check(old.accepted == 1, "the first connection did not reach the first address")

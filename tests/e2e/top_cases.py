@@ -94,13 +94,14 @@ def shows(case):
     t.wait(r"kcptund \S+ +up .*tunnels 2 +sessions 6")
     t.wait(r"^> far +server +3 +0 ")
     t.wait(r"^  near +client +3 +0 ")
-    for head in ("THROUGHPUT", "round trip", "loss", "SESSION", "INFLIGHT", "q quit"):
+    for head in ("THROUGHPUT", "round trip", "loss", "SESSION", "PATH", "QUEUE", "LIMIT", "INFLIGHT", "q quit"):
         t.wait(head)
     check(len(re.findall(r"^(near|far)/\d+ ", t.screen(), re.M)) == 6, "not all sessions are shown")
     with dial(d.address) as s:
         with busy(s):  # a rate is shown only while there is one
             t.wait(r"^  near .* [0-9.]+ (KiB|MiB)/s ")
             t.wait("█")
+            t.wait(r"^near/\d+ .* open .* [0-9.]+ [KM]iB/s +[0-9.]+ [KM]iB/s .* ms .* %  ?(application|path|sndwnd|peer's window)")
     t.keys("q")
     check(t.end() == 0, "another exit code than 0")
     d.stop()
@@ -115,7 +116,7 @@ def obeys(case):
     def order():
         return re.findall(r"^((?:near|far)/\d+) ", t.screen(), re.M)
     t.wait(r"^far/1")
-    t.keys("s", "s", "s", "s")  # from IN over OUT, AGE, IDLE to SESSION
+    t.keys("S", "S", "S")  # from IN over STATE, PEER to SESSION
     wait_until(lambda: order() == ["far/1", "far/2", "far/3", "near/1", "near/2", "near/3"], 20, "sorted by session")
     t.keys("r")
     wait_until(lambda: order() == ["near/3", "near/2", "near/1", "far/3", "far/2", "far/1"], 20, "the other way")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from suite import suite
-from tunnels import LOCAL, Pair, check_traffic, counters, pair_to_target
+from tunnels import FEC, LOCAL, Pair, check_traffic, counters, pair_to_target
 import ends
 import traffic
 from cases import check
@@ -142,5 +142,10 @@ add_setting("qpp", {"qpp": True})
 add_setting("qpp_7_pads_smux1", {"qpp": True, "qpp-count": 7, "smuxver": 1})
 add_setting("mtu_100", {"mtu": 100, "datashard": 0, "parityshard": 0})
 add_setting("dscp", {"dscp": 46})
+add_setting("fec", FEC, tags=["short"])
+add_setting("fast3_and_windows_of_128", {"mode": "fast3", "sndwnd": 128, "rcvwnd": 128})
+add_setting("normal_and_copies", {"mode": "normal", "copies": 3})
 add_setting("ratelimit", {"ratelimit": 4_000_000})
+add_setting("congestion_reno", {"congestion": "reno"})
+add_setting("congestion_none", {"congestion": "none"})
 add_setting("congestion_window", {"mode": "manual", "nodelay": 1, "interval": 10, "resend": 2, "nc": 0})

@@ -11,6 +11,7 @@ import traffic
 from cases import check
 
 LOCAL = "127.0.0.1"
+FEC = {"datashard": 10, "parityshard": 3}  # a client sends none unless it is told; a server follows it
 
 
 class Pair:
@@ -19,7 +20,7 @@ class Pair:
     def __init__(self, case, target, client=None, server=None, together=False, descriptors=None):
         self.local = case.port()
         self.far = case.port()
-        both = {"key": ends.KEY, "mode": "fast3"}
+        both = {"key": ends.KEY}  # the rest as everybody has it: automatic
         far = ends.section("server", "far", {
             **both, "listen": f"{LOCAL}:{self.far}", "target": target, **(server or {})})
         near = ends.section("client", "near", {

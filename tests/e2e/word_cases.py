@@ -4,7 +4,7 @@ import re
 import time
 
 from suite import suite
-from tunnels import LOCAL, Pair, pair_to_target
+from tunnels import FEC, LOCAL, Pair, pair_to_target
 import ends
 import traffic
 from cases import Failure, check
@@ -103,4 +103,6 @@ add_adapting("smux_1", {"smuxver": 1}, {"smuxver": 2})
 add_adapting("no_compression", {"compression": "none"}, {"compression": "snappy"})
 add_adapting("zstd", {"compression": "zstd"}, {"compression": "none"})
 add_adapting("other_fec_numbers", {"datashard": 5, "parityshard": 2}, {"datashard": 70, "parityshard": 30})
-add_adapting("no_fec", {"datashard": 0, "parityshard": 0}, {})
+add_adapting("no_fec", {"datashard": 0, "parityshard": 0}, FEC)
+add_adapting("automatic_fec", {}, FEC)
+add_adapting("fec_by_itself", FEC, {})

@@ -24,10 +24,23 @@ static void note(void *user, enum conf_severity severity, const char *line)
 		abort(); /* a report is one line */
 }
 
+static bool is_window(unsigned segs)
+{
+	return segs == CONF_AUTO || (segs > 0 && segs <= 65535);
+}
+
+static bool are_shards(unsigned data, unsigned parity)
+{
+	if (data == CONF_AUTO || parity == CONF_AUTO)
+		return data == parity;
+	return data + parity <= 255 && (data == 0) == (parity == 0);
+}
+
 static void check_tunnel(const struct conf_tunnel *t)
 {
-	if (!t->key || t->key_len == 0 || !t->crypt || t->datashard + t->parityshard > 255 ||
-	    !t->sndwnd_segs || t->sndwnd_segs > 65535 || t->keepalive_s >= 30 || t->mtu_bytes < 50)
+	if (!t->key || t->key_len == 0 || !t->crypt || t->keepalive_s >= 30 || t->mtu_bytes < 50 ||
+	    !are_shards(t->datashard, t->parityshard) || !is_window(t->sndwnd_segs) ||
+	    !is_window(t->rcvwnd_segs))
 		abort();
 }
 

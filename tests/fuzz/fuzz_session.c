@@ -34,7 +34,7 @@ static void start(struct world *w, uint8_t choice)
 		.nodelay = 1,
 		.interval_ms = 10,
 		.resend = 2,
-		.nc = true,
+		.congestion = SESSION_NONE,
 		.data_shards = choice & 2 ? 3 : 0,
 		.parity_shards = choice & 2 ? 2 : 0,
 		.compression = choice & 4   ? CODEC_SNAPPY

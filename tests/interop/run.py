@@ -11,6 +11,7 @@ cases cover all pairs of values of the factors below. KCPTUND names the program 
 
 import os
 import re
+import signal
 import socket
 import sys
 
@@ -18,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import ends  # noqa: E402
 import traffic  # noqa: E402
-from cases import Failure, Suite, check  # noqa: E402
+from cases import Failure, Suite, check, wait_until  # noqa: E402
 from ends import GO, OURS  # noqa: E402
 from pairs import covering_rows  # noqa: E402
 
@@ -124,6 +125,10 @@ def add_special_cases(s, roles):
         client, server = programs(way, roles)
         for name, settings, plan in SPECIAL:
             s.add(f"{way}_{name}", plain_case(client, server, settings, plan), seconds=60)
+    ways = [w for w in FACTORS["way"] if sorted(programs(w, roles)) == [GO, OURS]]
+    for way in ways:
+        for name, theirs in DEFAULTS.items():
+            s.add(f"{way}_nothing-tuned_{name}", untuned_case(*programs(way, roles), theirs), seconds=60)
     ways = [w for w in FACTORS["way"] if OURS in programs(w, roles)]
     for way in ways:
         for what, difference in (("key", {"key": "not the same"}), ("crypt", {"crypt": "salsa20"})):
@@ -147,11 +152,41 @@ SPECIAL = [
                            "acknodelay": True}, SMALL),
 ]
 CLIENT_ONLY = ("conn",)
+DEFAULTS = {"fec-default": {}, "fec-off": {"datashard": 0, "parityshard": 0}}  # what kcptun is told
 
 
 def plain_case(client, server, settings, plan):
     far = {k: v for k, v in settings.items() if k not in CLIENT_ONLY}
     return lambda case: transfer(case, client, server, settings, far, None, plan)
+
+
+def counter(process, name):
+    """One of kcptun's counters, as either program logs it on SIGUSR1."""
+    before = len(process.log())
+    process.signal(signal.SIGUSR1)
+    said = wait_until(lambda: re.search(r"^.*(?:counters:|SNMP:).*\n", process.log()[before:], re.M), 20,
+                      f"{process.name} logs its counters")
+    value = re.search(rf"\b{name}[=:](\d+)", said.group())
+    return int(value.group(1)) if value else 0  # ours leaves out what is zero
+
+
+def untuned_case(client, server, theirs):
+    """Ours is automatic in all, kcptun as it is started without a flag; and one without error correction."""
+    def run(case):
+        target = traffic.Target()
+        settings = {OURS: {"smuxver": 1}, GO: theirs}
+        p, q, local = tunnel(case, client, server, settings[client], settings[server], NETS["lossy"], target.port)
+        traffic.run_plan(("127.0.0.1", local), SMALL, 50)
+        check(not target.faults, f"the target saw: {target.faults[:3]}")
+        ours, go = (p, q) if client == OURS else (q, p)
+        rebuilt, parity = counter(ours, "FECRecovered"), counter(go, "FECParityShards")
+        case.note = f"{rebuilt} rebuilt, {parity} of parity sent"
+        sends = not theirs
+        check((rebuilt > 0) == sends, f"kcptun sends parity: {sends}; ours rebuilt {rebuilt} from it")
+        # A client begins none by itself, a server follows its client.
+        check((parity > 0) == (sends and server == OURS), f"kcptun was sent {parity} shards of parity")
+        ends.stop_cleanly(ours)
+    return run
 
 
 def mismatch_case(client, server, difference):

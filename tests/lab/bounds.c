@@ -35,6 +35,43 @@ const struct bound bounds[] = {
 	  .limits = { AT_LEAST(FIG_JAIN, 0.95) } },
 	{ .link = "P3", .config = "default", .spec = { .kind = EXPERIMENT_RESUME },
 	  .limits = { AT_MOST(FIG_BACK, 1500) } },
+
+	/* The model fills what there is, and leaves queues short. */
+	{ .link = "wan", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 96.5), AT_MOST(FIG_WIRE_OVER, 1), AT_MOST(FIG_RESENT, 1),
+		      AT_MOST(FIG_QUEUE_P95, 27) } },
+	{ .link = "wan-10", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 94), AT_MOST(FIG_WIRE_OVER, 3), AT_MOST(FIG_QUEUE_P95, 27) } },
+	{ .link = "wan-30", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 90), AT_MOST(FIG_WIRE_OVER, 7), AT_MOST(FIG_QUEUE_P95, 30) } },
+	{ .link = "shallow-10", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 92), AT_MOST(FIG_WIRE_OVER, 8) } },
+	{ .link = "bursty", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 80), AT_MOST(FIG_WIRE_OVER, 7) } },
+	{ .link = "policer", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 97), AT_MOST(FIG_WIRE_OVER, 6) } },
+	{ .link = "wave", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 87), AT_MOST(FIG_QUEUE_P95, 85) } },
+	{ .link = "satellite", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 94), AT_MOST(FIG_WIRE_OVER, 3) } },
+	{ .link = "metro", .config = "model", .spec = { .kind = EXPERIMENT_BULK, .seconds = 4 },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 95), AT_MOST(FIG_QUEUE_P95, 3) } },
+	{ .link = "wan,delay=0.1,rate=1000,queue=5", .config = "model",
+	  .spec = { .kind = EXPERIMENT_BULK, .seconds = 2 }, .limits = { AT_LEAST(FIG_GOODPUT, 80) } },
+	{ .link = "wan,rate=1", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 93) } },
+	{ .link = "outage", .config = "model", .spec = { .kind = EXPERIMENT_RESUME },
+	  .limits = { AT_MOST(FIG_BACK, 1000) } },
+	/* It neither starves nor is starved. */
+	{ .link = "even", .config = "model", .spec = { .kind = EXPERIMENT_SHARE, .rival = "cubic" },
+	  .limits = { AT_LEAST(FIG_SHARE, 25), AT_MOST(FIG_SHARE, 70) } },
+	{ .link = "even", .config = "model", .spec = { .kind = EXPERIMENT_SHARE, .rival = "bbr" },
+	  .limits = { AT_LEAST(FIG_SHARE, 23), AT_MOST(FIG_SHARE, 65) } },
+	{ .link = "even", .config = "model", .spec = { .kind = EXPERIMENT_SHARE, .rival = "same" },
+	  .limits = { AT_LEAST(FIG_JAIN, 0.9), AT_MOST(FIG_WIRE_OVER, 3) } },
+	{ .link = "even,rate=10,delay=10,queue=20", .config = "model",
+	  .spec = { .kind = EXPERIMENT_SHARE, .rival = "same", .rivals = 3 },
+	  .limits = { AT_MOST(FIG_WIRE_OVER, 40) } }, /* sixteen segments under way, of four */
 };
 /* clang-format on */
 const size_t bound_count = sizeof(bounds) / sizeof(bounds[0]);

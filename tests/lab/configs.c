@@ -8,16 +8,16 @@
 
 /* clang-format off */
 const struct config configs[] = {
-	{ .name = "default", .what = "kcptun.ini's defaults, compression apart",
+	{ .name = "default", .what = "kcptun's defaults, compression apart",
 	  .mode = "fast", .data_shards = 10, .parity_shards = 3, .conn = 1 },
-	{ .name = "model", .what = "the model, windows of 65535, no FEC",
-	  .mode = "fast3", .wnd = 65535, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
+	{ .name = "model", .what = "the model, automatic windows, no FEC",
+	  .mode = "auto", .wnd = SESSION_AUTO, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
 	  .model = true },
 	{ .name = "shared", .what = "as model, eight sessions on one path",
-	  .mode = "fast3", .wnd = 65535, .conn = 8, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
+	  .mode = "auto", .wnd = SESSION_AUTO, .conn = 8, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
 	  .model = true, .shared = true },
 	{ .name = "foreign-sender", .what = "the model, from a server with kcptun's defaults",
-	  .mode = "fast3", .wnd = 65535, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
+	  .mode = "auto", .wnd = SESSION_AUTO, .conn = 1, .streambuf = 64 << 20, .smuxbuf = 128 << 20,
 	  .model = true, .server = "default" },
 	{ .name = "fast3-1024", .what = "fast3, windows of 1024, no FEC",
 	  .mode = "fast3", .wnd = 1024, .conn = 1 },
@@ -46,10 +46,8 @@ static const struct mode {
 	const char *name;
 	uint32_t nodelay, interval_ms, resend;
 } modes[] = {
-	{ "normal", 0, 40, 2 },
-	{ "fast", 0, 30, 2 },
-	{ "fast2", 1, 20, 2 },
-	{ "fast3", 1, 10, 2 },
+	{ "auto", 3, 10, 2 },  { "normal", 0, 40, 2 }, { "fast", 0, 30, 2 },
+	{ "fast2", 1, 20, 2 }, { "fast3", 1, 10, 2 },
 };
 
 static const struct mode *mode_find(const char *name)
@@ -84,8 +82,8 @@ void config_session(const struct config *c, const char *crypt, bool client, uint
 		.nodelay = mode->nodelay,
 		.interval_ms = mode->interval_ms,
 		.resend = mode->resend,
-		.nc = true,
-		.model = c->model,
+		.congestion = c->model ? SESSION_MODEL : SESSION_NONE,
+		.copies = c->model ? SESSION_AUTO : 0,
 		.data_shards = c->data_shards,
 		.parity_shards = c->parity_shards,
 		.compression = CODEC_NONE, /* the loads do not compress */

@@ -7,7 +7,7 @@
 struct config {
 	const char *name, *what;
 	const char *mode; /* "fast", "fast2", "fast3": what the daemon makes of these */
-	uint32_t wnd;     /* both windows at both ends; 0: the defaults of kcptun.ini */
+	uint32_t wnd;     /* both windows at both ends; 0: kcptun's defaults */
 	unsigned data_shards, parity_shards;
 	unsigned conn; /* sessions per tunnel */
 	bool model;

@@ -122,7 +122,7 @@ static void help(void)
 	     "  --rival-after SECONDS  they begin later (0)\n"
 	     "  --trace[=SECONDS]     a line for each period (0.1)\n"
 	     "  --table               a table of all --link and --config, which may be many\n"
-	     "  --plot FILE.png       a picture of that; gnuplot draws it\n"
+	     "  --plot FILE.png       a picture of that, or FILE.svg; gnuplot draws it\n"
 	     "  --check               what must hold, of --link and --config if they are given\n"
 	     "keys of a link:");
 	link_print_keys();

@@ -11,8 +11,7 @@
 extern char **environ;
 
 /* Columns are those of trace_print().  A window without an opinion is no line. */
-static const char panels[] = "set terminal pngcairo size 1400,1500\n"
-			     "set multiplot layout 4,1 title title noenhanced\n"
+static const char panels[] = "set multiplot layout 4,1 title title noenhanced\n"
 			     "set grid\n"
 			     "set key outside right top width 2\n"
 			     "set lmargin 10\n"
@@ -38,6 +37,14 @@ static const char panels[] = "set terminal pngcairo size 1400,1500\n"
 			     "     '' using 1:11 with lines title 'resent', \\\n"
 			     "     '' using 1:12 with lines title 'spurious'\n"
 			     "unset multiplot\n";
+
+static const char *terminal(const char *file)
+{
+	const char *end = strrchr(file, '.');
+
+	return end != NULL && strcmp(end, ".svg") == 0 ? "svg size 1000,900 background 'white'"
+						       : "pngcairo size 1400,1500";
+}
 
 /* As a string of gnuplot's. */
 static void quote(FILE *to, const char *text)
@@ -69,7 +76,7 @@ static bool write_script(FILE *to, const struct trace *t, const char *title, con
 {
 	bool good;
 
-	fputs("set output ", to);
+	fprintf(to, "set terminal %s\nset output ", terminal(file));
 	quote(to, file);
 	fputs("\ntitle = ", to);
 	quote(to, title);

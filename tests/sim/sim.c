@@ -31,7 +31,7 @@ static void base_config(struct session_config *c, bool client)
 		.nodelay = 1,
 		.interval_ms = 10,
 		.resend = 2,
-		.nc = true,
+		.congestion = SESSION_NONE,
 		.data_shards = 10,
 		.parity_shards = 3,
 		.compression = CODEC_NONE,
@@ -288,10 +288,11 @@ static void draw_end(struct session_config *c, struct rng *r)
 	c->packet_bytes_max = rng_chance(r, 0.2) ? rng_range(r, 120, 1500) : 1350;
 	c->snd_wnd = wnds[rng_below(r, ARRAY_LEN(wnds))];
 	c->rcv_wnd = wnds[rng_below(r, ARRAY_LEN(wnds))];
-	c->nodelay = rng_below(r, 3);
+	c->nodelay = rng_below(r, 4);
 	c->interval_ms = rng_range(r, 10, 50);
 	c->resend = rng_below(r, 4);
-	c->nc = !rng_chance(r, 0.2);
+	c->congestion = (enum session_congestion)rng_below(r, SESSION_NONE + 1);
+	c->copies = rng_chance(r, 0.5) ? SESSION_AUTO : rng_below(r, KCP_COPIES_MAX + 1);
 	c->ack_nodelay = rng_chance(r, 0.3);
 	c->rate_limit = rng_chance(r, 0.1) ? rng_range(r, 200000, 2000000) : 0;
 	c->framesize = rng_chance(r, 0.3) ? rng_range(r, 1, 65535) : 8192;

@@ -344,6 +344,58 @@ static void addresses_default_to_kcptuns(void **state)
 	assert_int_equal(said.count, 0);
 }
 
+static void what_is_automatic_in_a_file_is_kcptuns_here(void **state)
+{
+	struct line l;
+
+	CLIENT(&l, "-key", "k");
+	assert_string_equal(conf_modes[only_tunnel(&l)->mode].name, "fast");
+	assert_int_equal(only_tunnel(&l)->interval_ms, 30);
+	assert_int_equal(only_tunnel(&l)->datashard, 10);
+	assert_int_equal(only_tunnel(&l)->parityshard, 3);
+	assert_int_equal(only_tunnel(&l)->conn, 1);
+	assert_int_equal(only_tunnel(&l)->congestion, SESSION_MODEL);
+	assert_int_equal(only_tunnel(&l)->copies, CONF_AUTO);
+	end_line(&l);
+	SERVER(&l, "-key", "k", "-parityshard", "5");
+	assert_string_equal(conf_modes[only_tunnel(&l)->mode].name, "fast");
+	assert_int_equal(only_tunnel(&l)->rcvwnd_segs, 1024);
+	assert_int_equal(only_tunnel(&l)->datashard, 10);
+	assert_int_equal(only_tunnel(&l)->parityshard, 5);
+	end_line(&l);
+	assert_int_equal(said.count, 0);
+}
+
+static void auto_can_be_said_on_a_line_of_kcptun(void **state)
+{
+	static const char *const halves[] = { "-datashard", "-ds", "-parityshard", "-ps" };
+	struct line l;
+
+	CLIENT(&l, "-key", "k", "--mode", "auto", "--sndwnd", "auto", "--rcvwnd=auto", "--conn",
+	       "auto", "--ds", "auto", "--ps", "auto", "--copies", "2");
+	assert_string_equal(conf_modes[only_tunnel(&l)->mode].name, "auto");
+	assert_int_equal(only_tunnel(&l)->nodelay, 3);
+	assert_int_equal(only_tunnel(&l)->sndwnd_segs, CONF_AUTO);
+	assert_int_equal(only_tunnel(&l)->rcvwnd_segs, CONF_AUTO);
+	assert_int_equal(only_tunnel(&l)->conn, CONF_AUTO);
+	assert_int_equal(only_tunnel(&l)->datashard, CONF_AUTO);
+	assert_int_equal(only_tunnel(&l)->parityshard, CONF_AUTO);
+	assert_int_equal(only_tunnel(&l)->copies, 2);
+	end_line(&l);
+	for (size_t i = 0; i < ARRAY_LEN(halves); i++) { /* one half says it of both */
+		SERVER(&l, "-key", "k", halves[i], "auto");
+		assert_int_equal(only_tunnel(&l)->datashard, CONF_AUTO);
+		assert_int_equal(only_tunnel(&l)->parityshard, CONF_AUTO);
+		assert_int_equal(only_tunnel(&l)->sndwnd_segs, 1024);
+		end_line(&l);
+	}
+	assert_int_equal(said.count, 0);
+	SERVER(&l, "-key", "k", "-ds", "auto", "-ps", "3");
+	assert_null(l.config);
+	assert_said(CONF_ERROR, "datashard is auto and parityshard is 3; give a number to both");
+	end_line(&l);
+}
+
 static void addresses_are_read_as_go_reads_them(void **state)
 {
 	struct line l;
@@ -375,6 +427,36 @@ static void a_mode_overrides_the_four_whatever_they_are(void **state)
 	CLIENT(&l, "-mode", "manual", "-interval", "1", "-key", "k");
 	assert_null(l.config);
 	assert_said(CONF_ERROR, "interval: 1 is below 10");
+	end_line(&l);
+}
+
+static void nc_of_the_manual_mode_is_the_congestion_that_kcptun_means(void **state)
+{
+	static const struct {
+		const char *words[7];
+		enum session_congestion congestion;
+	} cases[] = {
+		{ { "-mode", "manual", "-nc", "0" }, SESSION_RENO },
+		{ { "-mode", "manual", "-nc", "1" }, SESSION_NONE },
+		{ { "-mode", "manual" }, SESSION_MODEL },
+		{ { "-mode", "manual", "-congestion", "none" }, SESSION_NONE },
+		{ { "-mode", "normal" }, SESSION_MODEL },
+		{ { "-mode", "fast3", "-congestion", "reno" }, SESSION_RENO },
+		{ { NULL }, SESSION_MODEL },
+	};
+	struct line l;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		run_line(&l, ROLE_SERVER, cases[i].words);
+		assert_int_equal(only_tunnel(&l)->congestion, cases[i].congestion);
+		end_line(&l);
+	}
+	write_file("c.json",
+		   "{\"key\": \"k\", \"mode\": \"manual\", \"nc\": 0, \"rcvwnd\": \"auto\"}");
+	CLIENT(&l, "-c", "c.json");
+	assert_int_equal(only_tunnel(&l)->congestion, SESSION_RENO);
+	assert_int_equal(only_tunnel(&l)->rcvwnd_segs, CONF_AUTO);
+	assert_int_equal(only_tunnel(&l)->sndwnd_segs, 128);
 	end_line(&l);
 }
 
@@ -606,7 +688,18 @@ static void a_plugin_is_a_client_unless_told_server(void **state)
 	assert_string_equal(p.config->tunnels[0]->remoteaddr.text, "192.0.2.1:4000");
 	assert_int_equal(p.config->tunnels[0]->compression, CODEC_NONE);
 	assert_int_equal(p.config->tunnels[0]->interval_ms, 20);
+	assert_int_equal(p.config->tunnels[0]->sndwnd_segs, 128);
+	assert_int_equal(p.config->tunnels[0]->datashard, 10);
 	assert_int_equal(said.count, 0);
+	end_plugin(&p);
+
+	env.options = "server;key=k;mode=auto;sndwnd=auto;ds=auto";
+	run_plugin(&p, &env);
+	assert_non_null(p.config);
+	assert_int_equal(p.config->tunnels[0]->nodelay, 3);
+	assert_int_equal(p.config->tunnels[0]->sndwnd_segs, CONF_AUTO);
+	assert_int_equal(p.config->tunnels[0]->rcvwnd_segs, 1024);
+	assert_int_equal(p.config->tunnels[0]->parityshard, CONF_AUTO);
 	end_plugin(&p);
 
 	env.options = "server;key=k;mode=fast2;";
@@ -833,6 +926,27 @@ static void json_files_become_tunnels(void **state)
 	assert_string_equal(c->tunnels[1]->name, "my-server");
 	assert_int_equal(c->tunnels[1]->role, ROLE_SERVER);
 	assert_int_equal(c->tunnels[1]->sndwnd_segs, 2048);
+	/* what they do not say is kcptun's, not automatic */
+	assert_int_equal(c->tunnels[0]->sndwnd_segs, 128);
+	assert_int_equal(c->tunnels[0]->conn, 1);
+	assert_string_equal(conf_modes[c->tunnels[1]->mode].name, "fast");
+	assert_int_equal(c->tunnels[1]->rcvwnd_segs, 1024);
+	assert_int_equal(c->tunnels[1]->datashard, 10);
+	assert_int_equal(c->tunnels[1]->parityshard, 3);
+	config_free(c);
+}
+
+static void an_import_leaves_to_auto_what_a_file_says_is_auto(void **state)
+{
+	struct config *c;
+
+	write_file("s.json", "{\"listen\": \":1\", \"key\": \"k\", \"mode\": \"auto\","
+			     "\"sndwnd\": \"auto\", \"parityshard\": \"auto\"}");
+	c = read_ini(IMPORT("s.json"));
+	assert_string_equal(conf_modes[c->tunnels[0]->mode].name, "auto");
+	assert_int_equal(c->tunnels[0]->sndwnd_segs, CONF_AUTO);
+	assert_int_equal(c->tunnels[0]->datashard, CONF_AUTO);
+	assert_int_equal(c->tunnels[0]->rcvwnd_segs, 1024);
 	config_free(c);
 }
 
@@ -1005,8 +1119,11 @@ int main(void)
 		TEST(strange_words_are_no_flags),
 		TEST(a_very_long_flag_is_unknown_and_quoted_briefly),
 		TEST(addresses_default_to_kcptuns),
+		TEST(what_is_automatic_in_a_file_is_kcptuns_here),
+		TEST(auto_can_be_said_on_a_line_of_kcptun),
 		TEST(addresses_are_read_as_go_reads_them),
 		TEST(a_mode_overrides_the_four_whatever_they_are),
+		TEST(nc_of_the_manual_mode_is_the_congestion_that_kcptun_means),
 		TEST(there_is_no_control_socket_unless_asked_for),
 		TEST(a_key_arrives_as_it_was_given),
 		TEST(a_long_key_arrives_whole),
@@ -1027,6 +1144,7 @@ int main(void)
 		TEST(ports_that_are_none_are_refused),
 		TEST(a_plugin_is_known_by_its_environment),
 		TEST(json_files_become_tunnels),
+		TEST(an_import_leaves_to_auto_what_a_file_says_is_auto),
 		TEST(names_of_tunnels_are_unique),
 		TEST(an_imported_key_is_the_same_whatever_it_is),
 		TEST(an_imported_key_of_every_length_is_the_same),

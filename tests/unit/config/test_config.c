@@ -137,7 +137,7 @@ static char *as_ini(const struct config *c)
 
 /* ---- good files --------------------------------------------------------------------- */
 
-static void gives_a_client_the_defaults_of_kcptun(void **state)
+static void gives_a_client_defaults_that_need_no_tuning(void **state)
 {
 	struct config *c = read_good(CLIENT);
 	const struct conf_tunnel *t = c->tunnels[0];
@@ -151,28 +151,30 @@ static void gives_a_client_the_defaults_of_kcptun(void **state)
 	assert_memory_equal(t->key, "secret", 6);
 	assert_null(t->keyfile);
 	assert_string_equal(t->crypt->name, "aes");
-	assert_string_equal(conf_modes[t->mode].name, "fast");
-	assert_int_equal(t->nodelay, 0);
-	assert_int_equal(t->interval_ms, 30);
+	assert_string_equal(conf_modes[t->mode].name, "auto");
+	assert_int_equal(t->nodelay, 3);
+	assert_int_equal(t->interval_ms, 10);
 	assert_int_equal(t->resend, 2);
 	assert_int_equal(t->nc, 1);
-	assert_int_equal(t->conn, 1);
+	assert_int_equal(t->congestion, SESSION_MODEL);
+	assert_int_equal(t->copies, CONF_AUTO);
+	assert_int_equal(t->conn, CONF_AUTO);
 	assert_int_equal(t->autoexpire_s, 0);
 	assert_int_equal(t->scavengettl_s, 600);
 	assert_int_equal(t->mtu_bytes, 1350);
 	assert_int_equal(t->ratelimit_bytes, 0);
-	assert_int_equal(t->sndwnd_segs, 128);
-	assert_int_equal(t->rcvwnd_segs, 512);
-	assert_int_equal(t->datashard, 10);
-	assert_int_equal(t->parityshard, 3);
+	assert_int_equal(t->sndwnd_segs, CONF_AUTO);
+	assert_int_equal(t->rcvwnd_segs, CONF_AUTO);
+	assert_int_equal(t->datashard, CONF_AUTO);
+	assert_int_equal(t->parityshard, CONF_AUTO);
 	assert_int_equal(t->dscp, 0);
 	assert_int_equal(t->compression, CODEC_SNAPPY);
 	assert_false(t->acknodelay);
 	assert_int_equal(t->sockbuf_bytes, 4194304);
 	assert_int_equal(t->smuxver, 2);
-	assert_int_equal(t->smuxbuf_bytes, 4194304);
+	assert_int_equal(t->smuxbuf_bytes, CONF_AUTO);
 	assert_int_equal(t->framesize_bytes, 8192);
-	assert_int_equal(t->streambuf_bytes, 2097152);
+	assert_int_equal(t->streambuf_bytes, CONF_AUTO);
 	assert_int_equal(t->keepalive_s, 10);
 	assert_int_equal(t->closewait_s, 30);
 	assert_false(t->quiet);
@@ -182,14 +184,16 @@ static void gives_a_client_the_defaults_of_kcptun(void **state)
 	config_free(c);
 }
 
-static void gives_a_server_the_windows_of_a_server(void **state)
+static void gives_a_server_the_same_defaults(void **state)
 {
 	struct config *c = read_good(SERVER);
 	const struct conf_tunnel *t = c->tunnels[0];
 
 	assert_int_equal(t->role, ROLE_SERVER);
-	assert_int_equal(t->sndwnd_segs, 1024);
-	assert_int_equal(t->rcvwnd_segs, 1024);
+	assert_string_equal(conf_modes[t->mode].name, "auto");
+	assert_int_equal(t->sndwnd_segs, CONF_AUTO);
+	assert_int_equal(t->rcvwnd_segs, CONF_AUTO);
+	assert_int_equal(t->datashard, CONF_AUTO);
 	assert_int_equal(t->maxsessions, 4096);
 	assert_string_equal(t->listen.host, "");
 	assert_string_equal(t->target.text, "h:2");
@@ -202,7 +206,7 @@ static void reads_every_key_of_a_client(void **state)
 		"[daemon]\nloglevel = debug\n"
 		"[client c]\nlocaladdr = /run/a b.sock\nremoteaddr = [2001:db8::1]:100-200\n"
 		"key = a b=c:d;e\ncrypt = chacha20-poly1305\nqpp = on\nqpp-count = 7\n"
-		"mode = manual\nnodelay = 1\ninterval = 15\nresend = 3\nnc = 1\n"
+		"mode = manual\nnodelay = 1\ninterval = 15\nresend = 3\nnc = 1\ncopies = 3\n"
 		"sndwnd = 65535\nrcvwnd = 1\nmtu = 1500\nratelimit = 2M\nacknodelay = TRUE\n"
 		"datashard = 70\nparityshard = 30\ncompression = zstd\nsmuxver = 2\n"
 		"smuxbuf = 1G\nframesize = 65535\nstreambuf = 8m\n"
@@ -226,6 +230,8 @@ static void reads_every_key_of_a_client(void **state)
 	assert_int_equal(t->interval_ms, 15);
 	assert_int_equal(t->resend, 3);
 	assert_int_equal(t->nc, 1);
+	assert_int_equal(t->congestion, SESSION_NONE);
+	assert_int_equal(t->copies, 3);
 	assert_int_equal(t->sndwnd_segs, 65535);
 	assert_int_equal(t->rcvwnd_segs, 1);
 	assert_int_equal(t->mtu_bytes, 1500);
@@ -255,6 +261,7 @@ static void every_mode_sets_its_four_numbers(void **state)
 		const char *text;
 		unsigned v[4];
 	} modes[] = {
+		{ CLIENT, { 3, 10, 2, 1 } },
 		{ CLIENT "mode = normal\n", { 0, 40, 2, 1 } },
 		{ CLIENT "mode = fast\n", { 0, 30, 2, 1 } },
 		{ CLIENT "mode = fast2\n", { 1, 20, 2, 1 } },
@@ -271,6 +278,9 @@ static void every_mode_sets_its_four_numbers(void **state)
 		assert_int_equal(t->interval_ms, modes[i].v[1]);
 		assert_int_equal(t->resend, modes[i].v[2]);
 		assert_int_equal(t->nc, modes[i].v[3]);
+		/* what else is automatic has nothing to do with it */
+		assert_int_equal(t->sndwnd_segs, CONF_AUTO);
+		assert_int_equal(t->parityshard, CONF_AUTO);
 		config_free(c);
 	}
 }
@@ -298,9 +308,19 @@ static void the_origin_of_each_value_is_kept(void **state)
 
 	assert_non_null(strstr(text, "\nmtu = 1000 ; section 7\n"));
 	assert_non_null(strstr(text, "\ndscp = 3 ; defaults 3\n"));
-	assert_non_null(strstr(text, "\nconn = 1 ; default 0\n"));
+	assert_non_null(strstr(text, "\nconn = auto ; default 0\n"));
+	assert_non_null(strstr(text, "\nmode = auto ; default 0\n"));
+	assert_non_null(strstr(text, "\nnodelay = 3 ; mode 0\n"));
 	assert_non_null(strstr(text, "\nresend = 2 ; mode 0\n"));
+	assert_non_null(strstr(text, "\ncongestion = model ; default 0\n"));
+	assert_non_null(strstr(text, "\ncopies = auto ; default 0\n"));
 	assert_non_null(strstr(text, "[client c]\nlocaladdr = :1 ; section 5\n"));
+	free(text);
+	config_free(c);
+	c = read_good(CLIENT "mode = manual\nnc = 0\n"); /* another word for it */
+	text = as_ini(c);
+	assert_non_null(strstr(text, "\ncongestion = reno ; section 7\n"));
+	assert_null(strstr(text, "\nnc = "));
 	free(text);
 	config_free(c);
 }
@@ -340,7 +360,7 @@ static void bom_crlf_indentation_and_comments_are_accepted(void **state)
 
 	assert_string_equal(c->tunnels[0]->name, "c");
 	assert_int_equal(c->tunnels[0]->key_len, 1);
-	assert_int_equal(c->tunnels[0]->mode, 3);
+	assert_string_equal(conf_modes[c->tunnels[0]->mode].name, "fast3");
 	assert_string_equal(c->tunnels[0]->remoteaddr.text, "h:2");
 	config_free(c);
 }
@@ -458,11 +478,31 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		  "'9223372036854775807G' is not a number of bytes, such as 65536, 64K or 4M" },
 		{ CLIENT "quiet = maybe\n",
 		  "t.ini:6: [client c] quiet: 'maybe' is neither yes nor no" },
-		{ CLIENT "mode = turbo\n", "t.ini:6: [client c] mode: 'turbo' is none of normal, "
-					   "fast, fast2, fast3, manual" },
+		{ CLIENT "mode = turbo\n", "t.ini:6: [client c] mode: 'turbo' is none of auto, "
+					   "normal, fast, fast2, fast3, manual" },
+		{ CLIENT "mode = manual\nnodelay = 4\n",
+		  "t.ini:7: [client c] nodelay: 4 is above 3, the most allowed" },
+		{ CLIENT "rcvwnd = AUTO\n", "t.ini:6: [client c] rcvwnd: 'AUTO' is neither auto nor "
+					    "a number from 1 to 65535" },
+		{ CLIENT "conn = autos\n", "t.ini:6: [client c] conn: 'autos' is neither auto nor a "
+					   "number from 1 to 1024" },
+		{ CLIENT "mtu = auto\n",
+		  "t.ini:6: [client c] mtu: 'auto' is not a number from 50 to 1500" },
+		{ CLIENT "sndwnd = 4294967295\n", "t.ini:6: [client c] sndwnd: 4294967295 is above "
+						  "65535: the window field on the wire has 16 bits" },
 		{ CLIENT "mode = fast # quick\n",
 		  "t.ini:6: [client c] mode: 'fast # quick' is none "
-		  "of normal, fast, fast2, fast3, manual; a comment behind a value starts with ';'" },
+		  "of auto, normal, fast, fast2, fast3, manual; a comment behind a value starts with ';'" },
+		{ CLIENT "congestion = bbr\n",
+		  "t.ini:6: [client c] congestion: 'bbr' is none of model, reno, none" },
+		{ CLIENT "copies = many\n", "t.ini:6: [client c] copies: 'many' is neither auto nor "
+					    "a number from 0 to 3" },
+		{ CLIENT "copies = 4\n", "t.ini:6: [client c] copies: 4 is above 3, the most allowed" },
+		{ CLIENT "copies = Auto\n", "t.ini:6: [client c] copies: 'Auto' is neither auto nor "
+					    "a number from 0 to 3" },
+		{ CLIENT "mode = manual\nnc = auto\n",
+		  "t.ini:7: [client c] nc: 'auto' is not a number from 0 to 1" },
+		{ CLIENT "cc = bbr\n", "t.ini:6: [client c] cc: write congestion" },
 		{ CLIENT "compression = gzip\n",
 		  "t.ini:6: [client c] compression: 'gzip' is none of snappy, zstd, none" },
 		{ CLIENT "[daemon]\nloglevel = loud\n",
@@ -486,15 +526,30 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		{ CLIENT "datashard = 200\nparityshard = 56\n",
 		  "t.ini:6: [client c] datashard: "
 		  "datashard + parityshard is 256; at most 255 shards make a set" },
-		{ CLIENT "parityshard = 246\n", "t.ini:6: [client c] parityshard: datashard + "
-						"parityshard is 256; at most 255 shards make a set" },
+		{ DEFAULTS "datashard = 10\nparityshard = 3\n"
+			   "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nparityshard = 246\n",
+		  "t.ini:8: [client c] parityshard: datashard + parityshard is 256; at most 255 "
+		  "shards make a set" },
+		{ CLIENT "datashard = 10\n", "t.ini:6: [client c] datashard: datashard is 10 and "
+					     "parityshard is auto; give a number to both, or to "
+					     "neither" },
+		{ CLIENT "parityshard = 3\n", "t.ini:6: [client c] parityshard: datashard is auto and "
+					      "parityshard is 3; give a number to both, or to "
+					      "neither" },
+		{ CLIENT "datashard = auto\nparityshard = 3\n",
+		  "t.ini:6: [client c] datashard: datashard is auto and parityshard is 3; give a "
+		  "number to both, or to neither" },
+		{ DEFAULTS "datashard = 10\nparityshard = 3\n"
+			   "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nparityshard = auto\n",
+		  "t.ini:8: [client c] parityshard: datashard is 10 and parityshard is auto; give "
+		  "a number to both, or to neither" },
 		{ CLIENT "mtu = 77\n", "t.ini:6: [client c] mtu: an mtu of 77 is below 78: aes takes "
 				       "20, error correction 8 and KCP 50" },
 		{ CLIENT "mtu = 85\ncrypt = aes-128-gcm\n",
 		  "t.ini:6: [client c] mtu: an mtu of 85 is "
 		  "below 86: aes-128-gcm takes 28, error correction 8 and KCP 50" },
-		{ CLIENT "smuxbuf = 1M\n",
-		  "t.ini:6: [client c] smuxbuf: streambuf, 2097152, is above "
+		{ CLIENT "streambuf = 2M\nsmuxbuf = 1M\n",
+		  "t.ini:6: [client c] streambuf: streambuf, 2097152, is above "
 		  "smuxbuf, 1048576: one stream cannot hold more than the session" },
 		{ CLIENT "nocomp = yes\ncompression = zstd\n",
 		  "t.ini:6: [client c] nocomp: contradicts compression in line 7" },
@@ -521,6 +576,9 @@ static void the_least_mtu_follows_the_cipher_and_fec(void **state)
 	config_free(read_good(CLIENT "mtu = 86\ncrypt = aes-128-gcm\n"));
 	config_free(read_good(CLIENT "mtu = 50\ncrypt = null\ndatashard = 0\n"));
 	assert_null(read_text(CLIENT "mtu = 69\nparityshard = 0\n"));
+	expect_fault(SERVER "mtu = 77\nparityshard = 0\n",
+		     "t.ini:6: [server s] mtu: an mtu of 77 is below 78: aes takes 20, error correction 8 "
+		     "and KCP 50");
 }
 
 static void addresses_without_sense_are_refused(void **state)
@@ -797,6 +855,13 @@ static void keys_without_effect_are_told(void **state)
 		{ CLIENT "resend = 1\n",
 		  "t.ini:6: [client c] resend: has no effect without mode = manual" },
 		{ CLIENT "nc = 1\n", "t.ini:6: [client c] nc: has no effect without mode = manual" },
+		{ CLIENT "congestion = reno\nnc = 1\n",
+		  "t.ini:7: [client c] nc: has no effect without mode = manual" },
+		{ CLIENT "mode = manual\ncongestion = model\nnc = 1\n",
+		  "t.ini:8: [client c] nc: has no effect beside congestion" },
+		{ "[defaults]\nkey = k\ncongestion = none\n"
+		  "[client a]\nlocaladdr = :1\nremoteaddr = h:2\nmode = manual\nnc = 0\n",
+		  "t.ini:8: [client a] nc: has no effect beside congestion" },
 		{ CLIENT "scavengettl = 1\n",
 		  "t.ini:6: [client c] scavengettl: has no effect without autoexpire" },
 		{ CLIENT "snmpperiod = 7\n",
@@ -872,6 +937,60 @@ static void nocomp_and_compression_override_each_other(void **state)
 	assert_int_equal(compression_of("nocomp = yes", "nocomp = no"), CODEC_SNAPPY);
 }
 
+static enum session_congestion congestion_of(const char *own)
+{
+	char text[256];
+	enum session_congestion congestion;
+	struct config *c;
+
+	snprintf(text, sizeof(text), "%s%s", CLIENT, own);
+	c = read_text(text);
+	assert_int_equal(reports.errors, 0);
+	congestion = c->tunnels[0]->congestion;
+	config_free(c);
+	return congestion;
+}
+
+static void nc_decides_on_congestion_in_manual_mode_alone(void **state)
+{
+	static const char *const modes[] = { "", "mode = normal\n", "mode = fast\n",
+					     "mode = fast2\n", "mode = fast3\n" };
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		assert_int_equal(congestion_of(modes[i]), SESSION_MODEL);
+		for (int nc = 0; nc < 2; nc++) {
+			snprintf(text, sizeof(text), "%snc = %d\n", modes[i], nc);
+			assert_int_equal(congestion_of(text), SESSION_MODEL);
+		}
+		snprintf(text, sizeof(text), "%scongestion = reno\n", modes[i]);
+		assert_int_equal(congestion_of(text), SESSION_RENO);
+		snprintf(text, sizeof(text), "%scongestion = none\n", modes[i]);
+		assert_int_equal(congestion_of(text), SESSION_NONE);
+	}
+	assert_int_equal(congestion_of("mode = manual\n"), SESSION_MODEL);
+	assert_int_equal(congestion_of("mode = manual\nnc = 0\n"), SESSION_RENO);
+	assert_int_equal(congestion_of("mode = manual\nnc = 1\n"), SESSION_NONE);
+	assert_int_equal(congestion_of("mode = manual\ncongestion = none\n"), SESSION_NONE);
+	assert_int_equal(congestion_of("mode = manual\nnc = 1\ncongestion = model\n"), SESSION_MODEL);
+	assert_int_equal(congestion_of("mode = manual\nnc = 0\ncongestion = none\n"), SESSION_NONE);
+	assert_int_equal(congestion_of("mode = manual\nnc = 1\ncongestion = reno\n"), SESSION_RENO);
+}
+
+static void nc_of_the_defaults_is_as_good_as_one_of_the_tunnel(void **state)
+{
+	struct config *c = read_good("[defaults]\nkey = k\nmode = manual\nnc = 0\n"
+				     "[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
+				     "[client b]\nlocaladdr = :2\nremoteaddr = h:2\nnc = 1\n"
+				     "[client d]\nlocaladdr = :3\nremoteaddr = h:2\n"
+				     "congestion = model\n");
+
+	assert_int_equal(c->tunnels[0]->congestion, SESSION_RENO);
+	assert_int_equal(c->tunnels[1]->congestion, SESSION_NONE);
+	assert_int_equal(c->tunnels[2]->congestion, SESSION_MODEL);
+	config_free(c);
+}
+
 static void one_zero_turns_fec_off(void **state)
 {
 	struct config *c = read_good(CLIENT "parityshard = 0\n");
@@ -879,8 +998,33 @@ static void one_zero_turns_fec_off(void **state)
 	assert_int_equal(c->tunnels[0]->datashard, 0);
 	assert_int_equal(c->tunnels[0]->parityshard, 0);
 	config_free(c);
-	c = read_good(CLIENT "datashard = 252\n");
-	assert_int_equal(c->tunnels[0]->datashard + c->tunnels[0]->parityshard, 255);
+	c = read_good("[defaults]\nkey = k\ndatashard = 10\nparityshard = auto\n"
+		      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\ndatashard = 0\n");
+	assert_int_equal(c->tunnels[0]->datashard, 0);
+	assert_int_equal(c->tunnels[0]->parityshard, 0);
+	config_free(c);
+	c = read_good(CLIENT "datashard = 252\nparityshard = 3\n");
+	assert_int_equal(c->tunnels[0]->datashard, 252);
+	assert_int_equal(c->tunnels[0]->parityshard, 3);
+	config_free(c);
+}
+
+static void auto_can_be_said_as_well(void **state)
+{
+	struct config *c = read_good("[defaults]\nkey = k\nmode = fast\nsndwnd = 9\nrcvwnd = 9\n"
+				     "conn = 2\ndatashard = 5\nparityshard = 2\ncopies = 1\n"
+				     "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nmode = auto\n"
+				     "sndwnd = auto\nrcvwnd = auto\nconn = auto\n"
+				     "datashard = auto\nparityshard = auto\ncopies = auto\n");
+	const struct conf_tunnel *t = c->tunnels[0];
+
+	assert_string_equal(conf_modes[t->mode].name, "auto");
+	assert_int_equal(t->sndwnd_segs, CONF_AUTO);
+	assert_int_equal(t->rcvwnd_segs, CONF_AUTO);
+	assert_int_equal(t->conn, CONF_AUTO);
+	assert_int_equal(t->datashard, CONF_AUTO);
+	assert_int_equal(t->parityshard, CONF_AUTO);
+	assert_int_equal(t->copies, CONF_AUTO);
 	config_free(c);
 }
 
@@ -1203,7 +1347,7 @@ static void the_demo_holds_both_ends_of_a_tunnel(void **state)
 	assert_string_equal(near->localaddr.text, "127.0.0.1:12948");
 	assert_string_equal(near->remoteaddr.text, far->listen.text);
 	assert_string_equal(far->target.text, "127.0.0.1:8080");
-	assert_string_equal(conf_modes[near->mode].name, "fast3");
+	assert_string_equal(conf_modes[near->mode].name, "auto");
 	assert_int_equal(near->key_len, far->key_len);
 	assert_memory_equal(near->key, far->key, far->key_len);
 	config_free(c);
@@ -1229,8 +1373,8 @@ static int leave_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gives_a_client_the_defaults_of_kcptun),
-		cmocka_unit_test(gives_a_server_the_windows_of_a_server),
+		cmocka_unit_test(gives_a_client_defaults_that_need_no_tuning),
+		cmocka_unit_test(gives_a_server_the_same_defaults),
 		cmocka_unit_test(reads_every_key_of_a_client),
 		cmocka_unit_test(every_mode_sets_its_four_numbers),
 		cmocka_unit_test(defaults_are_inherited_wherever_they_stand),
@@ -1256,7 +1400,10 @@ int main(void)
 		cmocka_unit_test(keys_without_effect_are_told),
 		cmocka_unit_test(a_default_that_one_tunnel_uses_is_no_warning),
 		cmocka_unit_test(nocomp_and_compression_override_each_other),
+		cmocka_unit_test(nc_decides_on_congestion_in_manual_mode_alone),
+		cmocka_unit_test(nc_of_the_defaults_is_as_good_as_one_of_the_tunnel),
 		cmocka_unit_test(one_zero_turns_fec_off),
+		cmocka_unit_test(auto_can_be_said_as_well),
 		cmocka_unit_test(a_keyfile_loses_one_newline_and_nothing_else),
 		cmocka_unit_test(a_keyfile_that_cannot_be_used_is_a_fault),
 		cmocka_unit_test(a_doubtful_keyfile_is_told),

@@ -62,6 +62,36 @@ static void numbers_have_the_units_that_people_read(void **state)
 	}
 }
 
+static void two_numbers_share_a_unit(void **state)
+{
+	static const struct {
+		const char *(*format)(ctl_text out, double a, double b);
+		double a, b;
+		const char *text;
+	} rows[] = {
+		{ ctl_two_rates, 0, 0, "0/0 B/s" },
+		{ ctl_two_rates, 512, 2048, "0.5/2.0 KiB/s" },
+		{ ctl_two_rates, 12.34 * 1048576, 1048576, "12.3/1.0 MiB/s" },
+		{ ctl_two_rates, 204800, (double)NAN, "200/- KiB/s" },
+		{ ctl_two_rates, (double)NAN, 2048, "-/2.0 KiB/s" },
+		{ ctl_two_ms, 0.84, 41.4, "0.8/41 ms" },
+		{ ctl_two_ms, 160, 1250, "0.16/1.25 s" },
+		{ ctl_two_ms, (double)NAN, 7, "-/7.0 ms" },
+		{ ctl_two_shares, 0.00123, 0.123, "0.12/12.3 %" },
+		{ ctl_two_shares, (double)NAN, 0, "-/0.00 %" },
+		{ ctl_two_rates, (double)NAN, (double)NAN, "-" },
+		{ ctl_two_ms, (double)NAN, (double)NAN, "-" },
+		{ ctl_two_shares, (double)NAN, (double)NAN, "-" },
+	};
+	ctl_text out;
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_string_equal(rows[i].format(out, rows[i].a, rows[i].b), rows[i].text);
+	/* a daemon that says something wild does no harm */
+	assert_non_null(strchr(ctl_two_ms(out, 1e300, -1e300), '/'));
+	assert_non_null(strchr(ctl_two_shares(out, 1e300, 1e-300), '/'));
+}
+
 /* ---- tables ----------------------------------------------------------------------- */
 
 static char *print_table(const struct table *t, bool colour)
@@ -114,6 +144,78 @@ static void a_cell_cannot_speak_to_the_terminal(void **state)
 	table_dispose(&t);
 }
 
+static json_t *busy_session(double at_s, long long wire_out)
+{
+	return json_pack("{s:s, s:I, s:f, s:[{s:s, s:s, s:s, s:{s:f, s:f}, s:I, s:I, s:f, s:f, s:f, "
+			 "s:f, s:f, s:i, s:s, s:s}]}",
+			 "type", "sessions", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s",
+			 at_s, "sessions", "session", "home/1", "peer", "203.0.113.7:29900",
+			 "state", "open", "rates", "wire_in", 20480.0, "wire_out", 3145728.0,
+			 "wire_out_bytes", (json_int_t)wire_out, "path_bytes_s",
+			 (json_int_t)4194304, "min_rtt_ms", 160.0, "srtt_ms", 182.0, "queue_ms",
+			 22.0, "medium_loss", 0.012, "total_loss", 0.023, "inflight_segs", 512,
+			 "limit", "peer-window", "conv", "0badcafe");
+}
+
+static char *show(const struct ctl_view *how, json_t *document, json_t *before)
+{
+	struct ctl_view v = *how;
+	char *text = NULL;
+	size_t len;
+
+	v.out = open_memstream(&text, &len);
+	assert_non_null(v.out);
+	assert_true(ctl_show(&v, document, before));
+	fclose(v.out);
+	json_decref(document);
+	json_decref(before);
+	return text;
+}
+
+static void a_session_is_told_in_one_line_of_a_screen(void **state)
+{
+	const struct ctl_view in_short = { 0 }, whole = { .all = true };
+	char *text = show(&in_short, busy_session(10, 0), NULL);
+
+	/* clang-format off */
+	assert_string_equal(text,
+		"SESSION  PEER               STATE          IN       OUT/PATH     MIN/RTT  QUEUE  "
+		"MEDIUM/LOSS  INFLIGHT  LIMIT\n"
+		"home/1   203.0.113.7:29900  open   20.0 KiB/s  3.0/4.0 MiB/s  160/182 ms  22 ms  "
+		"1.20/2.30 %       512  peer's window\n");
+	/* clang-format on */
+	free(text);
+	text = show(&whole, busy_session(10, 0), NULL);
+	assert_non_null(strstr(text, "peer's window  0badcafe"));
+	free(text);
+}
+
+static void stats_tell_what_the_sessions_have_between_them(void **state)
+{
+	const struct ctl_view v = { 0 };
+	json_t *document = json_pack(
+		"{s:s, s:[{s:s, s:{s:f, s:f}, s:{s:f}, s:{s:f}, s:I, s:{s:i, s:i, s:i}}]}", "type",
+		"stats", "tunnels", "tunnel", "home", "queue_ms", "mean", 12.0, "max", 40.0,
+		"medium_loss", "mean", 0.01, "total_loss", "mean", 0.03, "path_bytes_s",
+		(json_int_t)3145728, "limits", "application", 0, "path", 2, "peer-window", 1);
+	char *text = show(&v, document, NULL);
+
+	assert_non_null(strstr(text, "  queueing             12 ms, at most 40 ms\n"));
+	assert_non_null(strstr(text, "  path takes           3.0 MiB/s\n"));
+	assert_non_null(strstr(text, "  lost lately          3.00 %, by the medium 1.00 %\n"));
+	assert_non_null(strstr(text, "  held back by         path 2, peer's window 1\n"));
+	free(text);
+}
+
+static void rates_of_sessions_are_those_since_the_look_before(void **state)
+{
+	const struct ctl_view in_short = { 0 };
+	char *text = show(&in_short, busy_session(12, 2097152), busy_session(10, 0));
+
+	assert_non_null(strstr(text, "  1.0/4.0 MiB/s  "));
+	free(text);
+}
+
 /* ---- graphs ----------------------------------------------------------------------- */
 
 static void a_series_keeps_the_newest_numbers(void **state)
@@ -162,11 +264,12 @@ static json_t *stats(double at_s, double uptime_s, long long payload_in)
 
 static json_t *sessions(double at_s, double uptime_s, const char *first, long long received)
 {
-	return json_pack("{s:s, s:I, s:f, s:[{s:s, s:s, s:f, s:I}, {s:s, s:s, s:n, s:I}]}", "type",
-			 "sessions", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s", uptime_s,
-			 "sessions", "session", first, "tunnel", "home", "srtt_ms", 30.0,
-			 "bytes_received", (json_int_t)received, "session", "home/10", "tunnel",
-			 "away", "srtt_ms", "bytes_received", (json_int_t)0);
+	return json_pack("{s:s, s:I, s:f, s:[{s:s, s:s, s:f, s:I, s:s}, {s:s, s:s, s:n, s:I, s:s}]}",
+			 "type", "sessions", "monotonic_us", (json_int_t)(at_s * 1e6), "uptime_s",
+			 uptime_s, "sessions", "session", first, "tunnel", "home", "srtt_ms", 30.0,
+			 "wire_in_bytes", (json_int_t)received, "limit", "peer-window", "session",
+			 "home/10", "tunnel", "away", "srtt_ms", "wire_in_bytes", (json_int_t)0,
+			 "limit", "application");
 }
 
 static double rate_in(const struct top_model *m, const char *id)
@@ -227,6 +330,10 @@ static void sessions_are_sorted_by_what_is_asked_for(void **state)
 	m.sort = TOP_RTT; /* not known is least */
 	top_model_sort(&m);
 	assert_string_equal(m.sessions[0].id, "home/9");
+	m.sort = TOP_LIMIT_TEXT;
+	top_model_sort(&m);
+	assert_string_equal(m.sessions[0].limit, "peer's window");
+	assert_true(top_column_is_text(m.sort) && !top_column_is_text(TOP_MIN_RTT));
 	m.only_selected = true;
 	assert_true(top_model_shows(&m, &m.sessions[0]));
 	assert_false(top_model_shows(&m, &m.sessions[1])); /* of another tunnel */
@@ -253,7 +360,7 @@ static void strange_documents_do_no_harm(void **state)
 {
 	/* clang-format off */
 	static const char *const texts[] = {
-		"{\"type\": \"status\"}", "{\"type\": \"stats\", \"tunnels\": [1, {}, {\"rtt_ms\": 3}]}",
+		"{\"type\": \"status\"}", "{\"type\": \"stats\", \"tunnels\": [1, {}, {\"rtt_ms\": 3, \"limits\": 4, \"queue_ms\": []}]}",
 		"{\"type\": \"sessions\", \"sessions\": [{}, [], 4, {\"session\": 3, \"fec_in\": {}}]}",
 		"{\"type\": \"streams\", \"streams\": [null]}", "{\"type\": \"config\", \"sections\": [{}]}",
 		"{\"type\": \"config\", \"sections\": [{\"values\": [{}, 3, {\"value\": null}]}]}",
@@ -282,8 +389,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_have_the_units_that_people_read),
+		cmocka_unit_test(two_numbers_share_a_unit),
 		cmocka_unit_test(columns_are_as_wide_as_what_stands_in_them),
 		cmocka_unit_test(a_cell_cannot_speak_to_the_terminal),
+		cmocka_unit_test(a_session_is_told_in_one_line_of_a_screen),
+		cmocka_unit_test(rates_of_sessions_are_those_since_the_look_before),
+		cmocka_unit_test(stats_tell_what_the_sessions_have_between_them),
 		cmocka_unit_test(a_series_keeps_the_newest_numbers),
 		cmocka_unit_test(a_graph_grows_from_its_lowest_cell),
 		cmocka_unit_test(rates_are_those_between_two_looks),

@@ -42,6 +42,10 @@ expect "-metrics -mode -mtu -maxstreams" kcptund client -m
 expect "-remoteaddr*" kcptund client -re
 expect "" kcptund server -remote
 expect "-snmplog -snmpperiod" kcptund server --snmp
+expect "model" kcptund client -congestion m
+expect "auto" kcptund server --copies a
+expect "auto" kcptund client -mode a
+expect "auto" kcptund client -sndwnd ""
 expect "fast fast2 fast3" kcptund client -mode fa
 expect "aes-128 aes-192 aes-128-gcm aes-256-gcm" kcptund server --crypt aes-
 exit "$status"

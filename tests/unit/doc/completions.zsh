@@ -48,6 +48,9 @@ expect "kcptunctl -s lab stats " office
 expect "kcptunctl loglevel " warn
 expect "kcptund client -mt" mtu
 expect "kcptund client -mode f" fast3
+expect "kcptund client -mode a" auto
+expect "kcptund server -rcvwnd " auto
+expect "kcptund client -congestion " model
 expect "kcptund server -crypt aes-" aes-256-gcm
 expect "kcptund --con" control
 zpty -d shell

@@ -38,6 +38,20 @@ static void every_counter_has_a_name_of_its_own_and_a_help_text(void **state)
 	}
 }
 
+/* They are kcptun's columns in snmplog, where nothing may be inserted. */
+static void our_counters_stand_behind_those_of_kcptun(void **state)
+{
+	static const char *const ours[] = { "SpuriousSegs", "OutCopySegs", "InCopySegs" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+		size_t at = counter_count_kcptun;
+
+		while (at < counter_count && strcmp(counter_infos[at].name, ours[i]) != 0)
+			at++;
+		assert_true(at < counter_count);
+	}
+}
+
 /* Row i has the value base + i. */
 static struct counters numbered(uint64_t base)
 {
@@ -107,6 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_counters_have_the_names_of_kcptun_in_its_order),
+		cmocka_unit_test(our_counters_stand_behind_those_of_kcptun),
 		cmocka_unit_test(every_counter_has_a_name_of_its_own_and_a_help_text),
 		cmocka_unit_test(rows_cover_the_whole_struct_once),
 		cmocka_unit_test(a_sum_adds_every_row),

@@ -52,7 +52,7 @@ static struct session_config config(struct bed *b, bool client)
 		.nodelay = 1,
 		.interval_ms = 10,
 		.resend = 2,
-		.nc = true,
+		.congestion = SESSION_NONE,
 		.ack_nodelay = true,
 		.data_shards = 10,
 		.parity_shards = 3,
@@ -626,6 +626,49 @@ static void no_more_streams_than_allowed(void **state)
 	pair_close(&p);
 }
 
+/* Numbers that nobody gave are those of the network; error correction is not begun for it. */
+static void two_ends_of_automatic_numbers_carry_a_stream_without_parity(void **state)
+{
+	struct pair p = { 0 };
+	struct session_config cfg[2];
+	struct session_info info;
+	struct smux_stream *near, *far;
+
+	bed_init(&p.bed);
+	for (int side = 0; side < 2; side++) {
+		cfg[side] = config(&p.bed, side == 0);
+		cfg[side].snd_wnd = cfg[side].rcv_wnd = SESSION_AUTO;
+		cfg[side].data_shards = cfg[side].parity_shards = SESSION_AUTO;
+		cfg[side].copies = SESSION_AUTO;
+		cfg[side].nodelay = 3;
+		cfg[side].congestion = SESSION_MODEL;
+	}
+	pair_open(&p, &cfg[0], &cfg[1]);
+	assert_int_equal(session_open(p.end[0], &near), KT_OK);
+	write_text(near, "question");
+	settle(&p);
+	far = accept_stream(p.end[1]);
+	assert_reads(far, "question");
+	for (int side = 0; side < 2; side++) {
+		session_get_info(p.end[side], &info);
+		assert_int_equal(info.ps_out, 0);
+		assert_int_equal(info.ds_in, 0);
+		assert_in_range(info.kcp.snd_wnd, 1, KCP_WND_MAX);
+		assert_in_range(info.kcp.rcv_wnd, 1, KCP_WND_MAX);
+	}
+	/* and goes over to given ones in use */
+	cfg[0].snd_wnd = 77;
+	cfg[0].congestion = SESSION_RENO;
+	session_set_kcp(p.end[0], &cfg[0], p.now_us);
+	session_get_info(p.end[0], &info);
+	assert_int_equal(info.kcp.snd_wnd, 77);
+	assert_string_equal(info.kcp.cc_name, "reno");
+	write_text(near, "more");
+	settle(&p);
+	assert_reads(far, "more");
+	pair_close(&p);
+}
+
 /* What a client with FEC sends once it heard a plain segment with `data` and `rest` behind it. */
 static unsigned parity_after(const char *data, const char *rest)
 {
@@ -672,6 +715,26 @@ static void refuses_a_datagram_size_that_cannot_work(void **state)
 	assert_null(session_new(&cfg, 0));
 	cfg.packet_bytes_max = PACKET_MTU_MAX + 1;
 	assert_null(session_new(&cfg, 0));
+	cfg = config(&bed, false); /* which follows a client that has error correction */
+	cfg.data_shards = cfg.parity_shards = 0;
+	cfg.packet_bytes_max = FEC_HEADER_DATA + KCP_MTU_MIN - 1;
+	assert_null(session_new(&cfg, 0));
+	bed_dispose(&bed);
+}
+
+static void a_client_without_fec_needs_no_room_for_it(void **state)
+{
+	struct bed bed;
+	struct session_config cfg;
+	struct session *s;
+
+	bed_init(&bed);
+	cfg = config(&bed, true);
+	cfg.data_shards = cfg.parity_shards = 0;
+	cfg.packet_bytes_max = KCP_MTU_MIN;
+	s = session_new(&cfg, 0);
+	assert_non_null(s);
+	session_free(s);
 	bed_dispose(&bed);
 }
 
@@ -696,8 +759,10 @@ int main(void)
 		cmocka_unit_test(a_ping_is_heard),
 		cmocka_unit_test(silence_ends_a_session_after_thirty_seconds),
 		cmocka_unit_test(no_more_streams_than_allowed),
+		cmocka_unit_test(two_ends_of_automatic_numbers_carry_a_stream_without_parity),
 		cmocka_unit_test(the_mark_releases_the_parity_but_not_inside_of_data),
 		cmocka_unit_test(refuses_a_datagram_size_that_cannot_work),
+		cmocka_unit_test(a_client_without_fec_needs_no_room_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,264 @@
+/* kcp_path.c - what a controller believes of the path. */
+#include "kcp_path.h"
+
+enum {
+	LEAST_MISSED_MAX = 4,
+	PRIOR_SEGS = 32, /* taken to have arrived before any did */
+	SEG_BYTES = 1400,
+	LOSS_UNIT = 8, /* millionths */
+};
+
+#define LOSS_MAX_PPM UINT64_C(450000) /* more than that nobody lives with */
+#define LEAST_WINDOW_US (5 * US_PER_S)
+#define PACKET_MAX_US UINT64_C(30000)
+#define GAP_MAX_US UINT64_C(60000)
+#define RATE_MAX UINT64_C(100000000000)
+
+static uint64_t root(uint64_t n)
+{
+	uint64_t x = n, y = n / 2 + 1;
+
+	while (y < x) {
+		x = y;
+		y = (x + n / x) / 2;
+	}
+	return x;
+}
+
+/* ---- round trip ------------------------------------------------------------------ */
+
+static void note_least(struct kcp_path *p, uint64_t now_us, uint32_t us)
+{
+	struct kcp_path_least *l = &p->least;
+
+	if (l->us == 0 || us <= l->us + l->us / 32 + p->packet_us) {
+		l->us = l->us == 0 ? us : min32(l->us, us);
+		l->seen_us = now_us;
+		l->missed = 0;
+		l->recent_us = us;
+	}
+	l->recent_us = min32(l->recent_us, us);
+}
+
+bool kcp_path_overdue(struct kcp_path *p, uint64_t now_us)
+{
+	struct kcp_path_least *l = &p->least;
+
+	if (l->us == 0 || now_us - l->seen_us < LEAST_WINDOW_US)
+		return false;
+	l->seen_us = now_us;
+	if (l->recent_us == UINT32_MAX || now_us - p->heard_us > US_PER_S)
+		return false; /* nothing was heard */
+	if (++l->missed > LEAST_MISSED_MAX) {
+		l->us = l->recent_us;
+		l->missed = 0;
+	}
+	l->recent_us = UINT32_MAX;
+	return true;
+}
+
+/* Of one round trip to the next: a queue that grows or shrinks hardly shows in it. */
+static void note_jitter(struct kcp_path *p, uint32_t rtt_us)
+{
+	uint32_t change = rtt_us > p->heard_rtt_us ? rtt_us - p->heard_rtt_us
+						   : p->heard_rtt_us - rtt_us;
+
+	if (p->heard_rtt_us != 0)
+		p->jitter_us = (uint32_t)((15 * (uint64_t)p->jitter_us + change) / 16);
+	p->heard_rtt_us = rtt_us;
+}
+
+uint32_t kcp_path_empty(const struct kcp_path *p)
+{
+	return p->least.us + p->packet_us + 2 * p->jitter_us;
+}
+
+uint32_t kcp_path_lucky(const struct kcp_path *p)
+{
+	return p->least.us + p->packet_us + p->jitter_us;
+}
+
+bool kcp_path_queued(const struct kcp_path *p, uint32_t rtt_us, uint32_t empty_us, uint32_t part,
+		     uint32_t us)
+{
+	return rtt_us > empty_us + max32(p->least.us / part, us);
+}
+
+/* ---- batches of acknowledgements -------------------------------------------------- */
+
+/* While there is something to acknowledge: since the last came, or since that could have come
+ * which came now. */
+static void note_gap(struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	uint64_t due = max64(p->heard_us, s->tx_sent_us + p->least.us);
+
+	if (s->acked_bytes == 0)
+		return;
+	if (p->heard_us != 0 && s->interval_us != 0 && s->now_us > due)
+		p->gap_us = max32(p->gap_us, (uint32_t)min64(s->now_us - due, GAP_MAX_US));
+	p->heard_us = s->now_us;
+}
+
+uint32_t kcp_path_gap(const struct kcp_path *p)
+{
+	return max32(p->gap_us, p->gap_before_us);
+}
+
+/* ---- loss -------------------------------------------------------------------------- */
+
+uint32_t kcp_path_loss(const struct kcp_path *p)
+{
+	uint64_t all = p->low_acked + p->low_lost;
+
+	return all == 0 ? 0 : (uint32_t)min64(p->low_lost * PPM / all, LOSS_MAX_PPM);
+}
+
+/* What is lost where a queue stands may be lost by it: of whoever fills it. */
+static void note_loss(struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	uint32_t acked = s->marked_acked_bytes, lost = s->marked_lost_bytes;
+	uint32_t rtt_us = s->rtt_us != 0 ? s->rtt_us : p->heard_rtt_us;
+
+	if (kcp_path_queued(p, rtt_us, p->least.us + p->packet_us / 2 + p->jitter_us, 8, 4000)) {
+		p->low_unknown += acked + lost;
+		return;
+	}
+	p->low_known += acked + lost;
+	p->low_known_lost += lost;
+	p->low_acked += acked;
+	p->low_lost += lost;
+}
+
+/* Loss in runs differs from one time to the next by more than chance makes each packet's own. */
+static void note_runs(struct kcp_path *p)
+{
+	uint64_t ppm = kcp_path_loss(p), now, chance, differs;
+
+	if (p->low_known < 8 * SEG_BYTES)
+		return;
+	now = p->low_known_lost * PPM / p->low_known;
+	chance = root(ppm * (PPM - ppm) / (p->low_known / SEG_BYTES + 1));
+	differs = now > ppm ? now - ppm : ppm - now;
+	p->runs_ppm = (uint32_t)((3 * (uint64_t)p->runs_ppm + differs - min64(differs, chance)) / 4);
+}
+
+/* What could not be seen again is doubted: many that flood a path because of what they once saw
+ * lost would else keep each other from seeing that it was their own doing. */
+void kcp_path_low(struct kcp_path *p)
+{
+	if (p->low_known + p->low_unknown == 0)
+		return;
+	note_runs(p);
+	if (p->low_known > p->low_unknown / 8) {
+		p->low_acked -= p->low_acked / 8;
+		p->low_lost -= p->low_lost / 8;
+	} else {
+		p->low_lost -= p->low_lost / 4;
+	}
+	p->low_known = p->low_known_lost = p->low_unknown = 0;
+}
+
+uint64_t kcp_path_loses(const struct kcp_path *p, uint64_t bytes, uint32_t mss, unsigned times)
+{
+	uint64_t known = (p->low_acked + p->low_lost) / mss + 1, segs = bytes / mss + 1;
+	uint64_t ppm = max64(kcp_path_loss(p), PPM / 2 / (known + 1));
+	uint64_t chance = root(segs * ppm * (PPM - ppm) * (known + segs) / known) * mss / PPM;
+
+	return bytes * kcp_path_loss(p) / PPM + times * max64(chance, bytes * p->runs_ppm / PPM);
+}
+
+/* The same where too much would make more of it: as much as is known, and one deviation. */
+static uint64_t surely_loses(const struct kcp_path *p, uint64_t bytes, uint32_t mss)
+{
+	uint64_t ppm = kcp_path_loss(p), segs = bytes / mss + 1;
+	uint64_t chance = root(segs * ppm * (PPM - ppm)) * mss / PPM;
+
+	return bytes * ppm / PPM + max64(chance, bytes * p->runs_ppm / PPM);
+}
+
+/* ---- rate -------------------------------------------------------------------------- */
+
+/* Where more was taken for the medium's loss than it is, less. */
+uint64_t kcp_path_rate(const struct kcp_path *p)
+{
+	uint64_t best = 0, ppm = kcp_path_loss(p);
+
+	for (unsigned i = 0; i < KCP_PATH_ROUNDS; i++) {
+		uint64_t then = (uint64_t)p->rate.loss[i] * LOSS_UNIT;
+		uint64_t over = then > ppm ? then - ppm : 0;
+
+		best = max64(best, p->rate.round[i] * (PPM - over) / PPM);
+	}
+	return best;
+}
+
+uint64_t kcp_path_round_rate(const struct kcp_path *p)
+{
+	return p->rate.round[p->rate.at];
+}
+
+/* What is lost beyond the medium's loss had not passed the bottleneck. */
+uint64_t kcp_path_sample(const struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	uint64_t arrived, lost;
+
+	if (s->interval_us == 0 || s->interval_us < p->least.us)
+		return 0;
+	arrived = s->delivered_bytes - s->prior_delivered_bytes;
+	lost = s->lost_total_bytes > s->prior_lost_bytes ? s->lost_total_bytes - s->prior_lost_bytes
+							 : 0;
+	arrived += min64(lost, surely_loses(p, arrived + lost, s->mss));
+	return min64(arrived * US_PER_S / s->interval_us, RATE_MAX);
+}
+
+void kcp_path_add_rate(struct kcp_path *p, uint64_t rate)
+{
+	if (rate <= p->rate.round[p->rate.at])
+		return;
+	p->rate.round[p->rate.at] = rate;
+	p->rate.loss[p->rate.at] = (uint16_t)(kcp_path_loss(p) / LOSS_UNIT);
+}
+
+void kcp_path_cut(struct kcp_path *p, uint64_t rate)
+{
+	for (unsigned i = 0; i < KCP_PATH_ROUNDS; i++)
+		p->rate.round[i] = min64(p->rate.round[i], rate);
+}
+
+uint64_t kcp_path_rate_over(const struct kcp_path *p, uint64_t bytes, uint64_t us)
+{
+	return bytes * US_PER_S / max64(us, 1) * PPM / (PPM - kcp_path_loss(p));
+}
+
+uint64_t kcp_path_bdp(const struct kcp_path *p, uint64_t rate, unsigned gain)
+{
+	return rate * kcp_path_empty(p) / US_PER_S * gain / GAIN_1;
+}
+
+/* ---- all of it ---------------------------------------------------------------------- */
+
+void kcp_path_init(struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	*p = (struct kcp_path){ .low_acked = (uint64_t)PRIOR_SEGS * s->mss };
+	if (s->min_rtt_us != 0)
+		note_least(p, s->now_us, s->min_rtt_us);
+}
+
+void kcp_path_note(struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	note_loss(p, s);
+	if (s->rtt_us != 0) {
+		note_least(p, s->now_us, s->rtt_us);
+		note_jitter(p, s->rtt_us);
+	}
+	note_gap(p, s);
+}
+
+void kcp_path_round(struct kcp_path *p, uint32_t mss, uint64_t best)
+{
+	p->packet_us = (uint32_t)min64(2 * mss * US_PER_S / max64(best, 1), PACKET_MAX_US);
+	p->rate.at = (p->rate.at + 1) % KCP_PATH_ROUNDS;
+	p->rate.round[p->rate.at] = 0;
+	p->gap_before_us = p->gap_us;
+	p->gap_us = 0;
+}
