@@ -1,5 +1,5 @@
 /* client.c - the connecting end: accepts TCP or Unix connections and gives each
- * a stream on one of `conn` sessions, in turn. */
+ * a stream on one of its sessions: of a given number in turn, else as client_spread.c has it. */
 #include <stdlib.h>
 
 #include "client_impl.h"
@@ -24,12 +24,16 @@ static struct slot *slot_in_turn(struct client *c, unsigned turn)
 static bool find_place(struct tunnel *t, struct relay *relay)
 {
 	struct client *c = t->state;
-	unsigned turn = c->turn++;
+	unsigned turn = c->turn;
 
+	if (c->spread)
+		return client_spread_place(t, relay);
+	c->turn++;
 	for (unsigned i = 0; i < c->slot_count; i++) {
 		struct slot *slot = slot_in_turn(c, turn + i);
 
-		if (slot->link != NULL && slot->link->heard && client_give_stream(slot->link, relay))
+		if (slot->link != NULL && link_answers(slot->link) &&
+		    client_give_stream(slot->link, relay))
 			return true;
 	}
 	for (unsigned i = 0; i < c->slot_count; i++) {
@@ -78,7 +82,8 @@ static void renew(struct tunnel *t)
 
 	for (unsigned i = 0; i < c->slot_count; i++) {
 		client_retire(&c->slots[i]);
-		client_dial(&c->slots[i]);
+		if (client_spread_wants(&c->slots[i]))
+			client_dial(&c->slots[i]);
 	}
 }
 
@@ -92,7 +97,7 @@ static void link_ended(struct tunnel *t, struct link *l)
 		return;
 	slot->link = NULL;
 	ev_timer_stop(client_loop(t), &slot->expiry);
-	if (!t->draining)
+	if (!t->draining && client_spread_wants(slot))
 		client_redial(slot, l);
 }
 
@@ -137,24 +142,24 @@ static void init_slot(struct slot *slot, struct tunnel *t, unsigned index)
 	client_expiry_init(slot);
 }
 
-/* Sessions in use at once. */
-static unsigned client_conn(const struct tunnel *t)
+static bool is_auto(const struct conf_tunnel *conf)
 {
-	return t->conf->conn == CONF_AUTO ? 1 : t->conf->conn;
+	return conf->conn == CONF_AUTO;
 }
 
 static int start(struct tunnel *t)
 {
 	struct client *c = calloc(1, sizeof(*c));
-	unsigned count = client_conn(t);
 
 	if (c == NULL)
 		return -1;
 	t->state = c;
-	c->slots = calloc(count, sizeof(*c->slots));
+	c->spread = is_auto(t->conf);
+	c->slot_count = c->spread ? CLIENT_AUTO_MAX : t->conf->conn;
+	c->slots = calloc(c->slot_count, sizeof(*c->slots));
 	if (c->slots == NULL)
 		return -1;
-	c->slot_count = count;
+	client_spread_init(t);
 	for (unsigned i = 0; i < c->slot_count; i++)
 		init_slot(&c->slots[i], t, i);
 	c->listener = listener_new(t->reactor, &t->conf->localaddr, t->name, on_accept, t);
@@ -163,7 +168,8 @@ static int start(struct tunnel *t)
 	log_info(t->name, "client: %s, to udp %s, crypt %s", t->conf->localaddr.text,
 		 t->conf->remoteaddr.text, t->conf->crypt->name);
 	for (unsigned i = 0; i < c->slot_count; i++)
-		client_dial(&c->slots[i]);
+		if (client_spread_wants(&c->slots[i]))
+			client_dial(&c->slots[i]);
 	return 0;
 }
 
@@ -173,6 +179,7 @@ static void drain(struct tunnel *t)
 
 	listener_free(c->listener);
 	c->listener = NULL;
+	client_spread_stop(t);
 	for (unsigned i = 0; i < c->slot_count; i++) {
 		struct slot *slot = &c->slots[i];
 

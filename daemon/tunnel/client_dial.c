@@ -32,20 +32,26 @@ static void failed(struct slot *slot, const char *what)
 	retry_later(slot);
 }
 
-static struct link *open_link(struct slot *slot, const struct sockaddr_storage *to, int *err)
+/* Another session had an answer from that host a moment ago, so this one will, too. */
+static bool answers_lately(const struct tunnel *t, const struct udp_path *path)
 {
-	struct tunnel *t = slot->tunnel;
+	for (const struct link *l = t->links; l != NULL; l = l->next)
+		if (client_heard_lately(l) && hosts_same(&l->path, path))
+			return true;
+	return false;
+}
+
+static struct link *open_link(struct tunnel *t, const struct udp_path *path, int *err)
+{
+	bool trusted = answers_lately(t, path);
 	struct udp_options opt;
-	struct udp_path path = { .peer_len = sockaddr_len(to) };
-	struct session_config cfg;
-	char text[UDP_ADDR_TEXT];
 	struct udp udp;
 	struct port *p;
 	struct link *l;
 	uint32_t conv;
 
 	tunnel_udp_options(t, &opt);
-	*err = udp_connect(&udp, (const struct sockaddr *)to, sockaddr_len(to), &opt);
+	*err = udp_connect(&udp, &path->peer.sa, path->peer_len, &opt);
 	if (*err != 0)
 		return NULL;
 	tunnel_check_sockbuf(t, &udp);
@@ -53,21 +59,41 @@ static struct link *open_link(struct slot *slot, const struct sockaddr_storage *
 	p = port_new(t, &udp);
 	if (p == NULL)
 		return NULL;
-	memcpy(&path.peer, to, sockaddr_len(to));
 	reactor_random(&conv, sizeof(conv));
-	tunnel_session_config(t, &cfg, conv);
-	l = link_new(t, p, &cfg, NULL, udp_path_text(&path, text));
+	l = link_new(t, p, path, conv);
 	p->link = l;
 	if (l == NULL)
 		port_free(p);
+	else
+		l->trusted = trusted;
 	return l;
+}
+
+/* A link for an empty slot; 0 or a negative errno. */
+static int fill(struct slot *slot, const struct udp_path *path)
+{
+	struct tunnel *t = slot->tunnel;
+	int err;
+
+	slot->link = open_link(t, path, &err);
+	if (slot->link == NULL)
+		return err;
+	slot->link->slot = slot->index;
+	log_info(t->name, "session %08x to %s opened", slot->link->conv, slot->link->peer);
+	if (t->conf->autoexpire_s > 0) {
+		ev_timer_set(&slot->expiry, t->conf->autoexpire_s, 0.);
+		ev_timer_start(client_loop(t), &slot->expiry);
+	}
+	session_ping(slot->link->session);
+	return 0;
 }
 
 static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t count,
 			const char *error)
 {
 	struct slot *slot = user;
-	struct tunnel *t = slot->tunnel;
+	const struct sockaddr_storage *to;
+	struct udp_path path;
 	int err;
 
 	slot->query = NULL;
@@ -76,19 +102,13 @@ static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t
 		return;
 	}
 	/* After a failure another of the name's addresses has its turn. */
-	slot->link = open_link(slot, &addrs[slot->attempts % count], &err);
-	if (slot->link == NULL) {
+	to = &addrs[slot->attempts % count];
+	err = udp_path_init(&path, (const struct sockaddr *)to, sockaddr_len(to)) ? fill(slot, &path)
+										  : -EAFNOSUPPORT;
+	if (err != 0)
 		failed(slot, strerror(-err));
-		return;
-	}
-	slot->link->slot = slot->index;
-	log_info(t->name, "session %08x to %s opened", slot->link->conv, slot->link->peer);
-	if (t->conf->autoexpire_s > 0) {
-		ev_timer_set(&slot->expiry, t->conf->autoexpire_s, 0.);
-		ev_timer_start(client_loop(t), &slot->expiry);
-	}
-	session_ping(slot->link->session);
-	client_serve_waiting(slot);
+	else
+		client_serve_waiting(slot);
 }
 
 static uint16_t draw_port(const struct conf_addr *a)
@@ -109,6 +129,18 @@ void client_dial(struct slot *slot)
 	slot->query = resolve_start(t->reactor->resolver, a->host, draw_port(a), on_resolved, slot);
 	if (slot->query == NULL)
 		failed(slot, "out of memory");
+}
+
+bool client_dial_like(struct slot *slot, const struct link *like)
+{
+	struct udp_path path = like->path;
+	uint16_t number = htons(draw_port(&slot->tunnel->conf->remoteaddr));
+
+	if (path.peer.sa.sa_family == AF_INET6)
+		path.peer.v6.sin6_port = number;
+	else
+		path.peer.v4.sin_port = number;
+	return fill(slot, &path) == 0;
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)

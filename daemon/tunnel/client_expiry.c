@@ -73,7 +73,8 @@ static void on_expiry(struct ev_loop *loop, ev_timer *w, int revents)
 	struct slot *slot = w->data;
 
 	client_retire(slot);
-	client_dial(slot);
+	if (client_spread_wants(slot))
+		client_dial(slot);
 }
 
 void client_expiry_init(struct slot *slot)

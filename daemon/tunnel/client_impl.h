@@ -1,6 +1,7 @@
 /* client_impl.h - what the client's files share; nobody else includes it.
  *
- * A client has `conn` places for a session, the slots.  For a slot without one a name is
+ * A client has `conn` places for a session, the slots; with `conn = auto` CLIENT_AUTO_MAX, which are
+ * filled as streams come and emptied when there are none (client_spread.c).  For a slot without one a name is
  * resolved, a socket connected and a link made (client_dial.c); what is accepted in the meantime
  * waits in the slot's line (client_waiting.c).  A link that is to get no more streams leaves
  * its slot to the next one and lives on for those it has (client_expiry.c).  Who gets a stream
@@ -22,6 +23,9 @@
 
 struct scavenge;
 
+/* Sessions of `conn = auto`, at most. */
+enum { CLIENT_AUTO_MAX = 8 };
+
 /* One of the `conn` places for a session. */
 struct slot {
 	struct tunnel *tunnel;
@@ -39,6 +43,8 @@ struct client {
 	struct listener *listener;
 	struct slot *slots;
 	unsigned slot_count, turn;
+	bool spread;                /* conn = auto */
+	ev_timer quiet;             /* of that, while there are several sessions */
 	struct scavenge *scavenged; /* expired links that are to end at a given time */
 };
 
@@ -66,6 +72,8 @@ void client_dismiss_waiting(struct slot *slot);
 void client_dial_init(struct slot *slot);
 /* Go for a link if the slot has none and nothing for one is under way. */
 void client_dial(struct slot *slot);
+/* A link for an empty slot at once, to where another one leads; false when that fails. */
+bool client_dial_like(struct slot *slot, const struct link *like);
 /* The slot's link has ended by itself and was taken out: go for the next, now or later. */
 void client_redial(struct slot *slot, const struct link *ended);
 void client_dial_cancel(struct slot *slot);
@@ -77,5 +85,17 @@ void client_expiry_init(struct slot *slot);
 void client_retire(struct slot *slot);
 /* It has ended: it is no longer to be cut off. */
 void client_forget_expired(struct client *c, const struct link *l);
+
+/* ---- client_spread.c: sessions as streams come ------------------------------------------- */
+
+void client_spread_init(struct tunnel *t);
+/* Give a relay a stream of the session where it has the least to wait for, a new one if need be. */
+bool client_spread_place(struct tunnel *t, struct relay *relay);
+/* Is the slot, which has no link, to get one even if no stream asks for it? */
+bool client_spread_wants(const struct slot *slot);
+void client_spread_stop(struct tunnel *t);
+/* It was heard within the last seconds: whoever starts a session to the same host now need not wait
+ * to be answered. */
+bool client_heard_lately(const struct link *l);
 
 #endif

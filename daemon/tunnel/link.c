@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diagnosis.h"
+#include "hosts.h"
 #include "relay.h"
 #include "tunnel.h"
 
@@ -117,6 +118,7 @@ static void pump(struct link *l)
 	flush(l);
 	note_pace(l);
 	drain_events(l); /* room that the flush made */
+	spread_note(&l->meter, l->tunnel->reactor->now_us, session_carried_bytes(l->session));
 	if (end_with_session(l))
 		return;
 	diagnosis_silence(l);
@@ -131,26 +133,65 @@ static void on_turn(struct port_turn *turn)
 
 /* ---- links ----------------------------------------------------------------------- */
 
-struct link *link_new(struct tunnel *t, struct port *p, const struct session_config *cfg,
-		      const struct udp_path *path, const char *peer)
+/* The path to its host, if the controller is one that paths can have; one that cannot be made for
+ * want of memory is missed by nobody but its rate. */
+static struct path *shared_path(struct link *l, const struct session_config *cfg)
+{
+	struct tunnel *t = l->tunnel;
+
+	if (cfg->congestion != SESSION_MODEL)
+		return NULL;
+	if (l->host == NULL)
+		l->host = hosts_take(&t->hosts, &l->path, t->reactor->now_us);
+	return l->host != NULL ? l->host->path : NULL;
+}
+
+static void leave_host(struct link *l)
+{
+	if (l->host != NULL)
+		hosts_give_back(&l->tunnel->hosts, l->host, l->tunnel->reactor->now_us);
+	l->host = NULL;
+}
+
+static bool make_session(struct link *l)
+{
+	struct session_config cfg;
+
+	tunnel_session_config(l->tunnel, &cfg, l->conv);
+	cfg.path = shared_path(l, &cfg);
+	l->session = session_new(&cfg, l->tunnel->reactor->now_us);
+	if (l->session == NULL)
+		leave_host(l);
+	return l->session != NULL;
+}
+
+void link_change(struct link *l)
+{
+	struct session_config cfg;
+
+	tunnel_session_config(l->tunnel, &cfg, l->conv);
+	cfg.path = shared_path(l, &cfg);
+	session_set_kcp(l->session, &cfg, l->tunnel->reactor->now_us);
+	link_touch(l);
+}
+
+struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *path, uint32_t conv)
 {
 	struct reactor *r = t->reactor;
 	struct link *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return NULL;
-	l->session = session_new(cfg, r->now_us);
-	if (l->session == NULL) {
+	l->tunnel = t;
+	l->port = p;
+	l->path = *path;
+	l->conv = conv;
+	if (!make_session(l)) {
 		free(l);
 		return NULL;
 	}
-	l->tunnel = t;
-	l->port = p;
-	if (path != NULL)
-		l->path = *path;
-	memcpy(l->peer, peer, strnlen(peer, sizeof(l->peer) - 1));
-	l->conv = cfg->conv;
-	l->opened_us = l->heard_us = r->now_us;
+	udp_path_text(path, l->peer);
+	l->opened_us = l->heard_us = l->quiet_us = r->now_us;
 	pace_init(&l->pace, r->now_us);
 	l->armed_us = KT_NEVER;
 	ev_timer_init(&l->timer, on_timer, 0., 0.);
@@ -169,6 +210,7 @@ void link_free(struct link *l)
 	ev_timer_stop(l->tunnel->reactor->loop, &l->timer);
 	tunnel_remove_link(l->tunnel, l);
 	session_free(l->session);
+	leave_host(l);
 	free(l);
 }
 
@@ -225,6 +267,7 @@ void link_close(struct link *l)
 
 void link_relay_left(struct link *l)
 {
+	l->quiet_us = l->tunnel->reactor->now_us;
 	if (l->ended && l->relay_count == 0)
 		tunnel_reap(l->tunnel);
 	else if (l->draining)
@@ -237,6 +280,11 @@ void link_rates(const struct link *l, struct pace_rates *out)
 
 	wire_totals(l, &now);
 	pace_rates(&l->pace, &now, out);
+}
+
+bool link_answers(const struct link *l)
+{
+	return l->heard || l->trusted;
 }
 
 bool link_usable(const struct link *l)

@@ -12,8 +12,10 @@
 #include "pace.h"
 #include "port.h"
 #include "session.h"
+#include "spread.h"
 #include "udp.h"
 
+struct host;
 struct tunnel;
 struct relay;
 
@@ -21,11 +23,13 @@ struct link {
 	struct tunnel *tunnel;   /* borrowed */
 	struct port *port;       /* borrowed */
 	struct session *session; /* owned */
-	struct udp_path path;    /* the peer; on a client for its text only */
+	struct udp_path path;    /* the peer */
+	struct host *host;       /* whose path the session shares with others; NULL: none yet */
 	char peer[UDP_ADDR_TEXT];
 	struct link *prev, *next; /* all links of the tunnel */
 	struct port_turn turn;
 	bool heard;           /* a good datagram came: the peer has our key */
+	bool trusted;         /* client: not heard yet, but the server answers other sessions */
 	bool draining;        /* gets no new streams and ends when it has none */
 	bool ended;           /* waits for the tunnel to reap it */
 	enum session_end end; /* why, once ended */
@@ -34,6 +38,8 @@ struct link {
 	unsigned slot;          /* client: which of `conn` it serves */
 	struct link *hash_next; /* server: same bucket of the table */
 	uint64_t opened_us, heard_us;
+	uint64_t quiet_us;         /* when it last had a relay, if it has none */
+	struct spread_meter meter; /* of the session's bytes */
 	struct pace pace;
 	ev_timer timer;
 	uint64_t armed_us; /* when the timer fires, KT_NEVER: stopped */
@@ -41,10 +47,11 @@ struct link {
 	unsigned relay_count;
 };
 
-/* A link of `t` on `p` with a new session of `cfg`; `path` is NULL on a connected
- * socket, whose peer is told by `peer`.  NULL when out of memory. */
-struct link *link_new(struct tunnel *t, struct port *p, const struct session_config *cfg,
-		      const struct udp_path *path, const char *peer);
+/* A link of `t` on `p` to that peer, with a new session of number `conv`.  NULL when out of
+ * memory. */
+struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *path, uint32_t conv);
+/* Its tunnel's configuration is another. */
+void link_change(struct link *l);
 /* Frees the session and what relays are left on it. */
 void link_free(struct link *l);
 
@@ -63,5 +70,7 @@ void link_relay_left(struct link *l);
 void link_rates(const struct link *l, struct pace_rates *out);
 /* May carry another stream. */
 bool link_usable(const struct link *l);
+/* What is written for it leaves: the peer was heard, or would be. */
+bool link_answers(const struct link *l);
 
 #endif

@@ -37,7 +37,7 @@ static bool deliver(struct relay *relay)
 
 void relay_resume(struct relay *relay)
 {
-	if (relay->life == RELAY_FLOWING && relay->up == WAY_OPEN && relay->link->heard)
+	if (relay->life == RELAY_FLOWING && relay->up == WAY_OPEN && link_answers(relay->link))
 		ev_io_start(relay_loop(relay), &relay->readable);
 }
 
@@ -176,11 +176,17 @@ static bool far_peer_was_done(const struct relay *relay)
 	       relay->down == WAY_OPEN;
 }
 
+/* Nothing that it said was lost with the session. */
+static bool unheard(const struct relay *relay)
+{
+	return !relay->link->heard && relay->sent == 0 && relay->up == WAY_OPEN;
+}
+
 void relay_session_ended(struct relay *relay)
 {
 	struct tunnel *t = relay->tunnel;
 
-	if (!relay->link->heard && t->role->relay_orphaned != NULL && !t->draining) {
+	if (unheard(relay) && t->role->relay_orphaned != NULL && !t->draining) {
 		relay_leave(relay);
 		t->role->relay_orphaned(t, relay);
 		return;

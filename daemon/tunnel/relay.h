@@ -22,7 +22,7 @@ struct relay;
 /* Client: for an accepted connection, which the relay owns from here on.  NULL
  * when out of memory (then fd is closed). */
 struct relay *relay_accept(struct tunnel *t, int fd);
-/* Give it a stream.  It starts to read once the link was heard. */
+/* Give it a stream.  It starts to read once the link answers. */
 void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st);
 /* Server: for a stream that the peer opened: connects to the tunnel's target. */
 void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st);

@@ -124,13 +124,8 @@ static bool admits(struct tunnel *t)
 static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_path *path,
 			     uint32_t conv)
 {
-	struct session_config cfg;
-	char text[UDP_ADDR_TEXT];
-	struct link *l = NULL;
+	struct link *l = admits(t) ? link_new(t, p, path, conv) : NULL;
 
-	tunnel_session_config(t, &cfg, conv);
-	if (admits(t))
-		l = link_new(t, p, &cfg, path, udp_path_text(path, text));
 	if (l == NULL) {
 		t->past.sessions_refused++;
 		return NULL;

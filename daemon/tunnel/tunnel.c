@@ -68,6 +68,7 @@ void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count)
 struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf, const struct tunnel_hooks *hooks)
 {
 	struct tunnel *t = calloc(1, sizeof(*t));
+	uint64_t seed;
 
 	if (t == NULL) {
 		log_err(conf->name, "out of memory");
@@ -81,6 +82,8 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf, const str
 	t->started_us = t->counted_us = r->now_us;
 	flow_init(&t->flow, r->now_us);
 	fifo_pool_init(&t->fifos, TUNNEL_BUFFER_MAX);
+	reactor_random(&seed, sizeof(seed));
+	hosts_init(&t->hosts, seed);
 	t->hooks = hooks;
 	if (make_seal(t) && make_qpp(t))
 		return t;
@@ -161,8 +164,6 @@ bool tunnel_is_empty(const struct tunnel *t)
 
 void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, bool renew)
 {
-	struct session_config cfg;
-
 	conf_tunnel_free(t->conf);
 	t->conf = conf;
 	t->name = conf->name;
@@ -170,11 +171,8 @@ void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, boo
 		t->hooks->changed(t, t->hooked);
 	if (!changed)
 		return;
-	tunnel_session_config(t, &cfg, 0);
-	for (struct link *l = t->links; l != NULL; l = l->next) {
-		session_set_kcp(l->session, &cfg, t->reactor->now_us);
-		link_touch(l);
-	}
+	for (struct link *l = t->links; l != NULL; l = l->next)
+		link_change(l);
 	if (renew && t->role->renew != NULL)
 		t->role->renew(t);
 }
@@ -196,6 +194,7 @@ void tunnel_free(struct tunnel *t)
 		t->hooks->leaves(t, t->hooked);
 	walk_tunnel_leaves(t);
 	reactor_forget(t->reactor, &t->reaper);
+	hosts_dispose(&t->hosts);
 	fifo_pool_dispose(&t->fifos);
 	seal_free(t->seal);
 	qpp_free(t->qpp);
@@ -210,6 +209,7 @@ bool tunnel_trim(struct tunnel *t)
 	for (struct link *l = t->links; l != NULL; l = l->next)
 		again |= session_trim(l->session);
 	fifo_pool_trim(&t->fifos);
+	hosts_trim(&t->hosts, t->reactor->now_us);
 	return again || t->fifos.small.free_count + t->fifos.large.free_count > 0;
 }
 

@@ -12,6 +12,7 @@
 #include "counters.h"
 #include "diagnosis.h"
 #include "flow.h"
+#include "hosts.h"
 #include "link.h"
 #include "qpp.h"
 #include "reactor.h"
@@ -70,6 +71,7 @@ struct tunnel {
 	struct qpp *qpp; /* NULL: off */
 	struct fifo_pool fifos;
 	struct port *ports;
+	struct hosts hosts; /* that links are to */
 	struct link *links;
 	unsigned link_count;
 	struct relay *relays; /* all, those without a link too */

@@ -1674,6 +1674,7 @@ static void cc_sample(struct kcp *k, struct kcp_cc_sample *s)
 	s->min_rtt_us = min_rtt(&k->rtt);
 	s->inflight_bytes = k->flight.bytes;
 	s->silent_rounds = k->silence.rounds;
+	s->limited = k->limit == KCP_LIMIT_CONTROLLER;
 	s->delivered_bytes = k->rate.delivered_bytes;
 	s->lost_total_bytes = k->rate.lost_bytes;
 	s->interval_us = rate_interval(&k->rate);

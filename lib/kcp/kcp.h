@@ -92,6 +92,7 @@ struct kcp_cc_sample {
 	uint32_t srtt_us, min_rtt_us; /* 0 before the first sample */
 	uint32_t inflight_bytes;      /* sent, neither acknowledged nor lost */
 	uint32_t silent_rounds;       /* of timeouts in which nothing at all was heard */
+	bool limited;                 /* the controller held back something at the last flush */
 
 	/* Rate of delivery (draft-cheng-iccrg-delivery-rate-estimation): of the newest
 	 * transmission that was acknowledged, what was delivered and lost in all when it

@@ -54,9 +54,11 @@ static size_t fec_overhead(const struct session_config *c)
 	return c->client && none ? 0 : FEC_PAIR_OVERHEAD;
 }
 
-static const struct kcp_cc *controller(enum session_congestion congestion)
+static const struct kcp_cc *controller(const struct session_config *c)
 {
-	switch (congestion) {
+	if (c->path != NULL)
+		return &path_cc;
+	switch (c->congestion) {
 	case SESSION_MODEL:
 		return &kcp_cc_model;
 	case SESSION_RENO:
@@ -92,12 +94,15 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 		.stream = true,
 		.ack_nodelay = c->ack_nodelay,
 		.rate_limit = c->rate_limit,
-		.cc = controller(c->congestion),
+		.cc = controller(c),
+		.cc_arg = &s->member,
 		.reserve = session_reserve_packet,
 		.output = session_output_packet,
 		.user = s,
 	};
 
+	if (c->path != NULL)
+		path_join(c->path, &s->member);
 	s->kcp = kcp_new(&cfg, now_us);
 	return s->kcp != NULL;
 }
@@ -141,14 +146,29 @@ void session_free(struct session *s)
 	fec_pair_dispose(&s->fec);
 	session_repair_dispose(&s->repair);
 	kcp_free(s->kcp);
+	path_leave(&s->member);
 	free(s);
+}
+
+/* A path is left when its controller has been, and joined before that has a say. */
+static void set_controller(struct session *s, const struct session_config *cfg, uint64_t now_us)
+{
+	const struct kcp_cc *before = controller(&s->cfg);
+
+	if (before == controller(cfg) && s->cfg.path == cfg->path)
+		return;
+	s->cfg.congestion = cfg->congestion;
+	s->cfg.path = cfg->path;
+	kcp_set_cc(s->kcp, &kcp_cc_none, NULL, now_us);
+	path_leave(&s->member);
+	if (cfg->path != NULL)
+		path_join(cfg->path, &s->member);
+	kcp_set_cc(s->kcp, controller(&s->cfg), &s->member, now_us);
 }
 
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us)
 {
-	if (s->cfg.congestion != cfg->congestion)
-		kcp_set_cc(s->kcp, controller(cfg->congestion), NULL, now_us);
-	s->cfg.congestion = cfg->congestion;
+	set_controller(s, cfg, now_us);
 	s->cfg.rcv_wnd = cfg->rcv_wnd;
 	if (s->cfg.rcv_wnd != SESSION_AUTO) /* a number is told as it is */
 		kcp_set_told_window(s->kcp, 0);
@@ -242,6 +262,11 @@ uint64_t session_sent_bytes(const struct session *s)
 uint64_t session_acked_bytes(const struct session *s)
 {
 	return kcp_stats(s->kcp)->acked_bytes;
+}
+
+uint64_t session_carried_bytes(const struct session *s)
+{
+	return s->bytes_sent + s->bytes_received;
 }
 
 bool session_exhausted(const struct session *s)

@@ -24,6 +24,7 @@
 #include "fifo.h"
 #include "kcp.h"
 #include "packet.h"
+#include "path.h"
 #include "qpp.h"
 #include "smux.h"
 #include "wire.h"
@@ -68,6 +69,9 @@ struct session_config {
 	bool ack_nodelay;
 	uint64_t rate_limit;
 	unsigned copies; /* sent of a small segment beyond the first, or SESSION_AUTO: by the loss */
+	/* What the session shares with others to the same host, borrowed for its life: its
+	 * controller stands in for that of above.  NULL: it has one of its own. */
+	struct path *path;
 
 	/* Client: of what we send, 0, 0: no FEC; server: a guess.  Or SESSION_AUTO, both: towards
 	 * a peer that has the same, parity where it pays (repair.c); else none of our own accord,
@@ -146,10 +150,12 @@ bool session_drained(const struct session *s);
 /* Bytes of the stream of streams that were sent so far, and of them those that arrived. */
 uint64_t session_sent_bytes(const struct session *s);
 uint64_t session_acked_bytes(const struct session *s);
+/* Sent and received so far. */
+uint64_t session_carried_bytes(const struct session *s);
 /* No further stream can be opened: ended, or stream ids exhausted. */
 bool session_exhausted(const struct session *s);
 
-/* Take over the windows, timings, controller, copies and rate of `cfg` in use. */
+/* Take over the windows, timings, controller, path, copies and rate of `cfg` in use. */
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us);
 
 /* ---- streams ----------------------------------------------------------------

@@ -68,6 +68,7 @@ struct session_repair {
 struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
+	struct path_member member; /* of cfg.path */
 	struct fec_pair fec;
 	struct session_repair repair;
 	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */

@@ -250,7 +250,7 @@ def many_connections(case):
     count = 5000
     target = EchoTarget(case)
     many = {"maxstreams": 6000, "quiet": True}
-    pair = Pair(case, target.text, client=many, server=many)
+    pair = Pair(case, target.text, client={**many, "conn": 1}, server=many)
     with dial(pair.address) as s:
         memory.ask(s)
     wait_until(lambda: target.counts.ended == 1, 20, "the first connection has ended")

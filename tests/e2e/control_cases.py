@@ -61,7 +61,7 @@ def row(document, name):
 
 @suite.case("control_status_and_version", tags=["short"])
 def status(case):
-    d, target = controlled(case, **FEC)
+    d, target = controlled(case, conn=1, **FEC)
     check_traffic(d.address, target)
     c = d.channel()
     doc = c.good("status")
@@ -112,7 +112,7 @@ def stats(case):
 
 @suite.case("control_reset_sets_counters_to_zero")
 def reset(case):
-    d, target = controlled(case)
+    d, target = controlled(case, conn=1)
     check_traffic(d.address, target)
     c = d.channel()
     check(len(c.good("reset near")["tunnels"]) == 1, "not one tunnel")

@@ -133,7 +133,7 @@ def maxsessions(case):
 @suite.case("maxstreams_refuses_the_next_stream", seconds=40)
 def maxstreams(case):
     far = Listener(memory.echo_once)
-    pair = Pair(case, far.text, client={"maxstreams": 5})
+    pair = Pair(case, far.text, client={"maxstreams": 5, "conn": 1})
     conns = [dial(pair.address) for _ in range(5)]
     for s in conns:
         memory.ask(s)

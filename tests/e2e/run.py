@@ -23,6 +23,7 @@ import metrics_cases  # noqa: F401
 import reload_cases  # noqa: F401
 import setting_cases  # noqa: F401
 import snmplog_cases  # noqa: F401
+import spread_cases  # noqa: F401
 import top_cases  # noqa: F401
 import transfer_cases  # noqa: F401
 import word_cases  # noqa: F401

@@ -49,7 +49,7 @@ def on_the_wire(case):
     pair, target = pair_to_target(case, server={"mtu": 900, "dscp": 10})
     near, local = case.port(), case.port()
     tap = Wiretap(near, pair.far)
-    client = ends.start_client(case, ends.OURS, {**FEC, "mtu": 600, "dscp": 46, "compression": "none"},
+    client = ends.start_client(case, ends.OURS, {**FEC, "conn": 1, "mtu": 600, "dscp": 46, "compression": "none"},
                                f"{LOCAL}:{local}", f"{LOCAL}:{near}", name="tapped")
     check_traffic((LOCAL, local), target)
     for way, notes, size, dscp in (("up", tap.up, 600, 46), ("down", tap.down, 900, 10)):

@@ -45,7 +45,7 @@ def logged(process, tag, name):
 @suite.case("snmplog_writes_a_line_each_second", seconds=40)
 def lines(case):
     target = traffic.Target()
-    pair = Pair(case, f"{LOCAL}:{target.port}", client={"snmplog": case.path("near-2006.log"), "snmpperiod": 1},
+    pair = Pair(case, f"{LOCAL}:{target.port}", client={"conn": 1, "snmplog": case.path("near-2006.log"), "snmpperiod": 1},
                 server={"snmplog": case.path("far.log"), "snmpperiod": 1})
     near, far = case.path(time.strftime("near-%Y.log")), case.path("far.log")
     check_traffic(pair.address, target)

@@ -11,6 +11,7 @@ struct config {
 	unsigned data_shards, parity_shards;
 	unsigned conn; /* sessions per tunnel */
 	bool model;
+	bool shared; /* the sessions of an end share a path, and streams are spread over them */
 	const char *server;          /* the server's end is configured so; NULL: as the client's */
 	uint32_t streambuf, smuxbuf; /* 0: the defaults */
 };

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "err.h"
+#include "kcp_model.h"
 #include "rng.h"
 #include "seal.h"
+#include "spread.h"
 
 /* As in the daemon's tunnel.h. */
 #define TUNNEL_BUFFER_MAX ((size_t)256 << 20)
@@ -15,6 +17,7 @@
 enum {
 	LOOP_US = 50, /* what is due although it just had its turn waits for the loop to come round */
 	CONV = 0x5eed0001,
+	CONNS_MAX = 64,
 };
 
 struct side {
@@ -23,6 +26,7 @@ struct side {
 	struct batch out;
 	struct fifo_pool fifos;
 	struct session_scratch scratch;
+	struct path *path; /* NULL: each session has one to itself */
 	uint64_t packets_sent, wire_bytes;
 };
 
@@ -30,7 +34,8 @@ struct conn {
 	struct session *session[2];
 	bool touched[2];
 	uint64_t due_us[2];
-	struct flow *unseen; /* opened, and not heard of at the server */
+	struct spread_meter meter; /* of the client's session */
+	struct flow *unseen;       /* opened, and not heard of at the server */
 };
 
 struct tunnel {
@@ -40,6 +45,7 @@ struct tunnel {
 	struct side side[2];
 	struct conn *conns;
 	unsigned conn_count;
+	bool spread;  /* streams go where there is the least, wherever they are meant to go */
 	bool touched; /* any of them */
 	const char *why;
 };
@@ -62,6 +68,10 @@ static void make_side(struct side *s, const struct tunnel_params *p, unsigned en
 	batch_init(&s->out, &s->packets);
 	fifo_pool_init(&s->fifos, TUNNEL_BUFFER_MAX);
 	session_scratch_init(&s->scratch);
+	if (p->config->shared) {
+		s->path = path_new(&kcp_cc_model);
+		assert(s->path != NULL);
+	}
 }
 
 static void make_conn(struct tunnel *t, const struct tunnel_params *p, unsigned i)
@@ -72,6 +82,7 @@ static void make_conn(struct tunnel *t, const struct tunnel_params *p, unsigned 
 		config_session(p->config, p->crypt, end == END_CLIENT, CONV + i, &cfg);
 		cfg.pool = &t->side[end].fifos;
 		cfg.scratch = &t->side[end].scratch;
+		cfg.path = t->side[end].path;
 		t->conns[i].session[end] = session_new(&cfg, t->world->now_us);
 		assert(t->conns[i].session[end] != NULL);
 		tunnel_touch(t, i, end);
@@ -90,6 +101,8 @@ struct tunnel *tunnel_new(struct world *w, const struct tunnel_params *p)
 	t->world = w;
 	t->timer_us = p->timer_us;
 	t->conn_count = p->conn != 0 ? p->conn : p->config->conn;
+	t->spread = p->config->shared;
+	assert(t->conn_count <= CONNS_MAX);
 	t->conns = calloc(t->conn_count, sizeof(*t->conns));
 	assert(t->conns != NULL);
 	for (unsigned end = 0; end < 2; end++)
@@ -107,6 +120,7 @@ void tunnel_free(struct tunnel *t)
 
 		for (unsigned i = 0; i < t->conn_count; i++)
 			session_free(t->conns[i].session[end]);
+		path_free(s->path);
 		session_scratch_dispose(&s->scratch);
 		batch_clear(&s->out);
 		packet_pool_dispose(&s->packets);
@@ -119,12 +133,29 @@ void tunnel_free(struct tunnel *t)
 
 /* ---- streams ------------------------------------------------------------------------------- */
 
+/* All sessions are there already: a real client would open some of them only now. */
+static unsigned choose(const struct tunnel *t)
+{
+	struct spread_load loads[CONNS_MAX];
+
+	for (unsigned i = 0; i < t->conn_count; i++) {
+		const struct conn *c = &t->conns[i];
+		struct session_info info;
+
+		session_get_info(c->session[END_CLIENT], &info);
+		loads[i].streams = info.streams;
+		loads[i].bytes = info.queued_bytes + spread_recent(&c->meter, t->world->now_us);
+	}
+	return spread_choose(loads, t->conn_count, t->conn_count);
+}
+
 void tunnel_open(struct tunnel *t, struct flow *f, unsigned conn)
 {
-	struct conn *c = &t->conns[conn % t->conn_count];
+	struct conn *c;
 
 	f->tunnel = t;
-	f->conn = conn % t->conn_count;
+	f->conn = t->spread ? choose(t) : conn % t->conn_count;
+	c = &t->conns[f->conn];
 	if (session_open(c->session[END_CLIENT], &f->stream[END_CLIENT]) != KT_OK) {
 		tunnel_fail(t, "no stream could be opened");
 		return;
@@ -234,6 +265,8 @@ static void pump(struct tunnel *t, unsigned conn, unsigned end)
 	drain_events(t, c, end);
 	flush(t, conn, end);
 	drain_events(t, c, end); /* room that the flush made */
+	if (end == END_CLIENT)
+		spread_note(&c->meter, t->world->now_us, session_carried_bytes(s));
 	c->due_us[end] = timer_at(t, session_deadline(s));
 	check_alive(t, s);
 }

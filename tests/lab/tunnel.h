@@ -29,7 +29,8 @@ struct tunnel_params {
 struct tunnel *tunnel_new(struct world *w, const struct tunnel_params *p);
 void tunnel_free(struct tunnel *t);
 
-/* Open a stream on session `conn` (modulo their number) with `event` and `user` set in f.
+/* Open a stream on session `conn` (modulo their number; where the configuration spreads streams, on
+ * the one that the daemon would choose) with `event` and `user` set in f.
  * The flow must live until both ends were released or the tunnel is freed. */
 void tunnel_open(struct tunnel *t, struct flow *f, unsigned conn);
 /* A session got work: it has a turn at this instant. */

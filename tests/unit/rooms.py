@@ -18,6 +18,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 LIB = {  # room: the rooms that it sees
     "lib/base": [],
     "lib/kcp": [],
+    "lib/path": ["lib/kcp"],
     "lib/fec": ["lib/base"],
     "lib/seal": ["lib/base"],
     "lib/codec": ["lib/base"],
