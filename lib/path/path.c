@@ -95,6 +95,11 @@ const struct kcp_cc path_cc = {
 
 /* ---- looking --------------------------------------------------------------------------- */
 
+const char *path_cc_name(const struct path *p)
+{
+	return p->cc->name;
+}
+
 unsigned path_members(const struct path *p)
 {
 	return p->members;

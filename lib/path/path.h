@@ -68,6 +68,8 @@ void path_join(struct path *p, struct path_member *m);
 /* After the kcp is gone or has another controller.  Nothing if it is of no path. */
 void path_leave(struct path_member *m);
 
+/* Of the controller that members have in common. */
+const char *path_cc_name(const struct path *p);
 unsigned path_members(const struct path *p);
 /* When a byte was last acknowledged, or the path was made; what is to be done with an empty one
  * follows from that. */

@@ -90,6 +90,8 @@ void session_get_info(const struct session *s, struct session_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	kcp_get_info(s->kcp, &info->kcp);
+	if (s->cfg.path != NULL)
+		info->kcp.cc_name = path_cc_name(s->cfg.path);
 	info->codec_in = s->codec_in;
 	info->codec_out = s->codec_out;
 	info->kcp_bytes = kcp_memory(s->kcp);

@@ -85,7 +85,7 @@ def status(case):
 
 @suite.case("control_stats_count_what_passed", tags=["short"])
 def stats(case):
-    d, target = controlled(case)
+    d, target = controlled(case, conn=1)
     plan = [(300_000, 500_000)] * 3
     check_traffic(d.address, target, plan)
     c = d.channel()
