@@ -24,7 +24,6 @@ static void base_config(struct session_config *c, bool client)
 {
 	*c = (struct session_config){
 		.client = client,
-		.conv = 0x11223344,
 		.packet_bytes_max = 1350,
 		.snd_wnd = 1024,
 		.rcv_wnd = 1024,
@@ -51,8 +50,10 @@ static void base(struct world_params *p)
 	memset(p, 0, sizeof(*p));
 	for (unsigned side = 0; side < 2; side++) {
 		p->net[side].delay_us = 10000;
+		p->pool_bytes[side] = SIZE_MAX;
 		base_config(&p->cfg[side], side == 0);
 	}
+	p->session_count = 1;
 	p->crypt = "aes-128";
 	p->time_max_us = 120 * 1000000ull;
 	p->verify_every = 64;
