@@ -105,6 +105,12 @@ static void pump(struct link *l)
 		link_end(l, SESSION_ALIVE);
 }
 
+/* In the middle of whatever gave the memory back. */
+static void on_memory(void *user)
+{
+	link_touch(user);
+}
+
 static void on_turn(struct port_turn *turn)
 {
 	pump(container_of(turn, struct link, turn));
@@ -117,10 +123,13 @@ struct link *link_new(struct tunnel *t, struct port *p, const struct session_con
 {
 	struct reactor *r = t->reactor;
 	struct link *l = calloc(1, sizeof(*l));
+	struct session_config c = *cfg;
 
 	if (l == NULL)
 		return NULL;
-	l->session = session_new(cfg, r->now_us);
+	c.wake = on_memory;
+	c.wake_user = l;
+	l->session = session_new(&c, r->now_us);
 	if (l->session == NULL) {
 		free(l);
 		return NULL;

@@ -48,6 +48,13 @@ static void make_node(struct world *w, unsigned side)
 	session_scratch_init(&n->scratch);
 }
 
+static void on_memory(void *user)
+{
+	struct leg *l = user;
+
+	l->woken = true;
+}
+
 static void make_leg(struct world *w, unsigned s, unsigned side)
 {
 	const struct seal_method *m = seal_method_find(w->p->crypt);
@@ -60,6 +67,8 @@ static void make_leg(struct world *w, unsigned s, unsigned side)
 	cfg.packet_bytes_max -= cfg.seal_overhead;
 	cfg.pool = &n->fifos;
 	cfg.scratch = &n->scratch;
+	cfg.wake = on_memory;
+	cfg.wake_user = l;
 	cfg.qpp = w->p->qpp ? shared_qpp : NULL;
 	l->session = session_new(&cfg, w->now_us);
 	assert(l->session != NULL);
@@ -154,6 +163,7 @@ static void check_pool(struct world *w, unsigned side)
 {
 	const struct fifo_pool *pool = &w->node[side].fifos;
 
+	fifo_pool_verify(pool);
 	if (pool->used_bytes > w->r->peak_pool_bytes[side])
 		w->r->peak_pool_bytes[side] = pool->used_bytes;
 	if (pool->used_bytes > pool->bytes_max)
@@ -251,12 +261,12 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 }
 
 /* A session whose deadline is not in the future although it just had its turn gets the next one
- * as soon as a real loop gives it. */
+ * as soon as a real loop gives it, and so does one that was woken by another's. */
 static uint64_t leg_deadline(const struct world *w, const struct leg *l)
 {
 	uint64_t due = session_deadline(l->session);
 
-	if (due != KT_NEVER && due <= w->now_us)
+	if (l->woken || (due != KT_NEVER && due <= w->now_us))
 		due = w->now_us + LOOP_US;
 	return min_u64(due, net_deadline(l->net));
 }
@@ -283,6 +293,7 @@ static void turn(struct world *w, unsigned s, unsigned side)
 {
 	struct leg *l = &w->leg[s][side];
 
+	l->woken = false;
 	if (session_deadline(l->session) <= w->now_us)
 		session_tick(l->session, w->now_us);
 	receive(w, s, side);
@@ -290,7 +301,7 @@ static void turn(struct world *w, unsigned s, unsigned side)
 	serve_streams(w, s, side); /* what reading made room for */
 	transmit(w, s, side);
 	world_hear(w, s, side);
-	l->spins = session_deadline(l->session) <= w->now_us ? l->spins + 1 : 0;
+	l->spins = l->woken || session_deadline(l->session) <= w->now_us ? l->spins + 1 : 0;
 	if (l->spins > SPINS_MAX)
 		world_fail(w, "end %u: due at once for %u turns in a row", side, l->spins);
 	if (session_ended(l->session) != SESSION_ALIVE)

@@ -38,6 +38,7 @@ struct leg {
 	struct net *net; /* for what it sends */
 	uint64_t in_pkts, out_pkts;
 	unsigned spins; /* turns in a row after which it was due at once */
+	bool woken;     /* there is memory that it waited for */
 };
 
 struct world {
