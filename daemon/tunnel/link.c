@@ -126,6 +126,12 @@ static void pump(struct link *l)
 		link_end(l, SESSION_ALIVE);
 }
 
+/* In the middle of whatever gave the memory back. */
+static void on_memory(void *user)
+{
+	link_touch(user);
+}
+
 static void on_turn(struct port_turn *turn)
 {
 	pump(container_of(turn, struct link, turn));
@@ -159,6 +165,8 @@ static bool make_session(struct link *l)
 
 	tunnel_session_config(l->tunnel, &cfg, l->conv);
 	cfg.path = shared_path(l, &cfg);
+	cfg.wake = on_memory;
+	cfg.wake_user = l;
 	l->session = session_new(&cfg, l->tunnel->reactor->now_us);
 	if (l->session == NULL)
 		leave_host(l);

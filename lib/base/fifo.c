@@ -7,141 +7,42 @@
  * Only the last chunk has room.  It may be empty, between fifo_reserve() and
  * fifo_commit(); every other one holds content.  A small chunk is only ever made for a
  * fifo that was empty: once bytes pile up, large ones cost less per byte. */
-#include "fifo.h"
-
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
-struct fifo_chunk {
-	struct fifo_chunk *next;
-	uint32_t cap; /* bytes of data[] */
-	uint32_t len; /* bytes of data[] written so far */
-	uint8_t data[];
-};
+#include "fifo_impl.h"
 
-enum {
-	SMALL_CAP = FIFO_SMALL_CHUNK - sizeof(struct fifo_chunk),
-	LARGE_CAP = FIFO_CHUNK - sizeof(struct fifo_chunk),
-	READ_MIN = 1024, /* less room than this is not worth a read(2) of its own */
-};
-
-static_assert(sizeof(struct fifo_chunk) <= 16, "the header is small");
-
-static size_t chunk_bytes(size_t cap)
-{
-	return cap + sizeof(struct fifo_chunk);
-}
+enum { READ_MIN = 1024 }; /* less room than this is not worth a read(2) of its own */
 
 static uint32_t chunk_room(const struct fifo_chunk *c)
 {
 	return c->cap - c->len;
 }
 
-/* ---- pool ---------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------- */
 
-void fifo_pool_init(struct fifo_pool *pool, size_t bytes_max)
+void fifo_init(struct fifo *f, struct fifo_account *account, enum fifo_way way)
 {
-	memset(pool, 0, sizeof(*pool));
-	pool->bytes_max = bytes_max;
+	*f = (struct fifo){ .account = account, .way = (uint8_t)way };
 }
 
-static struct fifo_chunk *shelf_pop(struct fifo_shelf *shelf)
+/* Whoever waits for the chunks may look at this fifo, so it is empty before they go. */
+void fifo_dispose(struct fifo *f)
 {
-	struct fifo_chunk *c = shelf->free;
+	struct fifo_chunk *c = f->head;
 
-	shelf->free = c->next;
-	shelf->free_count--;
-	if (shelf->free_count < shelf->low_water)
-		shelf->low_water = shelf->free_count;
-	return c;
-}
-
-static void shelf_drop(struct fifo_shelf *shelf, size_t count)
-{
-	while (count-- > 0)
-		free(shelf_pop(shelf));
-	shelf->low_water = shelf->free_count;
-}
-
-void fifo_pool_dispose(struct fifo_pool *pool)
-{
-	assert(pool->used_count == 0);
-	assert(pool->used_bytes == 0);
-	shelf_drop(&pool->small, pool->small.free_count);
-	shelf_drop(&pool->large, pool->large.free_count);
-}
-
-void fifo_pool_trim(struct fifo_pool *pool)
-{
-	shelf_drop(&pool->small, pool->small.low_water);
-	shelf_drop(&pool->large, pool->large.low_water);
-}
-
-size_t fifo_pool_room(const struct fifo_pool *pool)
-{
-	/* shrink() may pass the bound for a moment. */
-	return pool->used_bytes < pool->bytes_max ? pool->bytes_max - pool->used_bytes : 0;
-}
-
-static struct fifo_shelf *shelf_of(struct fifo_pool *pool, size_t cap)
-{
-	return cap == SMALL_CAP ? &pool->small : &pool->large;
-}
-
-/* Without regard to the bound. */
-static struct fifo_chunk *chunk_take(struct fifo_pool *pool, uint32_t cap)
-{
-	struct fifo_shelf *shelf = shelf_of(pool, cap);
-	struct fifo_chunk *c = shelf->free_count > 0 ? shelf_pop(shelf) : malloc(chunk_bytes(cap));
-
-	if (c == NULL)
-		return NULL;
-	*c = (struct fifo_chunk){ .cap = cap };
-	pool->used_count++;
-	pool->used_bytes += chunk_bytes(cap);
-	return c;
-}
-
-static struct fifo_chunk *chunk_get(struct fifo_pool *pool, uint32_t cap)
-{
-	return chunk_bytes(cap) <= fifo_pool_room(pool) ? chunk_take(pool, cap) : NULL;
-}
-
-static void chunk_put(struct fifo_pool *pool, struct fifo_chunk *c)
-{
-	struct fifo_shelf *shelf = shelf_of(pool, c->cap);
-
-	assert(pool->used_count > 0);
-	pool->used_count--;
-	pool->used_bytes -= chunk_bytes(c->cap);
-	c->next = shelf->free;
-	shelf->free = c;
-	shelf->free_count++;
-}
-
-static void chain_put(struct fifo_pool *pool, struct fifo_chunk *c)
-{
+	f->head = f->tail = NULL;
+	f->len = 0;
+	f->head_off = 0;
 	while (c != NULL) {
 		struct fifo_chunk *next = c->next;
 
-		chunk_put(pool, c);
+		fifo_chunk_put(f, c);
 		c = next;
 	}
 }
 
-/* ---- fifo ---------------------------------------------------------------- */
-
-void fifo_init(struct fifo *f, struct fifo_pool *pool)
-{
-	*f = (struct fifo){ .pool = pool };
-}
-
-void fifo_dispose(struct fifo *f)
-{
-	chain_put(f->pool, f->head);
-	fifo_init(f, f->pool);
-}
+/* ---- writing ---------------------------------------------------------------------- */
 
 static void append(struct fifo *f, struct fifo_chunk *c)
 {
@@ -160,7 +61,7 @@ static size_t tail_room(const struct fifo *f)
 /* What the next chunk should hold when n bytes are to go into it. */
 static uint32_t next_cap(const struct fifo *f, size_t n)
 {
-	return f->head == NULL && n <= SMALL_CAP ? SMALL_CAP : LARGE_CAP;
+	return f->head == NULL && n <= FIFO_SMALL_CAP ? FIFO_SMALL_CAP : FIFO_LARGE_CAP;
 }
 
 /* Fill the last chunk; returns how many bytes went in. */
@@ -183,10 +84,10 @@ size_t fifo_write(struct fifo *f, struct view bytes)
 	size_t done = fill_tail(f, bytes);
 
 	while (done < bytes.n) {
-		struct fifo_chunk *c = chunk_get(f->pool, next_cap(f, bytes.n - done));
+		struct fifo_chunk *c = fifo_chunk_get(f, next_cap(f, bytes.n - done));
 
 		if (c == NULL && f->head == NULL)
-			c = chunk_get(f->pool, SMALL_CAP);
+			c = fifo_chunk_get(f, FIFO_SMALL_CAP);
 		if (c == NULL)
 			break;
 		append(f, c);
@@ -197,7 +98,7 @@ size_t fifo_write(struct fifo *f, struct view bytes)
 
 bool fifo_has_room(const struct fifo *f)
 {
-	return tail_room(f) > 0 || fifo_pool_room(f->pool) >= chunk_bytes(next_cap(f, 1));
+	return tail_room(f) > 0 || fifo_may_take(f, fifo_chunk_bytes(next_cap(f, 1)));
 }
 
 struct span fifo_reserve(struct fifo *f)
@@ -205,7 +106,9 @@ struct span fifo_reserve(struct fifo *f)
 	struct fifo_chunk *c = NULL;
 
 	if (tail_room(f) < READ_MIN)
-		c = chunk_get(f->pool, LARGE_CAP);
+		c = fifo_chunk_get(f, FIFO_LARGE_CAP);
+	if (c == NULL && f->head == NULL)
+		c = fifo_chunk_get(f, FIFO_SMALL_CAP);
 	if (c != NULL)
 		append(f, c);
 	if (tail_room(f) == 0)
@@ -226,7 +129,7 @@ static void drop_tail(struct fifo *f)
 		prev = prev->next;
 	prev->next = NULL;
 	f->tail = prev;
-	chunk_put(f->pool, c);
+	fifo_chunk_put(f, c);
 }
 
 /* Few bytes were read into a large chunk and are all there is: a slow stream shall
@@ -235,13 +138,13 @@ static void shrink(struct fifo *f)
 {
 	struct fifo_chunk *large = f->head, *small;
 
-	small = chunk_take(f->pool, SMALL_CAP);
+	small = fifo_chunk_take(f, FIFO_SMALL_CAP);
 	if (small == NULL)
 		return;
 	memcpy(small->data, large->data, large->len);
 	small->len = large->len;
 	f->head = f->tail = small;
-	chunk_put(f->pool, large);
+	fifo_chunk_put(f, large);
 }
 
 void fifo_commit(struct fifo *f, size_t n)
@@ -255,9 +158,11 @@ void fifo_commit(struct fifo *f, size_t n)
 		return;
 	if (f->tail->len == 0)
 		drop_tail(f);
-	else if (f->len == n && f->tail->cap == LARGE_CAP && n <= SMALL_CAP / 2)
+	else if (f->len == n && f->tail->cap == FIFO_LARGE_CAP && n <= FIFO_SMALL_CAP / 2)
 		shrink(f);
 }
+
+/* ---- reading ---------------------------------------------------------------------- */
 
 size_t fifo_peek(const struct fifo *f, struct span *pieces, size_t max, size_t limit)
 {
@@ -279,34 +184,40 @@ size_t fifo_peek(const struct fifo *f, struct span *pieces, size_t max, size_t l
 
 void fifo_consume(struct fifo *f, size_t n)
 {
+	size_t off = f->head_off + n;
+
 	assert(n <= f->len);
 	f->len -= n;
 	if (f->len == 0) {
 		fifo_dispose(f);
 		return;
 	}
-	f->head_off += n;
-	while (f->head_off >= f->head->len) {
+	while (off >= f->head->len) {
 		struct fifo_chunk *c = f->head;
 
-		f->head_off -= c->len;
+		off -= c->len;
 		f->head = c->next;
-		chunk_put(f->pool, c);
+		fifo_chunk_put(f, c);
 	}
+	f->head_off = (uint16_t)off;
 }
+
+/* ---- invariants ------------------------------------------------------------------- */
 
 void fifo_verify(const struct fifo *f)
 {
-	size_t sum = 0;
+	size_t sum = 0, held = 0;
 
 	assert((f->head == NULL) == (f->tail == NULL));
 	for (const struct fifo_chunk *c = f->head; c != NULL; c = c->next) {
 		assert(c->len <= c->cap);
 		assert(c->len > 0 || c == f->tail);
 		assert(c->next != NULL || c == f->tail);
-		assert(c->cap == LARGE_CAP || (c->cap == SMALL_CAP && c == f->head));
+		assert(c->cap == FIFO_LARGE_CAP || (c->cap == FIFO_SMALL_CAP && c == f->head));
 		sum += c->len;
+		held += fifo_chunk_bytes(c->cap);
 	}
+	assert(held == f->held);
 	assert(f->head != NULL || f->head_off == 0);
 	assert(f->head == NULL || f->head_off == 0 || f->head_off < f->head->len);
 	assert(sum == f->head_off + f->len);

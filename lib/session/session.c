@@ -118,6 +118,7 @@ struct session *session_new(const struct session_config *cfg, uint64_t now_us)
 	if (s == NULL)
 		return NULL;
 	s->cfg = *cfg;
+	fifo_account_init(&s->account, cfg->pool);
 	s->born_us = now_us;
 	s->codec_in = CODEC_UNKNOWN;
 	s->codec_out = CODEC_UNKNOWN;
@@ -140,6 +141,7 @@ void session_free(struct session *s)
 	if (s == NULL)
 		return;
 	smux_free(s->smux);
+	fifo_account_dispose(&s->account);
 	codec_enc_free(s->enc);
 	codec_dec_free(s->dec);
 	free(s->kept.mem);

@@ -90,6 +90,10 @@ struct session_config {
 	const struct qpp *qpp;           /* borrowed; NULL: off */
 	struct fifo_pool *pool;          /* borrowed */
 	struct session_scratch *scratch; /* borrowed */
+	/* What waited for the pool's memory has it: the session is to have a turn soon.  May be
+	 * called in the middle of another session's work, so may only mark; NULL: not wanted. */
+	void (*wake)(void *user);
+	void *wake_user;
 };
 
 enum session_end {

@@ -74,6 +74,7 @@ struct session {
 	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */
 	struct codec_dec *dec; /* NULL: not known yet, or CODEC_NONE */
 	struct smux *smux;     /* NULL on a server until the client was heard */
+	struct fifo_account account;
 
 	enum codec_kind codec_in, codec_out;
 	int peer_version;

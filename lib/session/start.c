@@ -35,7 +35,9 @@ bool session_start_smux(struct session *s, int version, uint64_t now_us)
 		.streams_max = s->cfg.streams_max,
 		.keepalive_us = s->cfg.keepalive_us,
 		.timeout_us = SMUX_TIMEOUT_US,
-		.pool = s->cfg.pool,
+		.account = &s->account,
+		.wake = s->cfg.wake,
+		.wake_user = s->cfg.wake_user,
 		.transform = s->cfg.qpp != NULL ? &transform_qpp : NULL,
 		.transform_key = s->cfg.qpp,
 	};

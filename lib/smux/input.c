@@ -74,9 +74,8 @@ static size_t deliver(struct smux *m, struct view bytes)
 	if (room == 0)
 		return 0;
 	n = fifo_write(&st->in, (struct view){ bytes.p, bytes.n < room ? bytes.n : room });
-	m->input_starved = n == 0;
 	if (n == 0) {
-		smux_retry_later(m);
+		smux_starve_input(m);
 		return 0;
 	}
 	m->unread += n;
@@ -104,6 +103,7 @@ static int take_payload(struct smux *m, struct view *in)
 	} else {
 		drop(m, n);
 	}
+	m->input_starved = false;
 	advance(in, n);
 	m->payload_left -= n;
 	if (m->payload_left == 0)

@@ -13,8 +13,8 @@ struct smux_stream *smux_stream_new(struct smux *m, uint32_t sid)
 	st->sid = sid;
 	st->edge = st->peer_window = SMUX_PEER_WINDOW_INITIAL;
 	smux_transform_start(st);
-	fifo_init(&st->in, m->cfg.pool);
-	fifo_init(&st->out, m->cfg.pool);
+	fifo_init(&st->in, m->cfg.account, FIFO_IN);
+	fifo_init(&st->out, m->cfg.account, FIFO_OUT);
 	link_init(&st->control);
 	link_init(&st->data);
 	link_init(&st->ready);
@@ -69,7 +69,6 @@ void smux_cut(struct smux_stream *st)
 	st->events &= SMUX_OPENED;
 	smux_raise(st, SMUX_RESET);
 	smux_schedule(st);
-	smux_memory_freed(st->m);
 }
 
 /* What is unsent has no reader any more.  Our own end must not pass for a regular one then: the
@@ -87,7 +86,6 @@ void smux_peer_resets(struct smux_stream *st)
 	smux_schedule(st);
 	if (!st->released)
 		smux_raise(st, SMUX_RESET);
-	smux_memory_freed(st->m);
 }
 
 /* ---- lingering ----------------------------------------------------------------------- */
@@ -110,7 +108,6 @@ void smux_linger_expire(struct smux *m)
 		smux_schedule(st);
 		smux_linger(st);
 	}
-	smux_memory_freed(m);
 }
 
 /* ---- the session --------------------------------------------------------------------- */

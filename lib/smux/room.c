@@ -2,68 +2,6 @@
  * none, an UPD to the peer. */
 #include "smux_impl.h"
 
-/* ---- the pool ---------------------------------------------------------------------- */
-
-/* Writes leave a quarter of the pool to reads: were it full of bytes that wait for the
- * peer's windows, the UPDs that open them could not be reached behind data that finds no room. */
-static bool pool_spare(const struct smux *m)
-{
-	return fifo_pool_room(m->cfg.pool) > m->cfg.pool->bytes_max / 4;
-}
-
-void smux_retry_later(struct smux *m)
-{
-	if (m->retry_us <= m->now_us)
-		m->retry_us = m->now_us + SMUX_RETRY_US;
-}
-
-enum wake { WAKE_FIRST, WAKE_ALL };
-
-/* SMUX_WRITABLE to the streams that the pool refused. */
-static void wake_starved(struct smux *m, enum wake which)
-{
-	while (linked(&m->starved) && pool_spare(m)) {
-		struct smux_stream *st = container_of(m->starved.next, struct smux_stream, starved);
-
-		link_remove(&st->starved);
-		st->want_write = false;
-		smux_raise(st, SMUX_WRITABLE);
-		if (which == WAKE_FIRST)
-			return;
-	}
-}
-
-static void memory_freed(struct smux *m, enum wake which)
-{
-	if (m->input_starved && (m->rx == NULL || fifo_has_room(&m->rx->in)))
-		m->input_starved = false;
-	wake_starved(m, which);
-}
-
-void smux_memory_freed(struct smux *m)
-{
-	memory_freed(m, WAKE_FIRST);
-}
-
-static bool something_starved(const struct smux *m)
-{
-	return m->input_starved || linked(&m->starved);
-}
-
-uint64_t smux_retry_deadline(const struct smux *m)
-{
-	return something_starved(m) ? m->retry_us : KT_NEVER;
-}
-
-/* The pool is shared: whoever gives chunks back does not know that we wait for them. */
-void smux_retry_pool(struct smux *m)
-{
-	if (m->now_us < smux_retry_deadline(m))
-		return;
-	memory_freed(m, WAKE_ALL);
-	m->retry_us = m->now_us + SMUX_RETRY_US;
-}
-
 /* ---- writing ------------------------------------------------------------------------- */
 
 void smux_settle(struct smux *m)
@@ -74,7 +12,6 @@ void smux_settle(struct smux *m)
 		return;
 	m->taken = NULL;
 	fifo_consume(&st->out, m->taken_len);
-	smux_memory_freed(m);
 }
 
 static size_t send_room(const struct smux_stream *st)
@@ -97,14 +34,6 @@ void smux_wake_writer(struct smux_stream *st)
 	smux_raise(st, SMUX_WRITABLE);
 }
 
-static void starve(struct smux_stream *st)
-{
-	st->want_write = true;
-	if (!linked(&st->starved))
-		link_append(&st->m->starved, &st->starved);
-	smux_retry_later(st->m);
-}
-
 struct span smux_reserve(struct smux_stream *st)
 {
 	struct span room = { NULL, 0 };
@@ -118,10 +47,9 @@ struct span smux_reserve(struct smux_stream *st)
 		st->want_write = true;
 		return room;
 	}
-	if (pool_spare(st->m))
-		room = fifo_reserve(&st->out);
+	room = fifo_reserve(&st->out);
 	if (room.n == 0) {
-		starve(st);
+		smux_starve_writer(st);
 		return room;
 	}
 	st->want_write = false;

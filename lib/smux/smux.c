@@ -34,6 +34,7 @@ struct smux *smux_new(const struct smux_config *cfg, uint64_t now_us)
 	link_init(&m->starved);
 	link_init(&m->linger);
 	smux_notes_init(&m->notes);
+	fifo_account_attach(m->cfg.account, &smux_fifo_owner, m);
 	m->next_sid = 3;
 	m->now_us = m->heard_us = m->spoke_us = now_us;
 	return m;
@@ -43,6 +44,7 @@ void smux_free(struct smux *m)
 {
 	if (m == NULL)
 		return;
+	fifo_account_attach(m->cfg.account, NULL, NULL);
 	while (linked(&m->all))
 		smux_stream_free(container_of(m->all.next, struct smux_stream, all));
 	free(m->refusals.sids);
@@ -81,7 +83,7 @@ uint64_t smux_deadline(const struct smux *m)
 	at = min_u64(timeout_at(m), smux_linger_deadline(m));
 	if (!m->nop_pending)
 		at = min_u64(at, later(m->spoke_us, m->cfg.keepalive_us));
-	return min_u64(at, smux_retry_deadline(m));
+	return min_u64(at, smux_look_deadline(m));
 }
 
 void smux_tick(struct smux *m, uint64_t now_us)
@@ -90,7 +92,7 @@ void smux_tick(struct smux *m, uint64_t now_us)
 		return;
 	smux_settle(m);
 	m->now_us = now_us;
-	smux_retry_pool(m);
+	smux_look_for_room(m);
 	smux_linger_expire(m);
 	if (m->input_blocked && !smux_input_blocked(m)) {
 		m->input_blocked = false;

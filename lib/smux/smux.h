@@ -62,16 +62,20 @@ struct smux_transform {
 };
 
 struct smux_config {
-	int version;            /* 1 or 2 */
-	bool client;            /* ids 3, 5, 7, ...; only a client opens streams */
-	uint32_t framesize;     /* largest PSH data we send, 1 .. SMUX_FRAME_MAX */
-	size_t recv_bytes_max;  /* smuxbuf: version 1 stops reading at this many unread bytes */
-	uint32_t streambuf;     /* version 2: our window per stream */
-	size_t send_bytes_max;  /* per stream, waiting here; beyond it there is no room to write */
-	unsigned streams_max;   /* open at once; a SYN beyond is answered by FIN and counted */
-	uint64_t keepalive_us;  /* a NOP when nothing else was sent for so long */
-	uint64_t timeout_us;    /* SMUX_TIMEOUT_US but in tests */
-	struct fifo_pool *pool; /* borrowed: holds what is unread and unsent */
+	int version;           /* 1 or 2 */
+	bool client;           /* ids 3, 5, 7, ...; only a client opens streams */
+	uint32_t framesize;    /* largest PSH data we send, 1 .. SMUX_FRAME_MAX */
+	size_t recv_bytes_max; /* smuxbuf: version 1 stops reading at this many unread bytes */
+	uint32_t streambuf;    /* version 2: our window per stream */
+	size_t send_bytes_max; /* per stream, waiting here; beyond it there is no room to write */
+	unsigned streams_max;  /* open at once; a SYN beyond is answered by FIN and counted */
+	uint64_t keepalive_us; /* a NOP when nothing else was sent for so long */
+	uint64_t timeout_us;   /* SMUX_TIMEOUT_US but in tests */
+	struct fifo_account *account; /* borrowed: holds what is unread and unsent */
+	/* What waited for memory has it: smux_input() and smux_next() have something to do.  May
+	 * be called in the middle of others' work, so may only mark; NULL: not wanted. */
+	void (*wake)(void *user);
+	void *wake_user;
 	const struct smux_transform *transform; /* borrowed; NULL: bytes stay as they are */
 	const void *transform_key;              /* borrowed */
 };
@@ -105,14 +109,14 @@ struct smux *smux_new(const struct smux_config *cfg, uint64_t now_us);
 void smux_free(struct smux *m);
 
 /* Take bytes from the front of *in.  KT_OK: all taken.  KT_EAGAIN: the
- * budget or the pool is exhausted, the rest stays in *in and is to be offered again after
+ * budget or the account is exhausted, the rest stays in *in and is to be offered again after
  * reads (smux_input_blocked() says when).  KT_EPROTO: the session is closed.
  *
  * Version 1 stops at recv_bytes_max.  Version 2 never stops for a stream that is
  * within its window, until the session holds 4 * recv_bytes_max; and as the unread bytes pass
  * recv_bytes_max the windows granted in new UPDs shrink.  FIN, NOP, SYN and UPD need no budget. */
 int smux_input(struct smux *m, uint64_t now_us, struct view *in);
-/* True while smux_input() would take nothing, for want of budget or pool. */
+/* True while smux_input() would take nothing, for want of budget or memory. */
 bool smux_input_blocked(const struct smux *m);
 
 /* Next thing to send into the byte stream, false when there is none now.

@@ -8,6 +8,7 @@
  *     note.c      what two of ours tell each other
  *     refuse.c    FINs owed without there being a stream
  *     transform.c what the bytes of a stream go through
+ *     memory.c    what waits for memory
  *     room.c      room to write, and who is told of some
  *     life.c      a stream's beginning and its ends
  *     input.c     the peer's bytes
@@ -22,7 +23,7 @@
  *   control  SYN, UPD, FIN or a reset is pending (flags; a stream has at most one of each)
  *   data     it has bytes to send and window to send them
  *   ready    it has events for the application
- *   starved  the application was refused room because the pool was exhausted
+ *   starved  the application was refused room for want of memory
  *   linger   it was released, has bytes to send, and an end of it is gone; oldest first
  *
  * Byte counts of our own are 64 bits wide and never wrap; they narrow to 32 bits on the wire. */
@@ -34,7 +35,7 @@
 #include "smux.h"
 
 enum {
-	SMUX_RETRY_US = 20 * 1000, /* until an exhausted pool is looked at again */
+	SMUX_LOOK_US = 250 * 1000, /* between two looks for memory of those that wait for some */
 	SMUX_GRANT_MIN = 4096,     /* least window granted, so that every stream moves */
 	SMUX_REFUSALS_MAX = 1024,  /* FINs owed for refused SYNs; those beyond are not answered */
 	SMUX_BUDGET_MAX = 1 << 30, /* of recv_bytes_max, keeps the arithmetic in 64 bits */
@@ -127,9 +128,9 @@ struct smux {
 	uint64_t now_us;    /* latest time told */
 	uint64_t heard_us;  /* of the last input, or when input was unblocked */
 	uint64_t spoke_us;  /* of the last frame handed out */
-	uint64_t retry_us;  /* when to look at the pool again, if something is starved */
+	uint64_t look_us;   /* when to look for memory, if something waits for some */
 	bool input_blocked; /* as of the last smux_input() or tick: silence is ours */
-	bool input_starved; /* the pool refused input */
+	bool input_starved; /* input waits for memory */
 
 	uint8_t head[SMUX_HEADER + SMUX_UPD_BYTES]; /* of the frame that is arriving */
 	size_t head_len;
@@ -189,18 +190,24 @@ void smux_transform_written(struct smux_stream *st, struct span bytes);
 void smux_transform_peeked(struct smux_stream *st, const struct span *pieces, size_t count);
 void smux_transform_consumed(struct smux_stream *st, size_t n);
 
+/* ---- memory.c ----------------------------------------------------------------- */
+
+/* What the account asks. */
+extern const struct fifo_owner smux_fifo_owner;
+/* The peer's bytes, or the writer of a stream, were refused memory: they are told when there is
+ * some. */
+void smux_starve_input(struct smux *m);
+void smux_starve_writer(struct smux_stream *st);
+/* Those that wait look for themselves now and then. */
+uint64_t smux_look_deadline(const struct smux *m);
+void smux_look_for_room(struct smux *m);
+
 /* ---- room.c ------------------------------------------------------------------- */
 
 /* The bytes that the last frame borrowed are sent: drop them. */
 void smux_settle(struct smux *m);
 /* SMUX_WRITABLE, if it is owed and the stream's own buffer has room. */
 void smux_wake_writer(struct smux_stream *st);
-/* Some chunks went back to the pool. */
-void smux_memory_freed(struct smux *m);
-/* The pool refused something: look at it again at smux_retry_deadline(), by smux_retry_pool(). */
-void smux_retry_later(struct smux *m);
-uint64_t smux_retry_deadline(const struct smux *m);
-void smux_retry_pool(struct smux *m);
 /* Returns how many bytes there were. */
 size_t smux_drop_unread(struct smux_stream *st);
 /* n bytes were read or dropped: is an UPD due? */

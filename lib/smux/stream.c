@@ -65,7 +65,6 @@ void smux_release(struct smux_stream *st, bool discard)
 		smux_schedule(st);
 		smux_linger(st);
 	}
-	smux_memory_freed(m);
 }
 
 uint32_t smux_sid(const struct smux_stream *st)
@@ -125,7 +124,6 @@ void smux_consume(struct smux_stream *st, size_t n)
 	fifo_consume(&st->in, n);
 	st->m->unread -= n;
 	smux_account_consumed(st, n);
-	smux_memory_freed(st->m);
 }
 
 bool smux_eof(const struct smux_stream *st)

@@ -128,4 +128,5 @@ void smux_verify(const struct smux *m)
 	assert(list_length(&m->linger) == linger);
 	verify_input(m);
 	verify_output(m);
+	fifo_pool_verify(m->cfg.account->pool);
 }

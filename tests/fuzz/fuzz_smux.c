@@ -18,6 +18,7 @@ struct run {
 	const uint8_t *p; /* what is left of the input */
 	size_t n;
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct smux *m;
 	uint64_t now_us;
 	struct smux_stream *st[STREAMS];
@@ -282,10 +283,11 @@ static void begin(struct run *r, const uint8_t *c)
 		.streams_max = c[4] & 31,
 		.keepalive_us = 10000000,
 		.timeout_us = SMUX_TIMEOUT_US,
-		.pool = &r->pool,
+		.account = &r->account,
 	};
 
 	fifo_pool_init(&r->pool, c[0] & 4 ? SIZE_MAX : (1 + (size_t)(c[4] >> 5)) * 3 * FIFO_CHUNK);
+	fifo_account_init(&r->account, &r->pool);
 	r->m = smux_new(&cfg, 0);
 	check(r->m != NULL, "out of memory");
 }
@@ -309,6 +311,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_all(&r);
 	}
 	smux_free(r.m);
+	fifo_account_dispose(&r.account);
 	fifo_pool_dispose(&r.pool);
 	return 0;
 }

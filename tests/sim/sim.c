@@ -24,7 +24,6 @@ static void base_config(struct session_config *c, bool client)
 {
 	*c = (struct session_config){
 		.client = client,
-		.conv = 0x11223344,
 		.packet_bytes_max = 1350,
 		.snd_wnd = 1024,
 		.rcv_wnd = 1024,
@@ -51,8 +50,10 @@ static void base(struct world_params *p)
 	memset(p, 0, sizeof(*p));
 	for (unsigned side = 0; side < 2; side++) {
 		p->net[side].delay_us = 10000;
+		p->pool_bytes[side] = SIZE_MAX;
 		base_config(&p->cfg[side], side == 0);
 	}
+	p->session_count = 1;
 	p->crypt = "aes-128";
 	p->time_max_us = 120 * 1000000ull;
 	p->verify_every = 64;
@@ -249,6 +250,48 @@ static void make_wide_window(struct world_params *p, struct rng *r)
 	p->verify_every = 512;
 }
 
+static void pools(struct world_params *p, size_t bytes)
+{
+	p->pool_bytes[0] = p->pool_bytes[1] = bytes;
+}
+
+static void make_echo_full_pool(struct world_params *p, struct rng *r)
+{
+	base(p);
+	pools(p, 1 << 20);
+	for (unsigned i = 0; i < 16; i++)
+		add_flow(p, 1 << 20, 1 << 20)->echo = true;
+	p->net[1] = (struct net_params){ .delay_us = 20000, .bytes_per_s = 1000000, .queue_us = 200000 };
+	p->time_max_us = 60 * 1000000;
+}
+
+static void make_smux1_echo_full_pool(struct world_params *p, struct rng *r)
+{
+	make_echo_full_pool(p, r);
+	p->cfg[0].smux_version = p->cfg[1].smux_version = 1;
+}
+
+static void make_stalled_neighbour(struct world_params *p, struct rng *r)
+{
+	struct flow_plan *f;
+
+	base(p);
+	pools(p, 8 << 20);
+	p->session_count = 2;
+	for (unsigned side = 0; side < 2; side++)
+		p->cfg[side].streams_max = 4096;
+	for (unsigned i = 0; i < 2048; i++)
+		add_flow(p, 100, 40000)->read_from_us[0] = 20 * 1000000;
+	for (unsigned i = 0; i < 4; i++) {
+		f = add_flow(p, 1 << 20, 4 << 20);
+		f->session = 1;
+		f->open_at_us = 5 * 1000000;
+		f->through_by_us = 10 * 1000000;
+	}
+	p->verify_every = 2048;
+	p->time_max_us = 120 * 1000000;
+}
+
 /* ---- any ------------------------------------------------------------------------------- */
 
 static const char *const ciphers[] = {
@@ -336,6 +379,30 @@ static void draw_flow(struct world_params *p, struct rng *r, uint32_t bytes_max)
 	}
 }
 
+/* What sessions share, and who echoes. */
+static void draw_company(struct world_params *p, struct rng *r)
+{
+	p->session_count = (unsigned)rng_range(r, 1, 3);
+	for (unsigned side = 0; side < 2; side++)
+		if (rng_chance(r, 0.4))
+			p->pool_bytes[side] = rng_range(r, 512 << 10, 4 << 20);
+	for (unsigned i = 0; i < p->flow_count; i++) {
+		struct flow_plan *f = &p->flows[i];
+
+		/* Each has a flow from the start, or its server gives it up. */
+		f->session = i < p->session_count ? i : rng_below(r, p->session_count);
+		if (i < p->session_count)
+			f->open_at_us = 0;
+		if (!rng_chance(r, 0.15))
+			continue;
+		f->echo = true;
+		f->bytes[1] = f->bytes[0];
+		f->wait_for_eof[0] = false;
+	}
+	if (p->session_count > p->flow_count)
+		p->session_count = p->flow_count;
+}
+
 static void make_any(struct world_params *p, struct rng *r)
 {
 	unsigned flows = rng_chance(r, 0.3) ? rng_range(r, 5, 24) : rng_range(r, 1, 4);
@@ -352,6 +419,7 @@ static void make_any(struct world_params *p, struct rng *r)
 	for (unsigned i = 0; i < flows; i++)
 		draw_flow(p, r, 120000 / flows + 1000);
 	p->flows[0].open_at_us = 0;
+	draw_company(p, r);
 	p->time_max_us = 900 * 1000000ull;
 }
 
@@ -374,6 +442,11 @@ static const struct scenario scenarios[] = {
 	{ "smux1-slow-reader", "the same with smux 1", make_smux1_slow_reader },
 	{ "half-close", "every order of ends", make_half_close },
 	{ "wide-window", "65535 segments", make_wide_window },
+	{ "echo-full-pool", "a target that echoes, a pool of 1 MiB, a slow way back",
+	  make_echo_full_pool },
+	{ "smux1-echo-full-pool", "the same with smux 1", make_smux1_echo_full_pool },
+	{ "stalled-neighbour", "2048 stalled downloads, and a session beside them that moves",
+	  make_stalled_neighbour },
 	{ "any", "everything drawn from the seed", make_any },
 };
 

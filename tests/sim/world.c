@@ -1,17 +1,13 @@
-/* world.c - two sessions joined by a simulated network. */
-#include "world.h"
-
+/* world.c - sessions of two ends joined by a simulated network: packets, time, and what is checked. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "err.h"
-#include "seal.h"
+#include "world_impl.h"
 
 enum {
-	APP_WRITES_PER_TURN = 8,
 	LOOP_US = 50,                 /* one iteration of a real loop */
 	SPINS_MAX = 100000 / LOOP_US, /* turns in a row that are due at once */
 };
@@ -19,39 +15,7 @@ enum {
 /* The far more expensive parts of the tunnel's keys are made once for all runs. */
 static struct qpp *shared_qpp;
 
-/* One end of a stream. */
-struct end {
-	struct smux_stream *stream;
-	uint32_t sent, received;
-	bool shut, eof, released, writable;
-	uint64_t read_at_us;  /* next read allowed */
-	uint64_t progress_us; /* last byte in */
-};
-
-struct node {
-	struct session *session;
-	struct seal *seal;
-	struct packet_pool packets;
-	struct batch out;
-	struct fifo_pool fifos;
-	struct session_scratch scratch;
-	uint64_t in_pkts, out_pkts;
-};
-
-struct world {
-	const struct world_params *p;
-	struct world_result *r;
-	uint64_t start_us, now_us, seed; /* plans count from start_us */
-	struct node node[2];
-	struct net *net[2]; /* [0]: from the client */
-	struct end end[WORLD_FLOWS_MAX][2];
-	bool opened[WORLD_FLOWS_MAX];
-	uint32_t sid[WORLD_FLOWS_MAX];
-	unsigned done;
-	unsigned spins[2]; /* turns in a row after which a session was due at once */
-};
-
-__attribute__((format(printf, 2, 3))) static void fail(struct world *w, const char *fmt, ...)
+void world_fail(struct world *w, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -63,26 +27,12 @@ __attribute__((format(printf, 2, 3))) static void fail(struct world *w, const ch
 	va_end(ap);
 }
 
-/* Byte `i` of what flow `f` sends in direction `d`: cheap, and without a period
- * that a lost or doubled piece could hide behind.  Every other 4 KiB is text-like. */
-static uint8_t content(const struct world *w, unsigned f, unsigned d, uint32_t i)
-{
-	uint64_t x = w->seed + f * 0x9e3779b97f4a7c15u + d * 0xbf58476d1ce4e5b9u + i / 8;
-
-	x ^= x >> 29;
-	x *= 0xbf58476d1ce4e5b9u;
-	x ^= x >> 32;
-	x >>= 8 * (i % 8);
-	return (i >> 12) & 1 ? (uint8_t)('a' + (x & 3)) : (uint8_t)x;
-}
-
 /* ---- making -------------------------------------------------------------------------- */
 
 static void make_node(struct world *w, unsigned side)
 {
 	struct node *n = &w->node[side];
 	const struct seal_method *m = seal_method_find(w->p->crypt);
-	struct session_config cfg = w->p->cfg[side];
 	uint8_t pass[SEAL_KEY_SIZE], seed[SEAL_SEED_SIZE];
 	struct rng rng = { w->seed };
 
@@ -94,224 +44,93 @@ static void make_node(struct world *w, unsigned side)
 	assert(n->seal != NULL);
 	packet_pool_init(&n->packets);
 	batch_init(&n->out, &n->packets);
-	fifo_pool_init(&n->fifos, SIZE_MAX);
+	fifo_pool_init(&n->fifos, w->p->pool_bytes[side]);
 	session_scratch_init(&n->scratch);
+}
+
+static void on_memory(void *user)
+{
+	struct leg *l = user;
+
+	l->woken = true;
+}
+
+static void make_leg(struct world *w, unsigned s, unsigned side)
+{
+	const struct seal_method *m = seal_method_find(w->p->crypt);
+	struct session_config cfg = w->p->cfg[side];
+	struct node *n = &w->node[side];
+	struct leg *l = &w->leg[s][side];
+
+	cfg.conv = 0x11223344 + s;
 	cfg.seal_overhead = m->head + m->tail;
 	cfg.packet_bytes_max -= cfg.seal_overhead;
 	cfg.pool = &n->fifos;
 	cfg.scratch = &n->scratch;
+	cfg.wake = on_memory;
+	cfg.wake_user = l;
 	cfg.qpp = w->p->qpp ? shared_qpp : NULL;
-	n->session = session_new(&cfg, w->now_us);
-	assert(n->session != NULL);
+	l->session = session_new(&cfg, w->now_us);
+	assert(l->session != NULL);
+	l->net = net_new(&w->p->net[side], w->now_us, w->seed + side + 2 * s);
+}
+
+static void drop_leg(struct leg *l)
+{
+	session_free(l->session);
+	net_free(l->net);
 }
 
 static void drop_node(struct world *w, unsigned side)
 {
 	struct node *n = &w->node[side];
 
-	session_free(n->session);
 	session_scratch_dispose(&n->scratch);
 	batch_clear(&n->out);
 	if (n->packets.used_count != 0)
-		fail(w, "end %u keeps %zu packets", side, n->packets.used_count);
+		world_fail(w, "end %u keeps %zu packets", side, n->packets.used_count);
 	if (n->fifos.used_count != 0)
-		fail(w, "end %u keeps %zu chunks", side, n->fifos.used_count);
+		world_fail(w, "end %u keeps %zu chunks", side, n->fifos.used_count);
 	packet_pool_dispose(&n->packets);
 	fifo_pool_dispose(&n->fifos);
 	seal_free(n->seal);
 }
 
-/* ---- applications ---------------------------------------------------------------------- */
-
-static bool may_shut(const struct world *w, unsigned f, unsigned side)
-{
-	const struct end *e = &w->end[f][side];
-
-	return e->sent == w->p->flows[f].bytes[side] &&
-	       (!w->p->flows[f].wait_for_eof[side] || e->eof);
-}
-
-static void app_write(struct world *w, unsigned f, unsigned side)
-{
-	struct end *e = &w->end[f][side];
-	uint32_t total = w->p->flows[f].bytes[side];
-
-	for (int turn = 0; turn < APP_WRITES_PER_TURN && e->sent < total && e->writable; turn++) {
-		struct span room = smux_reserve(e->stream);
-		size_t n = total - e->sent < room.n ? total - e->sent : room.n;
-
-		if (room.n == 0) {
-			e->writable = false;
-			break;
-		}
-		for (size_t i = 0; i < n; i++)
-			room.p[i] = content(w, f, side, e->sent + (uint32_t)i);
-		smux_commit(e->stream, n);
-		e->sent += (uint32_t)n;
-	}
-	if (!e->shut && may_shut(w, f, side)) {
-		e->shut = true;
-		smux_shutdown(e->stream);
-	}
-}
-
-static void check_bytes(struct world *w, unsigned f, unsigned side, struct span got)
-{
-	struct end *e = &w->end[f][side];
-
-	for (size_t i = 0; i < got.n; i++) {
-		uint32_t at = e->received + (uint32_t)i;
-
-		if (got.p[i] != content(w, f, !side, at)) {
-			fail(w, "flow %u at end %u: byte %u is wrong", f, side, at);
-			return;
-		}
-	}
-}
-
-static void note_stall(struct world *w, struct end *e)
-{
-	uint64_t stall = w->now_us - e->progress_us;
-
-	if (stall > w->r->longest_stall_us)
-		w->r->longest_stall_us = stall;
-	e->progress_us = w->now_us;
-}
-
-static void app_read(struct world *w, unsigned f, unsigned side)
-{
-	struct end *e = &w->end[f][side];
-	const struct flow_plan *plan = &w->p->flows[f];
-	uint32_t left = plan->read_pause_us[side] > 0 ? plan->read_chunk[side] : UINT32_MAX;
-	uint32_t before = e->received;
-	struct span piece;
-
-	if (w->now_us < e->read_at_us || e->eof)
-		return;
-	while (left > 0 && smux_peek(e->stream, &piece, 1) == 1) {
-		if (piece.n > left)
-			piece.n = left;
-		check_bytes(w, f, side, piece);
-		smux_consume(e->stream, piece.n);
-		e->received += (uint32_t)piece.n;
-		left -= (uint32_t)piece.n;
-		note_stall(w, e);
-	}
-	/* A turn seldom has a whole chunk, so a slow reader rests after whatever it got. */
-	if (e->received > before && plan->read_pause_us[side] > 0)
-		e->read_at_us = w->now_us + plan->read_pause_us[side];
-	if (!smux_eof(e->stream))
-		return;
-	e->eof = true;
-	if (e->received != plan->bytes[!side])
-		fail(w, "flow %u at end %u: ends after %u of %u bytes", f, side, e->received,
-		     plan->bytes[!side]);
-}
-
-static void app_turn(struct world *w, unsigned f, unsigned side)
-{
-	struct end *e = &w->end[f][side];
-
-	if (e->stream == NULL || e->released)
-		return;
-	app_read(w, f, side);
-	app_write(w, f, side);
-	if (e->shut && e->eof) {
-		smux_release(e->stream, false);
-		e->released = true;
-		w->done++;
-	}
-}
-
-static void open_flows(struct world *w)
-{
-	for (unsigned f = 0; f < w->p->flow_count; f++) {
-		struct end *e = &w->end[f][0];
-
-		if (w->opened[f] || w->now_us < w->start_us + w->p->flows[f].open_at_us)
-			continue;
-		if (session_open(w->node[0].session, &e->stream) != KT_OK) {
-			fail(w, "flow %u: cannot open a stream", f);
-			return;
-		}
-		w->opened[f] = true;
-		w->sid[f] = smux_sid(e->stream);
-		e->writable = true;
-		e->progress_us = w->now_us;
-		smux_set_user(e->stream, e);
-	}
-}
-
-/* Which flow a stream is that the server sees for the first time. */
-static unsigned flow_of(const struct world *w, struct smux_stream *st)
-{
-	for (unsigned f = 0; f < w->p->flow_count; f++)
-		if (w->opened[f] && w->end[f][1].stream == NULL && w->sid[f] == smux_sid(st))
-			return f;
-	return WORLD_FLOWS_MAX;
-}
-
-static void handle_events(struct world *w, unsigned side)
-{
-	struct smux_event ev;
-
-	while (session_next(w->node[side].session, &ev)) {
-		struct end *e = smux_user(ev.stream);
-
-		if (ev.what & SMUX_RESET)
-			fail(w, "end %u: stream %u was cut", side, smux_sid(ev.stream));
-		if (e == NULL) {
-			unsigned f = flow_of(w, ev.stream);
-
-			if (f == WORLD_FLOWS_MAX) {
-				fail(w, "stream %u was never opened", smux_sid(ev.stream));
-				return;
-			}
-			e = &w->end[f][side];
-			e->stream = ev.stream;
-			e->writable = true;
-			e->progress_us = w->now_us;
-			smux_set_user(ev.stream, e);
-		}
-		if (ev.what & SMUX_WRITABLE)
-			e->writable = true;
-	}
-}
-
 /* ---- packets ------------------------------------------------------------------------------ */
 
-static void receive(struct world *w, unsigned side)
+static void receive(struct world *w, unsigned s, unsigned side)
 {
-	struct node *n = &w->node[side];
+	struct leg *l = &w->leg[s][side];
 	uint8_t buf[2048];
 	size_t len;
 
-	while ((len = net_receive(w->net[!side], w->now_us, buf)) > 0) {
+	while ((len = net_receive(w->leg[s][!side].net, w->now_us, buf)) > 0) {
 		struct packet pkt = { .data = buf, .len = len };
 
-		if (seal_open_batch(n->seal, &pkt, 1) == 1) {
-			n->in_pkts++;
-			session_input(n->session, w->now_us, (struct view){ pkt.data, pkt.len });
+		if (seal_open_batch(w->node[side].seal, &pkt, 1) == 1) {
+			l->in_pkts++;
+			session_input(l->session, w->now_us, (struct view){ pkt.data, pkt.len });
 		}
 	}
 }
 
-static void transmit(struct world *w, unsigned side)
+static void transmit(struct world *w, unsigned s, unsigned side)
 {
 	struct node *n = &w->node[side];
+	struct leg *l = &w->leg[s][side];
 	bool more;
 
 	do {
-		more = session_flush(n->session, w->now_us, &n->out, NULL);
+		more = session_flush(l->session, w->now_us, &n->out, NULL);
 		seal_batch(n->seal, n->out.v, n->out.count);
-		n->out_pkts += n->out.count;
+		l->out_pkts += n->out.count;
 		for (size_t i = 0; i < n->out.count; i++) {
 			struct packet *pkt = &n->out.v[i];
 
 			if (pkt->len > w->p->cfg[side].packet_bytes_max)
-				fail(w, "end %u: a datagram of %zu bytes, mtu is %zu", side,
-				     pkt->len, w->p->cfg[side].packet_bytes_max);
-			net_send(w->net[side], w->now_us, pkt->data, pkt->len);
+				world_fail(w, "end %u: a datagram of %zu bytes, mtu is %zu", side,
+					   pkt->len, w->p->cfg[side].packet_bytes_max);
+			net_send(l->net, w->now_us, pkt->data, pkt->len);
 		}
 		batch_clear(&n->out);
 	} while (more);
@@ -319,66 +138,119 @@ static void transmit(struct world *w, unsigned side)
 
 /* ---- checks --------------------------------------------------------------------------------- */
 
-static void check_limits(struct world *w, unsigned side)
+static void check_limits(struct world *w, unsigned s, unsigned side)
 {
 	const struct session_config *cfg = &w->p->cfg[side];
+	struct session *session = w->leg[s][side].session;
 	struct session_info info;
 	size_t held;
 
-	session_get_info(w->node[side].session, &info);
+	session_get_info(session, &info);
 	held = info.kcp.rcv_queue_segs + info.kcp.rcv_ring_segs;
 	if (held > w->r->peak_rcv_segs)
 		w->r->peak_rcv_segs = held;
 	if (held > 2 * (size_t)cfg->rcv_wnd)
-		fail(w, "end %u holds %zu segments, window %u", side, held, cfg->rcv_wnd);
+		world_fail(w, "end %u holds %zu segments, window %u", side, held, cfg->rcv_wnd);
 	if (info.kcp.inflight_segs > cfg->snd_wnd)
-		fail(w, "end %u has %u segments in flight, window %u", side, info.kcp.inflight_segs,
-		     cfg->snd_wnd);
+		world_fail(w, "end %u has %u segments in flight, window %u", side,
+			   info.kcp.inflight_segs, cfg->snd_wnd);
 	if (info.unread_bytes > 4 * cfg->smuxbuf + SMUX_FRAME_MAX)
-		fail(w, "end %u holds %zu unread bytes", side, info.unread_bytes);
-	session_verify(w->node[side].session);
+		world_fail(w, "end %u holds %zu unread bytes", side, info.unread_bytes);
+	session_verify(session);
 }
 
-static void check_counters(struct world *w, unsigned side)
+static void check_pool(struct world *w, unsigned side)
 {
-	struct counters *c = &w->r->counters[side];
+	const struct fifo_pool *pool = &w->node[side].fifos;
 
-	session_counters(w->node[side].session, c);
+	fifo_pool_verify(pool);
+	if (pool->used_bytes > w->r->peak_pool_bytes[side])
+		w->r->peak_pool_bytes[side] = pool->used_bytes;
+	if (pool->used_bytes > pool->bytes_max)
+		world_fail(w, "end %u holds %zu bytes in a pool of %zu", side, pool->used_bytes,
+			   pool->bytes_max);
+}
+
+static void check_all_limits(struct world *w)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		check_pool(w, side);
+		for (unsigned s = 0; s < w->p->session_count; s++)
+			check_limits(w, s, side);
+	}
+}
+
+static void check_counters(struct world *w, unsigned s, unsigned side, struct counters *c)
+{
+	const struct leg *l = &w->leg[s][side];
+
+	session_counters(l->session, c);
 #define X(field, name, kind, help) \
 	if (c->field > INT64_MAX) \
-		fail(w, "end %u: %s went below zero", side, name);
+		world_fail(w, "end %u: %s went below zero", side, name);
 	KT_COUNTERS(X)
 #undef X
-	if (c->in_pkts != w->node[side].in_pkts)
-		fail(w, "end %u counts %llu datagrams in, %llu came", side,
-		     (unsigned long long)c->in_pkts, (unsigned long long)w->node[side].in_pkts);
-	if (c->out_pkts != w->node[side].out_pkts)
-		fail(w, "end %u counts %llu datagrams out, %llu left", side,
-		     (unsigned long long)c->out_pkts, (unsigned long long)w->node[side].out_pkts);
+	if (c->in_pkts != l->in_pkts)
+		world_fail(w, "end %u counts %llu datagrams in, %llu came", side,
+			   (unsigned long long)c->in_pkts, (unsigned long long)l->in_pkts);
+	if (c->out_pkts != l->out_pkts)
+		world_fail(w, "end %u counts %llu datagrams out, %llu left", side,
+			   (unsigned long long)c->out_pkts, (unsigned long long)l->out_pkts);
 	if (c->retrans_segs != c->fast_retrans_segs + c->early_retrans_segs + c->lost_segs)
-		fail(w, "end %u: the causes of resending do not add up", side);
+		world_fail(w, "end %u: the causes of resending do not add up", side);
 	if (c->retrans_segs > c->out_segs)
-		fail(w, "end %u resent more than it sent", side);
+		world_fail(w, "end %u resent more than it sent", side);
 }
 
 /* Once everything is closed and quiet, next to nothing may be held. */
-static void check_memory(struct world *w, unsigned side)
+static void check_memory(struct world *w, unsigned s, unsigned side)
 {
-	struct node *n = &w->node[side];
+	struct session *session = w->leg[s][side].session;
 	struct session_info info;
 
-	while (session_trim(n->session))
+	while (session_trim(session))
 		;
-	session_get_info(n->session, &info);
+	session_get_info(session, &info);
 	if (info.streams != 0)
-		fail(w, "end %u still has %u streams", side, info.streams);
-	if (n->fifos.used_count != 0)
-		fail(w, "end %u still has %zu chunks in use", side, n->fifos.used_count);
+		world_fail(w, "end %u still has %u streams", side, info.streams);
+	if (w->node[side].fifos.used_count != 0)
+		world_fail(w, "end %u still has %zu chunks in use", side,
+			   w->node[side].fifos.used_count);
 	/* zstd has its window, and a wide shard set its copies and tables. */
 	if (info.codec_out != CODEC_ZSTD && info.ds_in + info.ps_in <= 16 &&
 	    info.ds_out + info.ps_out <= 16 && info.memory_bytes > 64 * 1024)
-		fail(w, "end %u: an idle session holds %zu bytes (KCP %zu, FEC %zu, codec %zu)",
-		     side, info.memory_bytes, info.kcp_bytes, info.fec_bytes, info.codec_bytes);
+		world_fail(w, "end %u: an idle session holds %zu bytes (KCP %zu, FEC %zu, codec %zu)",
+			   side, info.memory_bytes, info.kcp_bytes, info.fec_bytes, info.codec_bytes);
+}
+
+static void judge_leg(struct world *w, unsigned s, unsigned side)
+{
+	struct world_result *r = w->r;
+	struct counters c;
+	double share;
+
+	check_limits(w, s, side);
+	check_counters(w, s, side, &c);
+	check_memory(w, s, side);
+	share = (double)c.retrans_segs / ((double)c.out_segs + 1e-9);
+	if (c.bytes_sent > 100000 && share > r->resent_share)
+		r->resent_share = share;
+	if (s == 0)
+		r->net[side] = *net_stats(w->leg[s][side].net);
+}
+
+static void judge(struct world *w)
+{
+	struct world_result *r = w->r;
+
+	for (unsigned s = 0; s < w->p->session_count; s++)
+		for (unsigned side = 0; side < 2; side++)
+			judge_leg(w, s, side);
+	if (r->resent_share > w->p->resent_share_max)
+		world_fail(w, "%.1f %% of the segments were resent, allowed are %.1f %%",
+			   100 * r->resent_share, 100 * w->p->resent_share_max);
+	if (w->p->stall_us_max > 0 && (double)r->longest_stall_us > w->p->stall_us_max)
+		world_fail(w, "a stream waited %.3f s for a byte", (double)r->longest_stall_us * 1e-6);
 }
 
 /* ---- time -------------------------------------------------------------------------------------- */
@@ -388,78 +260,75 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t app_deadline(const struct world *w)
+/* A session whose deadline is not in the future although it just had its turn gets the next one
+ * as soon as a real loop gives it, and so does one that was woken by another's. */
+static uint64_t leg_deadline(const struct world *w, const struct leg *l)
 {
-	uint64_t at = KT_NEVER;
+	uint64_t due = session_deadline(l->session);
 
-	for (unsigned f = 0; f < w->p->flow_count; f++) {
-		if (!w->opened[f])
-			at = min_u64(at, w->start_us + w->p->flows[f].open_at_us);
-		for (unsigned side = 0; side < 2; side++) {
-			const struct end *e = &w->end[f][side];
-
-			if (e->stream != NULL && !e->released && e->read_at_us > w->now_us)
-				at = min_u64(at, e->read_at_us);
-		}
-	}
-	return at;
+	if (l->woken || (due != KT_NEVER && due <= w->now_us))
+		due = w->now_us + LOOP_US;
+	return min_u64(due, net_deadline(l->net));
 }
 
-/* When something happens next.  A session whose deadline is not in the future
- * although it just had its turn gets the next one as soon as a real loop gives it. */
+/* When something happens next. */
 static uint64_t next_time(const struct world *w)
 {
-	uint64_t at = app_deadline(w);
+	uint64_t at = world_apps_deadline(w);
 
-	for (unsigned side = 0; side < 2; side++) {
-		uint64_t due = session_deadline(w->node[side].session);
-
-		if (due != KT_NEVER)
-			at = min_u64(at, due > w->now_us ? due : w->now_us + LOOP_US);
-		at = min_u64(at, net_deadline(w->net[side]));
-	}
+	for (unsigned s = 0; s < w->p->session_count; s++)
+		for (unsigned side = 0; side < 2; side++)
+			at = min_u64(at, leg_deadline(w, &w->leg[s][side]));
 	return at;
 }
 
-static void turn(struct world *w, unsigned side)
+static void serve_streams(struct world *w, unsigned s, unsigned side)
 {
-	struct session *s = w->node[side].session;
+	session_process(w->leg[s][side].session, w->now_us);
+	world_hear(w, s, side);
+	world_apps_turn(w, s, side);
+}
 
-	if (session_deadline(s) <= w->now_us)
-		session_tick(s, w->now_us);
-	receive(w, side);
-	session_process(s, w->now_us);
-	handle_events(w, side);
-	for (unsigned f = 0; f < w->p->flow_count; f++)
-		app_turn(w, f, side);
-	session_process(s, w->now_us); /* what reading made room for */
-	handle_events(w, side);
-	for (unsigned f = 0; f < w->p->flow_count; f++)
-		app_turn(w, f, side);
-	transmit(w, side);
-	handle_events(w, side);
-	w->spins[side] = session_deadline(s) <= w->now_us ? w->spins[side] + 1 : 0;
-	if (w->spins[side] > SPINS_MAX)
-		fail(w, "end %u: due at once for %u turns in a row", side, w->spins[side]);
-	if (session_ended(s) != SESSION_ALIVE)
-		fail(w, "end %u: the session ended: %s", side, session_end_text(session_ended(s)));
+static void turn(struct world *w, unsigned s, unsigned side)
+{
+	struct leg *l = &w->leg[s][side];
+
+	l->woken = false;
+	if (session_deadline(l->session) <= w->now_us)
+		session_tick(l->session, w->now_us);
+	receive(w, s, side);
+	serve_streams(w, s, side);
+	serve_streams(w, s, side); /* what reading made room for */
+	transmit(w, s, side);
+	world_hear(w, s, side);
+	l->spins = l->woken || session_deadline(l->session) <= w->now_us ? l->spins + 1 : 0;
+	if (l->spins > SPINS_MAX)
+		world_fail(w, "end %u: due at once for %u turns in a row", side, l->spins);
+	if (session_ended(l->session) != SESSION_ALIVE)
+		world_fail(w, "end %u: the session ended: %s", side,
+			   session_end_text(session_ended(l->session)));
 }
 
 static void step(struct world *w)
 {
-	open_flows(w);
-	turn(w, 0);
-	turn(w, 1);
-	if (w->r->steps++ % w->p->verify_every == 0) {
-		check_limits(w, 0);
-		check_limits(w, 1);
+	world_open_flows(w);
+	for (unsigned s = 0; s < w->p->session_count; s++) {
+		turn(w, s, 0);
+		turn(w, s, 1);
 	}
+	if (w->r->steps++ % w->p->verify_every == 0)
+		check_all_limits(w);
 }
 
 static bool all_quiet(const struct world *w)
 {
-	return w->done == 2 * w->p->flow_count && session_drained(w->node[0].session) &&
-	       session_drained(w->node[1].session);
+	if (w->done != 2 * w->p->flow_count)
+		return false;
+	for (unsigned s = 0; s < w->p->session_count; s++)
+		for (unsigned side = 0; side < 2; side++)
+			if (!session_drained(w->leg[s][side].session))
+				return false;
+	return true;
 }
 
 static void run(struct world *w)
@@ -472,8 +341,8 @@ static void run(struct world *w)
 			break;
 		next = next_time(w);
 		if (next == KT_NEVER || next - w->start_us > w->p->time_max_us) {
-			fail(w, "%u of %u ends were through after %.1f s of virtual time", w->done,
-			     2 * w->p->flow_count, (double)w->p->time_max_us * 1e-6);
+			world_fail(w, "%u of %u ends were through after %.1f s of virtual time",
+				   w->done, 2 * w->p->flow_count, (double)w->p->time_max_us * 1e-6);
 			break;
 		}
 		w->now_us = next > w->now_us ? next : w->now_us;
@@ -481,58 +350,47 @@ static void run(struct world *w)
 	w->r->time_us = w->now_us - w->start_us;
 }
 
-static void judge(struct world *w)
+/* ---- life -------------------------------------------------------------------------------------- */
+
+static void begin(struct world *w)
 {
-	struct world_result *r = w->r;
-
+	if (shared_qpp == NULL)
+		shared_qpp = qpp_new("the simulator's key", 19, 5, NULL);
+	w->flows = calloc(w->p->flow_count, sizeof(*w->flows));
+	assert(w->flows != NULL);
+	for (unsigned f = 0; f < w->p->flow_count; f++)
+		w->r->bytes += w->p->flows[f].bytes[0] + w->p->flows[f].bytes[1];
 	for (unsigned side = 0; side < 2; side++) {
-		double share;
-
-		check_limits(w, side);
-		check_counters(w, side);
-		check_memory(w, side);
-		share = (double)r->counters[side].retrans_segs /
-			((double)r->counters[side].out_segs + 1e-9);
-		if (r->counters[side].bytes_sent > 100000 && share > r->resent_share)
-			r->resent_share = share;
-		r->net[side] = *net_stats(w->net[side]);
+		make_node(w, side);
+		for (unsigned s = 0; s < w->p->session_count; s++)
+			make_leg(w, s, side);
 	}
-	if (r->resent_share > w->p->resent_share_max)
-		fail(w, "%.1f %% of the segments were resent, allowed are %.1f %%",
-		     100 * r->resent_share, 100 * w->p->resent_share_max);
-	if (w->p->stall_us_max > 0 && (double)r->longest_stall_us > w->p->stall_us_max)
-		fail(w, "a stream waited %.3f s for a byte", (double)r->longest_stall_us * 1e-6);
+}
+
+static void end(struct world *w)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		for (unsigned s = 0; s < w->p->session_count; s++)
+			drop_leg(&w->leg[s][side]);
+		drop_node(w, side);
+	}
+	free(w->flows);
 }
 
 void world_run(const struct world_params *p, uint64_t seed, struct world_result *result)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct world w = { .p = p, .r = result, .seed = seed };
 
-	assert(w != NULL);
 	memset(result, 0, sizeof(*result));
 	result->good = true;
-	if (shared_qpp == NULL)
-		shared_qpp = qpp_new("the simulator's key", 19, 5, NULL);
-	w->p = p;
-	w->r = result;
-	w->seed = seed;
 	/* Start just before the 32-bit millisecond clock wraps, now and then. */
-	w->now_us = seed % 4 == 0 ? (uint64_t)UINT32_MAX * 1000 - 50000 : 1000000 * (seed % 1000);
-	for (unsigned side = 0; side < 2; side++) {
-		make_node(w, side);
-		w->net[side] = net_new(&p->net[side], w->now_us, seed + side);
-	}
-	for (unsigned f = 0; f < p->flow_count; f++)
-		result->bytes += p->flows[f].bytes[0] + p->flows[f].bytes[1];
-	w->start_us = w->now_us;
-	run(w);
+	w.start_us = seed % 4 == 0 ? (uint64_t)UINT32_MAX * 1000 - 50000 : 1000000 * (seed % 1000);
+	w.now_us = w.start_us;
+	begin(&w);
+	run(&w);
 	if (result->good)
-		judge(w);
-	for (unsigned side = 0; side < 2; side++) {
-		drop_node(w, side);
-		net_free(w->net[side]);
-	}
-	free(w);
+		judge(&w);
+	end(&w);
 }
 
 void world_cleanup(void)

@@ -1,5 +1,7 @@
-/* world.h - two sessions joined by a simulated network, with an application at
- * each end that sends known bytes and checks those that come. */
+/* world.h - sessions of two ends joined by a simulated network, with an application at each
+ * end that sends known bytes and checks those that come.
+ *
+ * The sessions of an end share its pool, as those of a tunnel do. */
 #ifndef KT_SIM_WORLD_H
 #define KT_SIM_WORLD_H
 
@@ -9,27 +11,34 @@
 #include "net.h"
 #include "session.h"
 
-enum { WORLD_FLOWS_MAX = 64 };
+enum { WORLD_FLOWS_MAX = 2112, WORLD_SESSIONS_MAX = 4 };
 
 /* What one stream carries.  Directions: 0 from the client, 1 from the server. */
 struct flow_plan {
+	unsigned session; /* that carries it */
 	uint64_t open_at_us;
 	uint32_t bytes[2];
-	bool wait_for_eof[2];      /* this end sends its FIN only after the other's */
-	uint32_t read_pause_us[2]; /* its reader rests so long between reads, 0: never */
+	bool wait_for_eof[2]; /* this end sends its FIN only after the other's */
+	bool echo;            /* the server sends back what it reads, and reads no more than that */
+	uint64_t read_from_us[2];  /* its reader does not come before */
+	uint32_t read_pause_us[2]; /* it rests so long between reads, 0: never */
 	uint32_t read_chunk[2];    /* and takes so much at once */
+	uint64_t through_by_us;    /* both ends are through by then, 0: in the run's time */
 };
 
 struct world_params {
 	const char *name;
-	struct net_params net[2];
-	struct session_config cfg[2]; /* env pointers are filled in by the world */
+	unsigned session_count;
+	struct net_params net[2];     /* of each session */
+	struct session_config cfg[2]; /* likewise; env pointers and conv are filled in by the world */
+	size_t pool_bytes[2];         /* of each end, SIZE_MAX: no bound */
 	const char *crypt;
 	bool qpp;
 	uint64_t time_max_us;  /* virtual time the run may take */
 	unsigned verify_every; /* steps between two full checks of the invariants */
 	unsigned flow_count;
 	struct flow_plan flows[WORLD_FLOWS_MAX];
+	unsigned resets_max;     /* flows that may be cut short */
 	double resent_share_max; /* of data segments sent by the busier end; 1: any */
 	double stall_us_max;     /* longest wait of any open stream for a byte, 0: any */
 };
@@ -40,10 +49,11 @@ struct world_result {
 	uint64_t steps, time_us;
 	uint64_t bytes;
 	double resent_share;
-	struct counters counters[2];
 	struct net_stats net[2];
 	uint64_t longest_stall_us;
 	size_t peak_rcv_segs;
+	size_t peak_pool_bytes[2];
+	unsigned resets; /* flows that were cut short */
 };
 
 void world_run(const struct world_params *p, uint64_t seed, struct world_result *result);

@@ -49,10 +49,12 @@ static void expect_pattern(const struct fifo *f, size_t at, size_t n)
 static void gives_back_what_was_written_in_order(void **state)
 {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 
 	fifo_pool_init(&pool, SIZE_MAX);
-	fifo_init(&f, &pool);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	for (size_t i = 0, at = 0; i < 200; at += i, i++)
 		assert_int_equal(write_pattern(&f, at, i), i);
 	assert_int_equal(f.len, 199 * 200 / 2);
@@ -67,17 +69,20 @@ static void gives_back_what_was_written_in_order(void **state)
 	}
 	assert_int_equal(pool.used_count, 0);
 	fifo_dispose(&f);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
 static void an_empty_fifo_holds_no_memory(void **state)
 {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 	struct span piece;
 
 	fifo_pool_init(&pool, SIZE_MAX);
-	fifo_init(&f, &pool);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	assert_int_equal(pool.used_bytes, 0);
 	assert_int_equal(fifo_peek(&f, &piece, 1, SIZE_MAX), 0);
 	assert_int_equal(fifo_write(&f, (struct view){ NULL, 0 }), 0);
@@ -88,16 +93,19 @@ static void an_empty_fifo_holds_no_memory(void **state)
 	assert_int_equal(pool.used_bytes, 0);
 	fifo_consume(&f, 0);
 	fifo_commit(&f, 0);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
 static void a_few_bytes_take_a_small_chunk_and_many_take_large_ones(void **state)
 {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 
 	fifo_pool_init(&pool, SIZE_MAX);
-	fifo_init(&f, &pool);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	write_pattern(&f, 0, 100);
 	assert_int_equal(pool.used_bytes, FIFO_SMALL_CHUNK);
 	write_pattern(&f, 100, 5000);
@@ -108,17 +116,20 @@ static void a_few_bytes_take_a_small_chunk_and_many_take_large_ones(void **state
 	write_pattern(&f, 0, FIFO_SMALL_CHUNK);
 	assert_int_equal(pool.used_bytes, FIFO_CHUNK);
 	fifo_dispose(&f);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
 static void a_short_read_into_reserved_room_is_moved_to_a_small_chunk(void **state)
 {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 	struct span room;
 
 	fifo_pool_init(&pool, SIZE_MAX);
-	fifo_init(&f, &pool);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	room = fifo_reserve(&f);
 	assert_in_range(room.n, 8192, FIFO_CHUNK);
 	fill(room.p, 0, 300);
@@ -132,17 +143,20 @@ static void a_short_read_into_reserved_room_is_moved_to_a_small_chunk(void **sta
 	fifo_verify(&f);
 	expect_pattern(&f, 0, f.len);
 	fifo_dispose(&f);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
 static void reserved_room_that_is_not_used_goes_back(void **state)
 {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 	struct span room, pieces[2];
 
 	fifo_pool_init(&pool, SIZE_MAX);
-	fifo_init(&f, &pool);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	assert_true(fifo_reserve(&f).n > 0);
 	fifo_commit(&f, 0);
 	assert_int_equal(pool.used_count, 0);
@@ -160,17 +174,20 @@ static void reserved_room_that_is_not_used_goes_back(void **state)
 	fifo_verify(&f);
 	expect_pattern(&f, 0, room.n);
 	fifo_dispose(&f);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
 static void room_for_a_read_is_never_a_sliver_while_the_pool_has_more(void **state)
 {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 	struct span room;
 
-	fifo_pool_init(&pool, 2 * FIFO_CHUNK);
-	fifo_init(&f, &pool);
+	fifo_pool_init(&pool, 3 * FIFO_CHUNK); /* one is kept for the other way */
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	for (int i = 0; i < 2; i++) {
 		room = fifo_reserve(&f);
 		assert_in_range(room.n, 8192, FIFO_CHUNK);
@@ -181,6 +198,7 @@ static void room_for_a_read_is_never_a_sliver_while_the_pool_has_more(void **sta
 	assert_int_equal(fifo_reserve(&f).n, 0);
 	fifo_verify(&f);
 	fifo_dispose(&f);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
@@ -188,14 +206,16 @@ static void the_bound_of_the_pool_is_that_of_all_its_fifos(void **state)
 {
 	enum { N = 2 * FIFO_CHUNK };
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo a, b;
 
-	fifo_pool_init(&pool, 3 * FIFO_CHUNK);
-	fifo_init(&a, &pool);
-	fifo_init(&b, &pool);
+	fifo_pool_init(&pool, 4 * FIFO_CHUNK); /* likewise */
+	fifo_account_init(&account, &pool);
+	fifo_init(&a, &account, FIFO_IN);
+	fifo_init(&b, &account, FIFO_IN);
 	assert_int_equal(write_pattern(&a, 0, N), N);
 	assert_int_equal(pool.used_count, 3);
-	assert_int_equal(fifo_pool_room(&pool), 0);
+	assert_int_equal(fifo_account_room(&account, FIFO_IN), 0);
 	assert_int_equal(write_pattern(&b, 0, 1), 0);
 	assert_false(fifo_has_room(&b));
 	assert_int_equal(fifo_reserve(&b).n, 0);
@@ -210,6 +230,7 @@ static void the_bound_of_the_pool_is_that_of_all_its_fifos(void **state)
 	fifo_verify(&b);
 	fifo_dispose(&a);
 	fifo_dispose(&b);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
@@ -217,12 +238,14 @@ static void a_write_takes_what_the_pool_has(void **state)
 {
 	static uint8_t bytes[4 * FIFO_CHUNK];
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 	size_t n;
 
 	fill(bytes, 0, sizeof(bytes));
-	fifo_pool_init(&pool, FIFO_CHUNK + FIFO_SMALL_CHUNK);
-	fifo_init(&f, &pool);
+	fifo_pool_init(&pool, (FIFO_CHUNK + FIFO_SMALL_CHUNK) / 3 * 4);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	n = fifo_write(&f, (struct view){ bytes, sizeof(bytes) });
 	assert_in_range(n, FIFO_CHUNK - 64, FIFO_CHUNK);
 	assert_false(fifo_has_room(&f));
@@ -230,13 +253,14 @@ static void a_write_takes_what_the_pool_has(void **state)
 	expect_pattern(&f, 0, n);
 	fifo_dispose(&f);
 
-	pool.bytes_max = FIFO_SMALL_CHUNK;
+	fifo_pool_set_max(&pool, (FIFO_SMALL_CHUNK + 1) / 3 * 4);
 	assert_true(fifo_has_room(&f));
 	n = fifo_write(&f, (struct view){ bytes, sizeof(bytes) });
 	assert_in_range(n, FIFO_SMALL_CHUNK - 64, FIFO_SMALL_CHUNK);
 	assert_false(fifo_has_room(&f));
 	fifo_verify(&f);
 	fifo_dispose(&f);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
@@ -245,10 +269,12 @@ static void peeks_in_bounded_pieces(void **state)
 	enum { N = 5 * FIFO_CHUNK };
 	struct span pieces[8];
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 
 	fifo_pool_init(&pool, SIZE_MAX);
-	fifo_init(&f, &pool);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	write_pattern(&f, 0, 777 + N);
 	fifo_consume(&f, 777);
 	assert_int_equal(fifo_peek(&f, pieces, 8, 0), 0);
@@ -258,17 +284,20 @@ static void peeks_in_bounded_pieces(void **state)
 		expect_pattern(&f, 777, limit);
 	expect_pattern(&f, 777, N);
 	fifo_dispose(&f);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
 static void pieces_may_be_changed_in_place(void **state)
 {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct span piece;
 	struct fifo f;
 
 	fifo_pool_init(&pool, SIZE_MAX);
-	fifo_init(&f, &pool);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	write_pattern(&f, 0, 10);
 	assert_int_equal(fifo_peek(&f, &piece, 1, SIZE_MAX), 1);
 	piece.p[3] = 0xee;
@@ -276,16 +305,19 @@ static void pieces_may_be_changed_in_place(void **state)
 	assert_int_equal(fifo_peek(&f, &piece, 1, SIZE_MAX), 1);
 	assert_int_equal(piece.p[0], 0xee);
 	fifo_dispose(&f);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
 static void trimming_frees_only_what_was_not_needed_since_the_last_trim(void **state)
 {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct fifo f;
 
 	fifo_pool_init(&pool, SIZE_MAX);
-	fifo_init(&f, &pool);
+	fifo_account_init(&account, &pool);
+	fifo_init(&f, &account, FIFO_IN);
 	write_pattern(&f, 0, 9 * FIFO_CHUNK);
 	fifo_consume(&f, f.len);
 	assert_int_equal(pool.large.free_count, 10);
@@ -303,6 +335,7 @@ static void trimming_frees_only_what_was_not_needed_since_the_last_trim(void **s
 	fifo_pool_trim(&pool);
 	fifo_pool_trim(&pool);
 	assert_int_equal(pool.small.free_count, 0);
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 
@@ -343,11 +376,13 @@ static void random_actions_on_fifos_of_one_pool_keep_every_byte(void **state)
 	size_t in[FIFOS] = { 0 }, out[FIFOS] = { 0 };
 	struct fifo f[FIFOS];
 	struct fifo_pool pool;
+	struct fifo_account account;
 	uint32_t seed = 42;
 
 	fifo_pool_init(&pool, 12 * FIFO_CHUNK);
+	fifo_account_init(&account, &pool);
 	for (size_t i = 0; i < FIFOS; i++)
-		fifo_init(&f[i], &pool);
+		fifo_init(&f[i], &account, FIFO_IN);
 	for (int round = 0; round < 20000; round++) {
 		size_t i = rng(&seed) % FIFOS;
 
@@ -362,6 +397,7 @@ static void random_actions_on_fifos_of_one_pool_keep_every_byte(void **state)
 		expect_pattern(&f[i], out[i], f[i].len);
 		fifo_dispose(&f[i]);
 	}
+	fifo_account_dispose(&account);
 	fifo_pool_dispose(&pool);
 }
 

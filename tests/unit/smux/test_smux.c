@@ -52,6 +52,7 @@ static void bytes_clear(struct bytes *b)
 /* A session under test, with a clock and a pool of its own. */
 struct fixture {
 	struct fifo_pool pool;
+	struct fifo_account account;
 	struct smux_config cfg;
 	struct smux *m;
 	uint64_t now;
@@ -77,7 +78,8 @@ static void begin_cfg(struct fixture *x, struct smux_config cfg, size_t pool_byt
 {
 	*x = (struct fixture){ .cfg = cfg, .now = 77 * S };
 	fifo_pool_init(&x->pool, pool_bytes);
-	x->cfg.pool = &x->pool;
+	fifo_account_init(&x->account, &x->pool);
+	x->cfg.account = &x->account;
 	x->m = smux_new(&x->cfg, x->now);
 	assert_non_null(x->m);
 }
@@ -91,6 +93,7 @@ static void end(struct fixture *x)
 {
 	smux_verify(x->m);
 	smux_free(x->m);
+	fifo_account_dispose(&x->account);
 	fifo_pool_dispose(&x->pool);
 	bytes_clear(&x->out);
 }
@@ -1633,13 +1636,13 @@ static void an_exhausted_pool_blocks_input_until_bytes_are_read(void **state)
 	struct fixture x;
 	size_t left;
 
-	begin_cfg(&x, config(2, false), 2 * FIFO_CHUNK);
+	begin_cfg(&x, config(2, false), 8 * FIFO_CHUNK / 3 + 1); /* a quarter is kept for what is sent */
 	a = accept_sid(&x, 3);
 	b = accept_sid(&x, 5);
 	assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 40000, &left), KT_EAGAIN);
 	assert_in_range(left, 40000 - 2 * FIFO_CHUNK, 8000);
 	assert_true(smux_input_blocked(x.m));
-	assert_int_equal(smux_deadline(x.m), x.now + SMUX_RETRY_US);
+	assert_int_equal(smux_deadline(x.m), x.now + SMUX_LOOK_US);
 	smux_consume(a, 20000);
 	assert_false(smux_input_blocked(x.m));
 	assert_int_equal(feed_bytes(&x, (uint8_t[8000]){ 0 }, left, NULL), KT_OK);
@@ -1653,58 +1656,144 @@ static void an_exhausted_pool_blocks_input_until_bytes_are_read(void **state)
 	end(&x);
 }
 
-static void room_that_another_session_gives_back_is_noticed_by_a_tick(void **state)
+static void fill(struct fifo *f)
 {
+	while (fifo_write(f, (struct view){ (uint8_t[8192]){ 0 }, 8192 }) > 0)
+		;
+}
+
+/* Another session, that holds what there is. */
+struct hog {
+	struct fifo_account account;
+	struct fifo in[4], out[4];
+};
+
+static void hog_begin(struct hog *h, struct fifo_pool *pool)
+{
+	fifo_account_init(&h->account, pool);
+	for (int i = 0; i < 4; i++) {
+		fifo_init(&h->in[i], &h->account, FIFO_IN);
+		fifo_init(&h->out[i], &h->account, FIFO_OUT);
+		fill(&h->in[i]);
+		fill(&h->out[i]);
+	}
+}
+
+static void hog_gives_back(struct hog *h)
+{
+	for (int i = 0; i < 4; i++) {
+		fifo_dispose(&h->in[i]);
+		fifo_dispose(&h->out[i]);
+	}
+}
+
+static void count_wake(void *user)
+{
+	++*(unsigned *)user;
+}
+
+static void room_that_another_session_gives_back_is_offered(void **state)
+{
+	struct smux_config cfg = config(1, false);
 	struct smux_stream *st;
-	struct fifo other;
+	struct hog other;
 	struct fixture x;
+	unsigned wakes = 0;
 	size_t left;
 
-	begin_cfg(&x, config(1, false), 2 * FIFO_CHUNK);
-	fifo_init(&other, &x.pool);
+	cfg.wake = count_wake;
+	cfg.wake_user = &wakes;
+	begin_cfg(&x, cfg, 3 * FIFO_CHUNK);
 	st = accept_sid(&x, 3);
-	assert_int_equal(write_zeros(st, 100), 100);
-	drain(&x);
-	smux_consume(st, 0);
-	while (fifo_write(&other, (struct view){ (uint8_t[8192]){ 0 }, 8192 }) > 0)
-		;
+	hog_begin(&other, &x.pool);
 	assert_int_equal(smux_reserve(st).n, 0);
 	assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 5, &left), KT_EAGAIN);
 	assert_int_equal(left, 5);
-	assert_int_equal(smux_deadline(x.m), x.now + SMUX_RETRY_US);
-	x.now += SMUX_RETRY_US;
+	assert_int_equal(smux_deadline(x.m), x.now + SMUX_LOOK_US);
+	x.now += SMUX_LOOK_US;
 	smux_tick(x.m, x.now);
 	expect_no_event(&x);
 	assert_true(smux_input_blocked(x.m));
-	assert_int_equal(smux_deadline(x.m), x.now + SMUX_RETRY_US);
-	fifo_dispose(&other);
-	x.now += SMUX_RETRY_US;
-	smux_tick(x.m, x.now);
+	assert_int_equal(smux_deadline(x.m), x.now + SMUX_LOOK_US);
+	assert_int_equal(wakes, 0);
+	hog_gives_back(&other);
+	assert_in_range(wakes, 1, 2);
 	expect_event(&x, st, SMUX_WRITABLE);
 	assert_false(smux_input_blocked(x.m));
 	assert_true(smux_reserve(st).n > 0);
 	smux_commit(st, 0);
 	assert_int_equal(feed_bytes(&x, "abcde", 5, NULL), KT_OK);
-	assert_int_equal(smux_deadline(x.m), x.now - 2 * SMUX_RETRY_US + x.cfg.keepalive_us);
+	smux_tick(x.m, x.now);
+	assert_int_equal(smux_deadline(x.m), x.now - SMUX_LOOK_US + x.cfg.keepalive_us);
+	fifo_account_dispose(&other.account);
 	end(&x);
 }
 
-/* Data that waits for windows must not take the last room from the UPDs that open them. */
-static void writers_leave_a_quarter_of_the_pool_to_input(void **state)
+/* An offer that was missed: the clock finds out. */
+static void those_that_wait_look_for_themselves_now_and_then(void **state)
 {
 	struct smux_stream *st;
+	struct hog other;
+	struct fixture x;
+
+	begin_cfg(&x, config(1, false), 3 * FIFO_CHUNK);
+	st = accept_sid(&x, 3);
+	hog_begin(&other, &x.pool);
+	assert_int_equal(smux_reserve(st).n, 0);
+	fifo_account_attach(&x.account, NULL, NULL);
+	hog_gives_back(&other);
+	expect_no_event(&x);
+	x.now += SMUX_LOOK_US;
+	smux_tick(x.m, x.now);
+	expect_event(&x, st, SMUX_WRITABLE);
+	assert_int_equal(smux_deadline(x.m), x.now - SMUX_LOOK_US + x.cfg.keepalive_us);
+	fifo_account_dispose(&other.account);
+	end(&x);
+}
+
+/* One that may not have more stands before one that may: it is not to be in the way. */
+static void room_goes_past_a_stream_that_holds_its_share(void **state)
+{
+	struct smux_stream *fat, *thin;
 	struct fixture x;
 
 	begin_cfg(&x, config(2, true), 8 * FIFO_CHUNK);
-	st = open_stream(&x);
+	fat = open_stream(&x);
+	thin = open_stream(&x);
 	drain(&x);
 	feed_upd(&x, 3, 0, 0);
-	assert_in_range(write_zeros(st, 1 << 20), 5 * FIFO_CHUNK, 7 * FIFO_CHUNK);
-	assert_int_equal(feed_frame(&x, SMUX_PSH, 3, FIFO_CHUNK, NULL), KT_OK);
-	feed_upd(&x, 3, 0, 1 << 20);
-	expect_event(&x, st, SMUX_READABLE);
+	feed_upd(&x, 5, 0, 0);
+	write_zeros(fat, 1 << 20);
+	assert_int_equal(smux_reserve(fat).n, 0);
+	write_zeros(thin, 1 << 20);
+	assert_int_equal(smux_reserve(thin).n, 0);
+	feed_upd(&x, 5, 0, 1 << 20);
 	drain(&x);
-	expect_event(&x, st, SMUX_WRITABLE);
+	expect_event(&x, thin, SMUX_WRITABLE);
+	expect_no_event(&x);
+	end(&x);
+}
+
+/* Data that waits for windows must not take the last room from the UPDs that open them, nor from
+ * another stream's data. */
+static void writers_leave_room_to_input_and_to_each_other(void **state)
+{
+	struct smux_stream *a, *b;
+	struct fixture x;
+
+	begin_cfg(&x, config(2, true), 16 * FIFO_CHUNK);
+	a = open_stream(&x);
+	b = open_stream(&x);
+	drain(&x);
+	feed_upd(&x, 3, 0, 0);
+	assert_in_range(write_zeros(a, 1 << 20), 2 * FIFO_CHUNK, 4 * FIFO_CHUNK);
+	assert_in_range(write_zeros(b, 1 << 20), FIFO_CHUNK / 2, 2 * FIFO_CHUNK);
+	assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 4 * FIFO_CHUNK - 100, NULL), KT_OK);
+	feed_upd(&x, 3, 0, 1 << 20);
+	expect_event(&x, a, SMUX_READABLE);
+	drain(&x);
+	expect_event(&x, b, SMUX_WRITABLE); /* it holds less, so that its turn comes first */
+	expect_event(&x, a, SMUX_WRITABLE);
 	end(&x);
 }
 
@@ -2346,8 +2435,10 @@ int main(void)
 		cmocka_unit_test(writers_are_refused_at_send_bytes_max_and_called_back_once),
 		cmocka_unit_test(the_smallest_send_buffer_works),
 		cmocka_unit_test(an_exhausted_pool_blocks_input_until_bytes_are_read),
-		cmocka_unit_test(room_that_another_session_gives_back_is_noticed_by_a_tick),
-		cmocka_unit_test(writers_leave_a_quarter_of_the_pool_to_input),
+		cmocka_unit_test(room_that_another_session_gives_back_is_offered),
+		cmocka_unit_test(those_that_wait_look_for_themselves_now_and_then),
+		cmocka_unit_test(room_goes_past_a_stream_that_holds_its_share),
+		cmocka_unit_test(writers_leave_room_to_input_and_to_each_other),
 		cmocka_unit_test(a_note_follows_the_first_frame_and_is_heard),
 		cmocka_unit_test(a_nop_goes_out_only_when_nothing_else_did),
 		cmocka_unit_test(a_ping_goes_out_at_once_and_only_while_alive),
