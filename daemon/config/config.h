@@ -85,6 +85,7 @@ struct conf_tunnel {
 	unsigned smuxver; /* 1 or 2 */
 	unsigned framesize_bytes;
 	unsigned smuxbuf_bytes, streambuf_bytes; /* or CONF_AUTO */
+	unsigned memory_bytes;
 	unsigned keepalive_s;
 	unsigned closewait_s;
 	bool quiet; /* do not log each stream */

@@ -121,6 +121,10 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"Smaller pieces of many streams take turns sooner, at the price of 8 bytes each. " },
 	[KEY_STREAMBUF] = { NULL, NULL,
 		"It bounds the speed of one stream: so many bytes per round trip. " },
+	[KEY_MEMORY] = { NULL, NULL,
+		"A quarter is sure to what comes and to what goes, and no session takes all of the "
+		"rest: so that many stalled streams of one cannot stop another. A lower number "
+		"holds from then on for what is new. " },
 	[KEY_MAXSTREAMS] = { NULL, NULL,
 		"A client accepts no connection that no session has room for. " },
 	[KEY_KEEPALIVE] = { NULL, NULL,

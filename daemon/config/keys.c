@@ -15,6 +15,7 @@
 enum {
 	YEAR_S = 365 * 24 * 3600,
 	BUFFER_MIN = 1 << 12,
+	MEMORY_MIN = 1 << 20,
 	BUFFER_MAX = 1 << 30, /* what fits the int of SO_RCVBUF, and memory */
 	CONN_MAX = 1024,      /* a socket each */
 	SESSIONS_MAX = 1 << 20,
@@ -144,6 +145,10 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		.help = "bytes received and not yet passed on, per stream (smuxver 2); it bounds how "
 			"fast a stream can be on a long path; auto is an eighth of what a tunnel may "
 			"hold" },
+	[KEY_MEMORY] = { "memory", ON_BOTH, CONF_IN_USE, &conf_type_bytes, T(memory_bytes),
+		"268435456", .min = MEMORY_MIN, .max = BUFFER_MAX,
+		.help = "bytes that all sessions together may hold, of streams and of packets in "
+			"flight" },
 	[KEY_KEEPALIVE] = { "keepalive", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_unsigned,
 		T(keepalive_s), "10", .min = 1, .max = 29, .beyond = KEEPALIVE_BEYOND,
 		.help = "seconds of silence before a sign of life is sent" },

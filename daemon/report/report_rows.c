@@ -78,6 +78,8 @@ json_t *report_status_row(const struct tunnel *t)
 	row_int(&r, "sessions", t->link_count);
 	row_int(&r, "streams", t->relay_count);
 	row_int(&r, "buffer_bytes", t->fifos.used_bytes);
+	row_int(&r, "memory_bytes", fifo_pool_held(&t->fifos));
+	row_int(&r, "memory_max_bytes", t->conf->memory_bytes);
 	row_put(&r, "rates", rates(t));
 	return row_end(&r);
 }

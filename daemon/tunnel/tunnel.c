@@ -81,7 +81,7 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf, const str
 	t->reaper.run = reap;
 	t->started_us = t->counted_us = r->now_us;
 	flow_init(&t->flow, r->now_us);
-	fifo_pool_init(&t->fifos, TUNNEL_BUFFER_MAX);
+	fifo_pool_init(&t->fifos, conf->memory_bytes);
 	reactor_random(&seed, sizeof(seed));
 	hosts_init(&t->hosts, seed);
 	t->hooks = hooks;
@@ -171,6 +171,7 @@ void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, boo
 		t->hooks->changed(t, t->hooked);
 	if (!changed)
 		return;
+	fifo_pool_set_max(&t->fifos, conf->memory_bytes);
 	for (struct link *l = t->links; l != NULL; l = l->next)
 		link_change(l);
 	if (renew && t->role->renew != NULL)

@@ -17,9 +17,6 @@
 #include "qpp.h"
 #include "reactor.h"
 
-/* Bytes that the streams of one tunnel may hold, read and unsent together;
- * past it, reading from whoever is the source stops until there is room again. */
-#define TUNNEL_BUFFER_MAX ((size_t)256 << 20)
 /* Unsent bytes that one stream may hold before its socket is read no more. */
 #define STREAM_SEND_MAX ((size_t)128 << 10)
 

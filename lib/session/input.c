@@ -6,6 +6,11 @@
 
 #include "err.h"
 
+enum {
+	PACKET_MTU_USUAL = 1500, /* bytes of memory that a segment of the window may take */
+	WINDOW_LEAST = 32,
+};
+
 /* ---- datagrams -------------------------------------------------------------------- */
 
 bool session_sniff(struct view payload, struct session_sniff *out)
@@ -228,7 +233,8 @@ static bool detect(struct session *s, uint64_t now_us)
 	return s->end == SESSION_ALIVE;
 }
 
-static void advertise(struct session *s, uint64_t now_us)
+/* A peer that floods is told less. */
+static uint32_t flood_bound(struct session *s, uint64_t now_us)
 {
 	const struct kcp_stats *st = kcp_stats(s->kcp);
 	struct advert_seen seen = {
@@ -237,14 +243,31 @@ static void advertise(struct session *s, uint64_t now_us)
 	};
 	uint32_t rtt_us = kcp_min_rtt_us(s->kcp);
 
-	if (now_us < advert_due_at(&s->advert, rtt_us))
-		return;
-	if (s->repair.peer_paces) {
-		kcp_set_told_window(s->kcp, 0);
-		return;
-	}
-	kcp_set_told_window(s->kcp, advert_window(&s->advert, now_us, rtt_us,
-						  kcp_take_in_delay(s->kcp), &seen));
+	if (s->cfg.rcv_wnd != SESSION_AUTO || s->repair.peer_paces)
+		return 0;
+	if (now_us >= advert_due_at(&s->advert, rtt_us))
+		s->flood_bound = advert_window(&s->advert, now_us, rtt_us,
+					       kcp_take_in_delay(s->kcp), &seen);
+	return s->flood_bound;
+}
+
+/* And so is everybody when memory is short: what comes has to be held until it is in order. */
+static void advertise(struct session *s, uint64_t now_us)
+{
+	size_t room = fifo_account_room(&s->account, FIFO_IN) / PACKET_MTU_USUAL;
+	uint32_t flood = flood_bound(s, now_us);
+
+	room = room < WINDOW_LEAST ? WINDOW_LEAST : room;
+	if (room > KCP_WND_MAX)
+		room = 0;
+	if (flood != 0 && (room == 0 || flood < room))
+		room = flood;
+	kcp_set_told_window(s->kcp, (uint32_t)room);
+}
+
+static void charge(struct session *s)
+{
+	fifo_account_charge(&s->account, kcp_memory(s->kcp));
 }
 
 void session_process(struct session *s, uint64_t now_us)
@@ -253,8 +276,8 @@ void session_process(struct session *s, uint64_t now_us)
 	struct view in;
 	size_t n;
 
-	if (s->cfg.rcv_wnd == SESSION_AUTO)
-		advertise(s, now_us);
+	charge(s);
+	advertise(s, now_us);
 	if (s->codec_in == CODEC_UNKNOWN && s->end == SESSION_ALIVE && !detect(s, now_us))
 		return;
 	while (s->end == SESSION_ALIVE && input_kept(s, now_us) &&

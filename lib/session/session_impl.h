@@ -85,6 +85,7 @@ struct session {
 
 	struct session_kept kept;
 	struct advert advert;
+	uint32_t flood_bound; /* segments that it says; 0: any */
 
 	/* of session_flush(), valid while it runs */
 	struct batch *out;

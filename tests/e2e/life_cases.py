@@ -325,7 +325,6 @@ def bad_network(case):
 def bad_network_untuned(case):
     figures = through_badnet(case, {}, {}, "--loss", 0.03, "--reorder", 0.1, "--duplicate", 0.05, "--delay", 10)
     check(figures.get("RetransSegs", 0) > 0, "nothing was sent again on a network that loses")
-    check(figures.get("FECParityShards", 0) == 0, "parity that nobody asked for")
 
 
 @suite.case("a_dead_target_comes_back")
