@@ -174,7 +174,7 @@ static void learn_use(struct session_repair *r, uint32_t acked, int64_t lost, ui
 		return;
 	}
 	r->use = (struct session_share){ 0 };
-	r->rest = REST_SEGS << r->rests;
+	r->rest = UINT32_C(1) * REST_SEGS << r->rests;
 	r->rests += r->rests < RESTS_MAX;
 }
 
