@@ -44,6 +44,7 @@ enum {
 #define RUN_PAUSE_US 20000 /* of a peer that begins something new */
 #define RUN_MAX (UINT64_C(4) << 20)
 #define TELL_US 100000
+#define LOOK_US 10000 /* to find out that it pays */
 
 static uint16_t ours(const struct session *s)
 {
@@ -173,7 +174,7 @@ static void learn_use(struct session_repair *r, uint32_t acked, int64_t lost, ui
 		return;
 	}
 	r->use = (struct session_share){ 0 };
-	r->rest = REST_SEGS << r->rests;
+	r->rest = UINT32_C(1) * REST_SEGS << r->rests;
 	r->rests += r->rests < RESTS_MAX;
 }
 
@@ -252,6 +253,22 @@ static void count_bulk(struct session *s, uint64_t now_us)
 
 /* ---- sending ------------------------------------------------------------------------- */
 
+/* What became of what was sent, and does parity pay? */
+static void look(struct session *s, uint64_t now_us, struct kcp_info *k)
+{
+	struct session_repair *r = &s->repair;
+
+	kcp_get_info(s->kcp, k);
+	learn(s, k);
+	if (!r->sends) {
+		count_bulk(s, now_us);
+		r->more = waits(s);
+	}
+	decide(s, k);
+	r->look_us = now_us + LOOK_US;
+}
+
+/* Where it does not pay this costs next to nothing. */
 void session_repair_begin(struct session *s, uint64_t now_us)
 {
 	struct session_repair *r = &s->repair;
@@ -260,12 +277,14 @@ void session_repair_begin(struct session *s, uint64_t now_us)
 	if (s->smux == NULL)
 		return;
 	hear_notes(s);
-	if (!r->understood)
+	if (!r->understood) {
+		r->active = false;
 		return;
+	}
 	tell_repaired(s, now_us);
-	kcp_get_info(s->kcp, &k);
-	learn(s, &k);
-	decide(s, &k);
+	if (!r->sends && now_us < r->look_us)
+		return;
+	look(s, now_us, &k);
 	r->active = false;
 	if (!r->sends)
 		return;
@@ -293,6 +312,9 @@ void session_repair_copies(struct session *s)
 {
 	bool burst = s->repair.active && kcp_queued(s->kcp) >= BURST_SEGS;
 
+	if (burst == s->repair.burst)
+		return;
+	s->repair.burst = burst;
 	kcp_set_copies(s->kcp, burst ? 0 : session_copies(&s->cfg));
 }
 
@@ -352,7 +374,7 @@ bool session_repair_end(struct session *s)
 	struct session_repair *r = &s->repair;
 	size_t from;
 
-	if (!r->offered || s->smux == NULL || !r->understood)
+	if (!r->sends && !set_is_open(r))
 		return false;
 	count_bulk(s, s->flush_us);
 	r->more = waits(s);

@@ -40,7 +40,9 @@ struct session_repair {
 	struct repair_in *in;
 
 	/* of what we send */
-	bool active;               /* in this flush new sets begin */
+	bool active; /* in this flush new sets begin */
+	bool burst;  /* KCP makes no copies in it */
+	uint64_t look_us;
 	bool more;                 /* after it something waits to be sent */
 	uint32_t next;             /* number of the next segment that is new */
 	uint64_t span_us;          /* that a set may take */

@@ -13,7 +13,7 @@
 #include "fec.h"
 #include "session.h"
 
-enum { MS = 1000, QUEUE = 8192, MTU = 1350 };
+enum { MS = 1000, QUEUE = 8192, MTU = 1350, BYTES_PER_MS = 12500, BACKLOG_MS = 100 };
 
 struct datagram {
 	uint64_t at_us;
@@ -25,6 +25,7 @@ struct datagram {
 struct way {
 	struct datagram *queue;
 	size_t head, count;
+	uint64_t free_us; /* when the bottleneck has sent what waits before it */
 	unsigned repairs; /* packets of parity that left */
 	size_t repair_bytes, bytes;
 };
@@ -122,11 +123,14 @@ static void send(struct tunnel *t, int side, const struct packet *pkt)
 		w->repairs++;
 		w->repair_bytes += pkt->len;
 	}
-	if (is_lost(t))
+	if (w->free_us < t->now_us)
+		w->free_us = t->now_us;
+	if (is_lost(t) || w->free_us > t->now_us + BACKLOG_MS * MS)
 		return;
+	w->free_us += pkt->len * MS / BYTES_PER_MS;
 	assert_true(w->count < QUEUE);
 	w->count++;
-	d->at_us = t->now_us + t->delay_us;
+	d->at_us = w->free_us + t->delay_us;
 	d->len = pkt->len;
 	memcpy(d->bytes, pkt->data, pkt->len);
 }
