@@ -850,7 +850,7 @@ struct rate {
 	uint64_t delivered_bytes, lost_bytes; /* in all */
 	uint64_t delivered_us;                /* when it last grew */
 	uint64_t first_us;                    /* when the newest that was sampled left */
-	uint64_t app_limited_until;           /* delivered_bytes up to where; 0: no limit */
+	uint64_t app_limited_until;           /* delivered or lost up to where; 0: no limit */
 	uint64_t app_limited_us;              /* when that was found */
 	bool any;
 	uint32_t newest; /* the number of that departure */
@@ -874,9 +874,15 @@ static void rate_restart(struct rate *r, uint64_t now_us)
 	r->delivered_us = now_us;
 }
 
+/* What was in flight ends as one or the other. */
+static uint64_t rate_settled(const struct rate *r)
+{
+	return r->delivered_bytes + r->lost_bytes;
+}
+
 static void rate_limited(struct rate *r, uint64_t now_us, uint32_t inflight_bytes)
 {
-	r->app_limited_until = r->delivered_bytes + max32(inflight_bytes, 1);
+	r->app_limited_until = rate_settled(r) + max32(inflight_bytes, 1);
 	r->app_limited_us = now_us;
 }
 
@@ -1700,7 +1706,7 @@ static void cc_update(struct kcp *k)
 {
 	struct kcp_cc_sample s;
 
-	if (k->rate.app_limited_until != 0 && k->rate.delivered_bytes > k->rate.app_limited_until)
+	if (k->rate.app_limited_until != 0 && rate_settled(&k->rate) > k->rate.app_limited_until)
 		k->rate.app_limited_until = 0;
 	cc_sample(k, &s);
 	loss_recent(k, &s);

@@ -38,7 +38,7 @@ expect "$KT_FOLDER/client.json" kcptunctl import "$KT_FOLDER/cl"
 expect "client server" kcptund ""
 expect "--config --control" kcptund --con
 expect "$KT_FOLDER/client.txt" kcptund -c "$KT_FOLDER/client.t"
-expect "-metrics -mode -mtu -maxstreams" kcptund client -m
+expect "-metrics -mode -mtu -memory -maxstreams" kcptund client -m
 expect "-remoteaddr*" kcptund client -re
 expect "" kcptund server -remote
 expect "-snmplog -snmpperiod" kcptund server --snmp
