@@ -20,36 +20,12 @@ static void put_header(const struct smux *m, struct smux_frame *f, uint8_t cmd, 
 	f->len = SMUX_HEADER;
 }
 
-/* The window to grant: streambuf, but once the session holds more unread bytes than it
- * should, less and less, so that the sum of all windows cannot run away.  Never nothing:
- * a peer that was granted 0 would have to wait for an UPD that no read triggers. */
-static uint32_t window_to_grant(const struct smux *m)
-{
-	const uint64_t soft = m->cfg.recv_bytes_max, hard = SMUX_HARD_FACTOR * soft;
-	const uint32_t full = m->cfg.streambuf;
-	const uint32_t least = full < SMUX_GRANT_MIN ? full : SMUX_GRANT_MIN;
-	uint64_t window;
-
-	if (m->unread <= soft)
-		return full;
-	if (m->unread >= hard)
-		return least;
-	window = full * (hard - m->unread) / (hard - soft);
-	return window > least ? (uint32_t)window : least;
-}
-
 static void put_upd(struct smux_stream *st, struct smux_frame *f)
 {
-	uint32_t window = window_to_grant(st->m);
-
 	put_header(st->m, f, SMUX_UPD, st->sid, SMUX_UPD_BYTES);
 	store_le32(f->header + SMUX_HEADER, (uint32_t)st->consumed);
-	store_le32(f->header + SMUX_HEADER + 4, window);
+	store_le32(f->header + SMUX_HEADER + 4, smux_grant(st));
 	f->header_len = f->len = SMUX_HEADER + SMUX_UPD_BYTES;
-	st->granted = window;
-	st->told = st->consumed;
-	if (st->edge < st->consumed + window)
-		st->edge = st->consumed + window;
 }
 
 static void stream_control(struct smux_stream *st, struct smux_frame *f)
