@@ -223,7 +223,7 @@ static bool detect(struct session *s, uint64_t now_us)
 	return s->end == SESSION_ALIVE;
 }
 
-void session_process(struct session *s, uint64_t now_us)
+static void process(struct session *s, uint64_t now_us)
 {
 	const uint8_t *p;
 	struct view in;
@@ -241,4 +241,10 @@ void session_process(struct session *s, uint64_t now_us)
 		kcp_consume(s->kcp, n - in.n);
 		s->bytes_received += n - in.n;
 	}
+}
+
+void session_process(struct session *s, uint64_t now_us)
+{
+	process(s, now_us);
+	session_report_memory(s);
 }

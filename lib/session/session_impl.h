@@ -3,6 +3,7 @@
  * Each calls only those above it:
  *
  *     start.c    layers that begin once the peer is known
+ *     memory.c   what it holds, and what it does when its tunnel holds too much
  *     input.c    datagrams and stream bytes in
  *     output.c   frames and packets out
  *     session.c  life, time, streams, questions
@@ -70,6 +71,14 @@ static inline void session_fail_smux(struct session *s)
 bool session_start_smux(struct session *s, int version, uint64_t now_us);
 bool session_start_encoder(struct session *s, enum codec_kind kind);
 bool session_start_decoder(struct session *s, enum codec_kind kind);
+
+/* ---- memory.c --------------------------------------------------------------------- */
+
+size_t session_codec_memory(const struct session *s);
+/* In all, fifos and streams apart. */
+size_t session_memory(const struct session *s);
+/* Charge it to the pool; if that holds too much, give KCP no more to hold. */
+void session_report_memory(struct session *s);
 
 /* ---- output.c: kcp.h's reserve and output ---------------------------------------- */
 

@@ -82,7 +82,7 @@ static bool next_data(struct smux *m, size_t room, struct smux_frame *f)
 	struct smux_stream *st;
 	size_t n;
 
-	if (!linked(&m->data) || room == 0)
+	if (!linked(&m->data) || room == 0 || m->hold)
 		return false;
 	st = container_of(m->data.next, struct smux_stream, data);
 	n = min_size(min_size(room, m->cfg.framesize), min_size(smux_window_room(st), st->out.len));
@@ -119,4 +119,9 @@ bool smux_has_output(const struct smux *m)
 	if (m->closed != SMUX_ALIVE)
 		return false;
 	return linked(&m->control) || linked(&m->data) || m->refusals.count > 0 || m->nop_pending;
+}
+
+void smux_hold(struct smux *m, bool on)
+{
+	m->hold = on;
 }

@@ -127,8 +127,10 @@ struct smux_frame {
 	size_t len; /* header and pieces, all bytes */
 };
 bool smux_next_frame(struct smux *m, uint64_t now_us, size_t room, struct smux_frame *f);
-/* Something to send: smux_next_frame() with room would give a frame. */
+/* Something to send: smux_next_frame() with room would give a frame, were it not held. */
 bool smux_has_output(const struct smux *m);
+/* While `on`, data frames are held back, whatever room there is. */
+void smux_hold(struct smux *m, bool on);
 
 uint64_t smux_deadline(const struct smux *m); /* next keepalive or timeout */
 void smux_tick(struct smux *m, uint64_t now_us);

@@ -123,6 +123,7 @@ struct smux {
 	uint64_t next_sid; /* beyond 32 bits: used up */
 	struct smux_refusals refusals;
 	bool nop_pending;
+	bool hold; /* data frames are held back */
 
 	uint64_t now_us;                /* latest time told */
 	uint64_t heard_us;              /* of the last input, or when input was unblocked */
