@@ -101,6 +101,11 @@ bool fifo_has_room(const struct fifo *f)
 	return tail_room(f) > 0 || fifo_may_take(f, fifo_chunk_bytes(next_cap(f, 1)));
 }
 
+size_t fifo_spare(const struct fifo *f)
+{
+	return f->tail != NULL ? tail_room(f) : FIFO_SMALL_CAP;
+}
+
 struct span fifo_reserve(struct fifo *f)
 {
 	struct fifo_chunk *c = NULL;

@@ -27,6 +27,8 @@ void fifo_dispose(struct fifo *f);
 size_t fifo_write(struct fifo *f, struct view bytes);
 /* False while fifo_write() would take nothing for want of memory. */
 bool fifo_has_room(const struct fifo *f);
+/* Bytes that fit without more memory, or into a small chunk if it has none. */
+size_t fifo_spare(const struct fifo *f);
 /* Contiguous room at the end, at least 1 byte, for a read(2) straight into the
  * fifo; n = 0 when it may have no more.  Valid until the next call on f. */
 struct span fifo_reserve(struct fifo *f);

@@ -29,6 +29,7 @@ enum {
 	FIFO_CHUNK = 16384,      /* bytes of a chunk, its small header included */
 	FIFO_SMALL_CHUNK = 2048, /* of one that holds all of a queue with few bytes */
 	FIFO_FLOOR = 4 * FIFO_CHUNK,
+	FIFO_RELIEF_US = 100 * 1000,
 };
 
 enum fifo_way { FIFO_IN, FIFO_OUT, FIFO_WAYS };
@@ -52,6 +53,7 @@ struct fifo_pool {
 	size_t bytes_max;              /* the budget, SIZE_MAX: none */
 	struct fifo_account *accounts; /* all */
 	struct fifo_account *waiting, **waiting_tail;
+	uint64_t relief_us; /* no sooner is anybody asked to give something up */
 };
 
 void fifo_pool_init(struct fifo_pool *pool, size_t bytes_max); /* SIZE_MAX: no bound */
@@ -63,8 +65,9 @@ void fifo_pool_set_max(struct fifo_pool *pool, size_t bytes_max);
 size_t fifo_pool_held(const struct fifo_pool *pool);
 /* More than the budget is held. */
 bool fifo_pool_over(const struct fifo_pool *pool);
-/* Ask the account that holds most of a way to give some up; true if it did. */
-bool fifo_pool_relieve(struct fifo_pool *pool, enum fifo_way way);
+/* Ask the account that holds most of a way to give some up; true if it did.  Not more often than
+ * every FIFO_RELIEF_US, however many ask. */
+bool fifo_pool_relieve(struct fifo_pool *pool, enum fifo_way way, uint64_t now_us);
 void fifo_pool_verify(const struct fifo_pool *pool);
 
 /* What an account's owner is asked.  Both are called in the middle of others' work: they may mark
@@ -73,7 +76,7 @@ struct fifo_owner {
 	/* There is room for who waited.  False: it was not wanted.  Who wants more waits anew. */
 	bool (*room)(void *user, enum fifo_way way);
 	/* Others starve: give up what only lies there.  False: there is nothing of that kind. */
-	bool (*relieve)(void *user, enum fifo_way way);
+	bool (*relieve)(void *user, enum fifo_way way, uint64_t now_us);
 };
 
 struct fifo_account {

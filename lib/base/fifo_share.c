@@ -159,14 +159,17 @@ void fifo_pool_set_max(struct fifo_pool *pool, size_t bytes_max)
 	}
 }
 
-bool fifo_pool_relieve(struct fifo_pool *pool, enum fifo_way way)
+bool fifo_pool_relieve(struct fifo_pool *pool, enum fifo_way way, uint64_t now_us)
 {
 	struct fifo_account *most = NULL;
 
+	if (now_us < pool->relief_us)
+		return false;
+	pool->relief_us = now_us + FIFO_RELIEF_US;
 	for (struct fifo_account *a = pool->accounts; a != NULL; a = a->next)
 		if (a->owner != NULL && (most == NULL || a->way_bytes[way] > most->way_bytes[way]))
 			most = a;
-	return most != NULL && most->owner->relieve(most->user, way);
+	return most != NULL && most->owner->relieve(most->user, way, now_us);
 }
 
 /* ---- accounts ----------------------------------------------------------------------- */

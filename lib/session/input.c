@@ -265,18 +265,12 @@ static void advertise(struct session *s, uint64_t now_us)
 	kcp_set_told_window(s->kcp, (uint32_t)room);
 }
 
-static void charge(struct session *s)
-{
-	fifo_account_charge(&s->account, kcp_memory(s->kcp));
-}
-
-void session_process(struct session *s, uint64_t now_us)
+static void process(struct session *s, uint64_t now_us)
 {
 	const uint8_t *p;
 	struct view in;
 	size_t n;
 
-	charge(s);
 	advertise(s, now_us);
 	if (s->codec_in == CODEC_UNKNOWN && s->end == SESSION_ALIVE && !detect(s, now_us))
 		return;
@@ -290,4 +284,10 @@ void session_process(struct session *s, uint64_t now_us)
 		kcp_consume(s->kcp, n - in.n);
 		s->bytes_received += n - in.n;
 	}
+}
+
+void session_process(struct session *s, uint64_t now_us)
+{
+	process(s, now_us);
+	session_report_memory(s);
 }

@@ -101,10 +101,7 @@ void session_get_info(const struct session *s, struct session_info *info)
 		info->unread_bytes = smux_unread_bytes(s->smux);
 		info->smux_version = s->peer_version != 0 ? s->peer_version : s->cfg.smux_version;
 	}
-	if (s->enc != NULL)
-		info->codec_bytes += codec_enc_memory(s->enc);
-	if (s->dec != NULL)
-		info->codec_bytes += codec_dec_memory(s->dec);
+	info->codec_bytes = session_codec_memory(s);
 	fec_pair_sending(&s->fec, &info->ds_out, &info->ps_out);
 	if (s->repair.sends) {
 		info->ds_out = s->repair.count;
@@ -113,8 +110,7 @@ void session_get_info(const struct session *s, struct session_info *info)
 	if (s->fec.dec != NULL)
 		fec_dec_params(s->fec.dec, &info->ds_in, &info->ps_in);
 	info->fec_bytes = fec_pair_memory(&s->fec) + session_repair_memory(&s->repair);
-	info->memory_bytes = sizeof(*s) + info->kcp_bytes + info->fec_bytes + info->codec_bytes +
-			     s->kept.len;
+	info->memory_bytes = session_memory(s);
 }
 
 void session_verify(const struct session *s)

@@ -233,6 +233,7 @@ bool session_trim(struct session *s)
 		codec_enc_trim(s->enc);
 	if (s->dec != NULL)
 		codec_dec_trim(s->dec);
+	session_report_memory(s);
 	return s->trims < TRIMS;
 }
 

@@ -4,6 +4,7 @@
  *
  *     start.c    layers that begin once the peer is known
  *     repair.c   parity of our own, when it pays
+ *     memory.c   what it holds, and what it does when its tunnel holds too much
  *     input.c    datagrams and stream bytes in
  *     output.c   frames and packets out
  *     session.c  life, time, streams, questions
@@ -151,6 +152,14 @@ void session_repair_input(struct session *s, uint64_t now_us, struct view pkt);
 
 /* What kcp_config.copies is to be. */
 uint32_t session_copies(const struct session_config *cfg);
+
+/* ---- memory.c --------------------------------------------------------------------- */
+
+size_t session_codec_memory(const struct session *s);
+/* In all, fifos and streams apart. */
+size_t session_memory(const struct session *s);
+/* Charge it to the pool; if that holds too much, give KCP no more to hold. */
+void session_report_memory(struct session *s);
 
 /* ---- output.c: kcp.h's reserve and output ---------------------------------------- */
 

@@ -39,11 +39,6 @@ static struct smux_stream *find(struct smux *m, uint32_t sid)
 	return m->recent;
 }
 
-static bool takes_data(const struct smux_stream *st)
-{
-	return !st->released && !st->cut && !st->peer_fin;
-}
-
 /* ---- payload ------------------------------------------------------------------ */
 
 /* Bytes that the session's budget still allows. */
@@ -60,7 +55,7 @@ bool smux_input_blocked(const struct smux *m)
 {
 	if (m->closed != SMUX_ALIVE || m->payload_left == 0)
 		return false;
-	if (m->rx == NULL || !takes_data(m->rx))
+	if (m->rx == NULL || !smux_takes_data(m->rx))
 		return false;
 	return budget(m) == 0 || m->input_starved;
 }
@@ -69,16 +64,18 @@ bool smux_input_blocked(const struct smux *m)
 static size_t deliver(struct smux *m, struct view bytes)
 {
 	struct smux_stream *st = m->rx;
-	size_t room = budget(m), n;
+	size_t room = budget(m), held = st->in.held, n;
 
 	if (room == 0)
 		return 0;
+	smux_take_windows_back(m);
 	n = fifo_write(&st->in, (struct view){ bytes.p, bytes.n < room ? bytes.n : room });
 	if (n == 0) {
 		smux_starve_input(m);
 		return 0;
 	}
 	m->unread += n;
+	smux_note_moved(st, FIFO_IN, held);
 	smux_raise(st, SMUX_READABLE);
 	return n;
 }
@@ -96,14 +93,14 @@ static int take_payload(struct smux *m, struct view *in)
 {
 	size_t n = in->n < m->payload_left ? in->n : m->payload_left;
 
-	if (m->rx != NULL && takes_data(m->rx)) {
+	if (m->rx != NULL && smux_takes_data(m->rx)) {
 		n = deliver(m, (struct view){ in->p, n });
 		if (n == 0)
 			return KT_EAGAIN;
 	} else {
 		drop(m, n);
 	}
-	m->input_starved = false;
+	smux_not_starved(m, FIFO_IN);
 	advance(in, n);
 	m->payload_left -= n;
 	if (m->payload_left == 0)
@@ -124,8 +121,8 @@ static void on_psh(struct smux *m, uint32_t sid, size_t length)
 {
 	struct smux_stream *st = find(m, sid);
 
-	if (st != NULL && m->cfg.version == 2 && takes_data(st) && overruns(st, length))
-		smux_cut(st);
+	if (st != NULL && m->cfg.version == 2 && smux_takes_data(st) && overruns(st, length))
+		smux_overrun(st);
 	m->rx = length > 0 ? st : NULL;
 	m->payload_left = length;
 }
@@ -148,8 +145,7 @@ static void on_syn(struct smux *m, uint32_t sid)
 		return;
 	}
 	m->stats.streams_accepted++;
-	smux_tell_window(st);
-	smux_schedule(st);
+	smux_grant_first(st);
 	smux_raise(st, SMUX_OPENED);
 }
 

@@ -58,9 +58,8 @@ void smux_stop_writing(struct smux_stream *st)
 
 /* If the application has not been told of the stream yet, it still has to be:
  * someone must release it. */
-void smux_cut(struct smux_stream *st)
+static void cut(struct smux_stream *st)
 {
-	st->m->stats.window_overruns++;
 	st->cut = true;
 	st->upd_pending = false;
 	smux_stop_writing(st);
@@ -68,6 +67,27 @@ void smux_cut(struct smux_stream *st)
 	fifo_dispose(&st->out);
 	st->events &= SMUX_OPENED;
 	smux_raise(st, SMUX_RESET);
+	smux_schedule(st);
+}
+
+void smux_overrun(struct smux_stream *st)
+{
+	st->m->stats.window_overruns++;
+	cut(st);
+}
+
+/* The peer is told, as by smux_reset(): it holds bytes of the stream, too. */
+void smux_give_up(struct smux_stream *st)
+{
+	st->given_up = st->in.held + st->out.held;
+	if (!st->peer_reset && !(st->fin_sent && st->peer_fin))
+		st->reset_pending = true;
+	if (!st->released) {
+		cut(st);
+		return;
+	}
+	fifo_dispose(&st->out);
+	smux_linger(st);
 	smux_schedule(st);
 }
 

@@ -1,12 +1,35 @@
-/* memory.c - what waits for memory: the peer's bytes, and streams that were refused room. */
+/* memory.c - what holds memory, and what waits for some: the peer's bytes, and streams that were refused
+ * room. */
 #include "smux_impl.h"
 
 enum { LOOKS = 4 }; /* at streams that wait, for each chunk that came back */
 
+/* ---- what lies ------------------------------------------------------------------------ */
+
+const struct fifo *smux_fifo(const struct smux_stream *st, enum fifo_way way)
+{
+	return way == FIFO_IN ? &st->in : &st->out;
+}
+
+bool smux_lies_since(const struct smux_stream *st, enum fifo_way way, uint64_t us)
+{
+	return smux_fifo(st, way)->held > 0 && st->m->now_us >= st->freed_us[way] + us;
+}
+
+/* By chunks: one that is read a byte at a time is as good as not read. */
+void smux_note_moved(struct smux_stream *st, enum fifo_way way, size_t held)
+{
+	if (held == 0 || smux_fifo(st, way)->held < held)
+		st->freed_us[way] = st->m->now_us;
+}
+
 /* ---- waiting ------------------------------------------------------------------------- */
 
-static void look_later(struct smux *m)
+static void starve(struct smux *m, enum fifo_way way)
 {
+	fifo_account_wait(m->cfg.account, way);
+	if (m->starved_us[way] == KT_NEVER)
+		m->starved_us[way] = m->now_us;
 	if (m->look_us <= m->now_us)
 		m->look_us = m->now_us + SMUX_LOOK_US;
 }
@@ -14,8 +37,7 @@ static void look_later(struct smux *m)
 void smux_starve_input(struct smux *m)
 {
 	m->input_starved = true;
-	fifo_account_wait(m->cfg.account, FIFO_IN);
-	look_later(m);
+	starve(m, FIFO_IN);
 }
 
 void smux_starve_writer(struct smux_stream *st)
@@ -23,11 +45,22 @@ void smux_starve_writer(struct smux_stream *st)
 	st->want_write = true;
 	if (!linked(&st->starved))
 		link_append(&st->m->starved, &st->starved);
-	fifo_account_wait(st->m->cfg.account, FIFO_OUT);
-	look_later(st->m);
+	starve(st->m, FIFO_OUT);
 }
 
-/* ---- and being served ------------------------------------------------------------------ */
+void smux_not_starved(struct smux *m, enum fifo_way way)
+{
+	m->starved_us[way] = KT_NEVER;
+	if (way == FIFO_IN)
+		m->input_starved = false;
+}
+
+bool smux_waits(const struct smux *m, enum fifo_way way)
+{
+	return way == FIFO_IN ? m->input_starved : linked(&m->starved);
+}
+
+/* ---- being served ---------------------------------------------------------------------- */
 
 static bool feed_input(struct smux *m)
 {
@@ -59,35 +92,28 @@ static bool feed_writers(struct smux *m, unsigned looks, unsigned wakes)
 	return any;
 }
 
-/* For each chunk one is woken, here or in another session, so that none is for nothing. */
-static bool on_room(void *user, enum fifo_way way)
+void smux_wake(const struct smux *m)
 {
-	struct smux *m = user;
-	bool fed = way == FIFO_IN ? feed_input(m) : feed_writers(m, LOOKS, 1);
-
-	if (way == FIFO_IN ? m->input_starved : linked(&m->starved))
-		fifo_account_wait(m->cfg.account, way);
-	if (fed && m->cfg.wake != NULL)
+	if (m->cfg.wake != NULL)
 		m->cfg.wake(m->cfg.wake_user);
-	return fed;
 }
 
-const struct fifo_owner smux_fifo_owner = { .room = on_room };
-
-/* ---- looking oneself ------------------------------------------------------------------- */
-
-uint64_t smux_look_deadline(const struct smux *m)
+/* For each chunk one is woken, here or in another session, so that none is for nothing. */
+bool smux_offer_room(struct smux *m, enum fifo_way way)
 {
-	return m->input_starved || linked(&m->starved) ? m->look_us : KT_NEVER;
+	bool fed = way == FIFO_IN ? feed_input(m) : feed_writers(m, LOOKS, 1);
+
+	if (smux_waits(m, way))
+		fifo_account_wait(m->cfg.account, way);
+	if (fed)
+		smux_wake(m);
+	return fed;
 }
 
 /* Whoever is offered room after others may have been passed over for want of it, and then found
  * that nothing more came back. */
-void smux_look_for_room(struct smux *m)
+void smux_feed_all(struct smux *m)
 {
-	if (m->now_us < smux_look_deadline(m))
-		return;
 	feed_input(m);
 	feed_writers(m, m->count, m->count);
-	m->look_us = m->now_us + SMUX_LOOK_US;
 }

@@ -1,5 +1,6 @@
 /* output.c - what to send: control frames, then one data frame of each stream in turn. */
 #include <assert.h>
+#include <string.h>
 
 #include "smux_impl.h"
 
@@ -20,36 +21,19 @@ static void put_header(const struct smux *m, struct smux_frame *f, uint8_t cmd, 
 	f->len = SMUX_HEADER;
 }
 
-/* The window to grant: streambuf, but once the session holds more unread bytes than it
- * should, less and less, so that the sum of all windows cannot run away.  Never nothing:
- * a peer that was granted 0 would have to wait for an UPD that no read triggers. */
-static uint32_t window_to_grant(const struct smux *m)
-{
-	const uint64_t soft = m->cfg.recv_bytes_max, hard = SMUX_HARD_FACTOR * soft;
-	const uint32_t full = m->cfg.streambuf;
-	const uint32_t least = full < SMUX_GRANT_MIN ? full : SMUX_GRANT_MIN;
-	uint64_t window;
-
-	if (m->unread <= soft)
-		return full;
-	if (m->unread >= hard)
-		return least;
-	window = full * (hard - m->unread) / (hard - soft);
-	return window > least ? (uint32_t)window : least;
-}
-
 static void put_upd(struct smux_stream *st, struct smux_frame *f)
 {
-	uint32_t window = window_to_grant(st->m);
-
 	put_header(st->m, f, SMUX_UPD, st->sid, SMUX_UPD_BYTES);
 	store_le32(f->header + SMUX_HEADER, (uint32_t)st->consumed);
-	store_le32(f->header + SMUX_HEADER + 4, window);
+	store_le32(f->header + SMUX_HEADER + 4, smux_grant(st));
 	f->header_len = f->len = SMUX_HEADER + SMUX_UPD_BYTES;
-	st->granted = window;
-	st->told = st->consumed;
-	if (st->edge < st->consumed + window)
-		st->edge = st->consumed + window;
+}
+
+/* Both of a reset at once: the first alone would look like an end until the other comes. */
+static void put_second_fin(struct smux_frame *f)
+{
+	memcpy(f->header + SMUX_HEADER, f->header, SMUX_HEADER);
+	f->header_len = f->len = 2 * SMUX_HEADER;
 }
 
 static void stream_control(struct smux_stream *st, struct smux_frame *f)
@@ -62,11 +46,12 @@ static void stream_control(struct smux_stream *st, struct smux_frame *f)
 		put_upd(st, f);
 	} else {
 		assert(st->fin_pending || smux_reset_due(st));
-		if (!st->fin_pending)
-			st->reset_pending = false;
+		put_header(st->m, f, SMUX_FIN, st->sid, 0);
+		if (st->fin_pending && st->reset_pending)
+			put_second_fin(f);
+		st->reset_pending = false;
 		st->fin_pending = false;
 		st->fin_sent = true;
-		put_header(st->m, f, SMUX_FIN, st->sid, 0);
 	}
 	if (st->fin_sent && st->released && !st->reset_pending)
 		smux_stream_free(st);
@@ -123,7 +108,7 @@ static bool next_data(struct smux *m, size_t room, struct smux_frame *f)
 	struct smux_stream *st;
 	size_t n;
 
-	if (!linked(&m->data) || room == 0)
+	if (!linked(&m->data) || room == 0 || m->hold)
 		return false;
 	st = container_of(m->data.next, struct smux_stream, data);
 	n = min_size(min_size(room, m->cfg.framesize), min_size(smux_window_room(st), st->out.len));
@@ -161,4 +146,9 @@ bool smux_has_output(const struct smux *m)
 		return false;
 	return linked(&m->control) || linked(&m->data) || m->refusals.count > 0 || note_due(m) ||
 	       m->nop_pending;
+}
+
+void smux_hold(struct smux *m, bool on)
+{
+	m->hold = on;
 }

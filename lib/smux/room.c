@@ -1,5 +1,5 @@
 /* room.c - room to write, and what is told when there is some: WRITABLE to a stream that found
- * none, an UPD to the peer. */
+ * none. */
 #include "smux_impl.h"
 
 /* ---- writing ------------------------------------------------------------------------- */
@@ -7,11 +7,14 @@
 void smux_settle(struct smux *m)
 {
 	struct smux_stream *st = m->taken;
+	size_t held;
 
 	if (st == NULL)
 		return;
 	m->taken = NULL;
+	held = st->out.held;
 	fifo_consume(&st->out, m->taken_len);
+	smux_note_moved(st, FIFO_OUT, held);
 }
 
 static size_t send_room(const struct smux_stream *st)
@@ -37,9 +40,10 @@ void smux_wake_writer(struct smux_stream *st)
 struct span smux_reserve(struct smux_stream *st)
 {
 	struct span room = { NULL, 0 };
-	size_t limit;
+	size_t limit, held;
 
 	smux_settle(st->m);
+	held = st->out.held;
 	if (st->m->closed != SMUX_ALIVE || st->shut)
 		return room;
 	limit = send_room(st);
@@ -52,6 +56,8 @@ struct span smux_reserve(struct smux_stream *st)
 		smux_starve_writer(st);
 		return room;
 	}
+	smux_note_moved(st, FIFO_OUT, held);
+	smux_not_starved(st->m, FIFO_OUT);
 	st->want_write = false;
 	link_remove(&st->starved);
 	if (room.n > limit)
@@ -70,33 +76,4 @@ size_t smux_drop_unread(struct smux_stream *st)
 	st->plain = 0;
 	fifo_dispose(&st->in);
 	return n;
-}
-
-/* The first read always tells, because only that replaces the window that the peer
- * assumes; then half of what it was granted, which is streambuf / 2 unless that was short. */
-static bool upd_due(const struct smux_stream *st)
-{
-	uint32_t half = st->granted / 2;
-
-	if (st->m->cfg.version == 1 || st->cut)
-		return false;
-	return st->granted == 0 || st->consumed - st->told >= (half > 0 ? half : 1);
-}
-
-/* A larger window than the peer assumes is told at once: it would be filled before the first read
- * is heard of, and a download would stand still for a round trip. */
-void smux_tell_window(struct smux_stream *st)
-{
-	const struct smux_config *cfg = &st->m->cfg;
-
-	st->upd_pending = cfg->version == 2 && cfg->streambuf > SMUX_PEER_WINDOW_INITIAL;
-}
-
-void smux_account_consumed(struct smux_stream *st, size_t n)
-{
-	st->consumed += n;
-	if (n == 0 || !upd_due(st))
-		return;
-	st->upd_pending = true;
-	smux_schedule(st);
 }

@@ -34,6 +34,7 @@ struct smux *smux_new(const struct smux_config *cfg, uint64_t now_us)
 	link_init(&m->starved);
 	link_init(&m->linger);
 	smux_notes_init(&m->notes);
+	m->starved_us[FIFO_IN] = m->starved_us[FIFO_OUT] = KT_NEVER;
 	fifo_account_attach(m->cfg.account, &smux_fifo_owner, m);
 	m->next_sid = 3;
 	m->now_us = m->heard_us = m->spoke_us = now_us;

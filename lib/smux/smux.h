@@ -36,6 +36,7 @@ enum {
 	SMUX_PEER_WINDOW_INITIAL = 262144,  /* version 2, until the first UPD */
 	SMUX_TIMEOUT_US = 30 * 1000 * 1000, /* silence that ends a session */
 	SMUX_LINGER_US = 30 * 1000 * 1000,  /* see smux_release() */
+	SMUX_STARVE_US = 3 * 1000 * 1000,   /* see smux_input() */
 };
 
 /* ---- pure codec ---------------------------------------------------------- */
@@ -90,6 +91,7 @@ struct smux_stats {
 	uint64_t streams_opened, streams_accepted, streams_refused;
 	uint64_t frames_in, frames_out;
 	uint64_t unknown_stream_bytes; /* PSH for streams that are gone, dropped */
+	uint64_t memory_resets;   /* streams given up because others starved for what they held */
 	uint64_t window_overruns; /* version 2: streams cut because the peer ignored our window */
 };
 
@@ -114,7 +116,12 @@ void smux_free(struct smux *m);
  *
  * Version 1 stops at recv_bytes_max.  Version 2 never stops for a stream that is
  * within its window, until the session holds 4 * recv_bytes_max; and as the unread bytes pass
- * recv_bytes_max the windows granted in new UPDs shrink.  FIN, NOP, SYN and UPD need no budget. */
+ * recv_bytes_max, or half of what the account may hold, the windows granted in new UPDs shrink, and
+ * those of streams that nobody reads are taken back.  FIN, NOP, SYN and UPD need no budget.
+ *
+ * When input has been waiting for memory for SMUX_STARVE_US, of the streams that nobody has read in this
+ * time the one that holds most is reset, see smux_given_up(): with version 2 one of this session, for one
+ * stream is not to stop the others; and if it is other sessions that hold it all, one of theirs. */
 int smux_input(struct smux *m, uint64_t now_us, struct view *in);
 /* True while smux_input() would take nothing, for want of budget or memory. */
 bool smux_input_blocked(const struct smux *m);
@@ -131,8 +138,10 @@ struct smux_frame {
 	size_t len; /* header and pieces, all bytes */
 };
 bool smux_next_frame(struct smux *m, uint64_t now_us, size_t room, struct smux_frame *f);
-/* Something to send: smux_next_frame() with room would give a frame. */
+/* Something to send: smux_next_frame() with room would give a frame, were it not held. */
 bool smux_has_output(const struct smux *m);
+/* While `on`, data frames are held back, whatever room there is. */
+void smux_hold(struct smux *m, bool on);
 
 uint64_t smux_deadline(const struct smux *m); /* next keepalive or timeout */
 void smux_tick(struct smux *m, uint64_t now_us);
@@ -154,8 +163,8 @@ enum {                    /* bits of smux_event.what */
        SMUX_OPENED = 1,   /* the peer opened this stream; give it an owner or release it */
        SMUX_READABLE = 2, /* bytes, or the end of the peer's bytes, can be read */
        SMUX_WRITABLE = 4, /* room again after smux_reserve() gave none */
-       SMUX_RESET = 8,    /* cut (window overrun, or the peer's smux_reset()): what is unread can
-			      still be read, then release it */
+       SMUX_RESET = 8,    /* cut (window overrun, given up, or the peer's smux_reset()): what is
+			      unread can still be read, then release it */
 };
 struct smux_event {
 	struct smux_stream *stream;
@@ -202,8 +211,10 @@ void smux_consume(struct smux_stream *st, size_t n);
 bool smux_eof(const struct smux_stream *st);
 /* The peer has sent FIN (unread bytes may remain). */
 bool smux_peer_finished(const struct smux_stream *st);
-/* It was cut, by the peer's smux_reset() or for an overrun. */
+/* It was cut, by the peer's smux_reset(), for an overrun, or for its memory. */
 bool smux_was_reset(const struct smux_stream *st);
+/* Bytes that it held when it was given up because others starved; 0: it was not. */
+size_t smux_given_up(const struct smux_stream *st);
 
 /* The application is through with the stream; the pointer is invalid after.
  * Unread bytes are dropped.  Unsent ones still go out, then a FIN; with

@@ -8,9 +8,11 @@
  *     note.c      what two of ours tell each other
  *     refuse.c    FINs owed without there being a stream
  *     transform.c what the bytes of a stream go through
- *     memory.c    what waits for memory
+ *     memory.c    what holds memory, and what waits for some
  *     room.c      room to write, and who is told of some
+ *     window.c    what the peer may send
  *     life.c      a stream's beginning and its ends
+ *     relief.c    what is given up for its memory
  *     input.c     the peer's bytes
  *     output.c    frames for the peer
  *     stream.c    what the application does with a stream
@@ -36,6 +38,8 @@
 
 enum {
 	SMUX_LOOK_US = 250 * 1000, /* between two looks for memory of those that wait for some */
+	SMUX_TAKE_BACK_US = 50 * 1000, /* between two looks for streams that nobody reads ... */
+	SMUX_UNREAD_US = 1 * 1000, /* ... which are those whose bytes have been lying for so long */
 	SMUX_GRANT_MIN = 4096,     /* least window granted, so that every stream moves */
 	SMUX_REFUSALS_MAX = 1024,  /* FINs owed for refused SYNs; those beyond are not answered */
 	SMUX_BUDGET_MAX = 1 << 30, /* of recv_bytes_max, keeps the arithmetic in 64 bits */
@@ -77,23 +81,26 @@ struct smux_stream {
 	struct link all, control, data, ready, starved, linger;
 	struct fifo in, out; /* unread, unsent */
 	void *user;
-	uint64_t moved_us; /* on the linger list: when it was put there or last sent */
-	uint64_t consumed; /* bytes read, or dropped as if read */
-	uint64_t told;     /* `consumed` in our last UPD */
-	uint64_t edge;     /* the peer may send up to here: largest ever granted */
-	uint64_t sent;     /* bytes handed out */
+	uint64_t freed_us[FIFO_WAYS]; /* when what is in the fifo came, or a chunk of it left */
+	uint64_t moved_us;            /* on the linger list: when it was put there or last sent */
+	uint64_t consumed;            /* bytes read, or dropped as if read */
+	uint64_t told;                /* `consumed` in our last UPD */
+	uint64_t edge;                /* the peer may send up to here: largest ever granted */
+	uint64_t sent;                /* bytes handed out */
 	uint32_t peer_consumed, peer_window; /* of the peer's last UPD */
 	uint32_t granted;                    /* window in our last UPD, 0: none yet */
 	uint32_t sid;
+	uint32_t given_up; /* bytes that it held when it was given up for their memory */
 	uint8_t events;
 	bool syn_pending, upd_pending, fin_pending;
 	bool shut, fin_sent; /* our direction: ending, ended */
 	bool reset_pending;  /* a second FIN is to follow the first */
 	bool peer_fin;       /* the peer's direction has ended */
 	bool peer_reset;     /* and it told us that it reads no more */
-	bool cut;            /* window overrun; waits for its release */
+	bool cut;            /* window overrun, or given up; waits for its release */
 	bool released;       /* lingers until its FIN is out */
 	bool want_write;     /* owes the application a SMUX_WRITABLE */
+	bool take_back;      /* the next UPD is to grant hardly more than what came */
 	uint8_t *reserved;   /* by the last smux_reserve() */
 	size_t plain;        /* unread bytes, from the front, that the transform was done on */
 	alignas(uint64_t) uint8_t transform_state[]; /* out, in */
@@ -124,13 +131,19 @@ struct smux {
 	struct smux_refusals refusals;
 	struct smux_notes notes;
 	bool nop_pending;
+	bool hold; /* data frames are held back */
 
-	uint64_t now_us;    /* latest time told */
-	uint64_t heard_us;  /* of the last input, or when input was unblocked */
-	uint64_t spoke_us;  /* of the last frame handed out */
-	uint64_t look_us;   /* when to look for memory, if something waits for some */
-	bool input_blocked; /* as of the last smux_input() or tick: silence is ours */
-	bool input_starved; /* input waits for memory */
+	uint64_t now_us;                /* latest time told */
+	uint64_t heard_us;              /* of the last input, or when input was unblocked */
+	uint64_t spoke_us;              /* of the last frame handed out */
+	uint64_t starved_us[FIFO_WAYS]; /* since when nobody got any of that way; KT_NEVER: somebody did */
+	uint64_t relieved_us[FIFO_WAYS]; /* when something was given up for it; 0: never */
+	uint64_t take_back_us;           /* windows are taken back no sooner ... */
+	size_t take_back_at;             /* ... but when so much is held */
+	uint64_t look_us;                /* when to look for memory, if something waits for some */
+	bool input_blocked;              /* as of the last smux_input() or tick: silence is ours */
+	bool input_starved;              /* input waits for memory */
+	bool stalled; /* as of the last look: there were streams that nobody reads */
 
 	uint8_t head[SMUX_HEADER + SMUX_UPD_BYTES]; /* of the frame that is arriving */
 	size_t head_len;
@@ -156,6 +169,11 @@ size_t smux_window_room(const struct smux_stream *st);
 static inline bool smux_reset_due(const struct smux_stream *st)
 {
 	return st->reset_pending && st->fin_sent;
+}
+/* Somebody will read what comes. */
+static inline bool smux_takes_data(const struct smux_stream *st)
+{
+	return !st->released && !st->cut && !st->peer_fin;
 }
 /* Put the stream on the lists where its state belongs: control, data. */
 void smux_schedule(struct smux_stream *st);
@@ -192,15 +210,23 @@ void smux_transform_consumed(struct smux_stream *st, size_t n);
 
 /* ---- memory.c ----------------------------------------------------------------- */
 
-/* What the account asks. */
-extern const struct fifo_owner smux_fifo_owner;
+const struct fifo *smux_fifo(const struct smux_stream *st, enum fifo_way way);
+/* What is in one of its fifos has been lying there for so long. */
+bool smux_lies_since(const struct smux_stream *st, enum fifo_way way, uint64_t us);
+/* A fifo, that held so much before, was written to or read. */
+void smux_note_moved(struct smux_stream *st, enum fifo_way way, size_t held);
 /* The peer's bytes, or the writer of a stream, were refused memory: they are told when there is
  * some. */
 void smux_starve_input(struct smux *m);
 void smux_starve_writer(struct smux_stream *st);
-/* Those that wait look for themselves now and then. */
-uint64_t smux_look_deadline(const struct smux *m);
-void smux_look_for_room(struct smux *m);
+/* Some memory was had after all. */
+void smux_not_starved(struct smux *m, enum fifo_way way);
+bool smux_waits(const struct smux *m, enum fifo_way way);
+/* There is some for who waits; false: it is not wanted. */
+bool smux_offer_room(struct smux *m, enum fifo_way way);
+/* Look whether there is any. */
+void smux_feed_all(struct smux *m);
+void smux_wake(const struct smux *m);
 
 /* ---- room.c ------------------------------------------------------------------- */
 
@@ -210,9 +236,17 @@ void smux_settle(struct smux *m);
 void smux_wake_writer(struct smux_stream *st);
 /* Returns how many bytes there were. */
 size_t smux_drop_unread(struct smux_stream *st);
+
+/* ---- window.c ----------------------------------------------------------------- */
+
+/* The window for the UPD that is being made. */
+uint32_t smux_grant(struct smux_stream *st);
+/* A new stream: does the peer have to know at once how little there is? */
+void smux_grant_first(struct smux_stream *st);
 /* n bytes were read or dropped: is an UPD due? */
 void smux_account_consumed(struct smux_stream *st, size_t n);
-void smux_tell_window(struct smux_stream *st); /* of a new stream, to be scheduled */
+/* Bytes come in: are those that nobody reads too many? */
+void smux_take_windows_back(struct smux *m);
 
 /* ---- life.c ------------------------------------------------------------------- */
 
@@ -222,7 +256,9 @@ void smux_stream_free(struct smux_stream *st);
 /* Our direction takes no more. */
 void smux_stop_writing(struct smux_stream *st);
 /* The stream's peer broke its window. */
-void smux_cut(struct smux_stream *st);
+void smux_overrun(struct smux_stream *st);
+/* Others need the memory more than it does. */
+void smux_give_up(struct smux_stream *st);
 /* The peer told that it is gone. */
 void smux_peer_resets(struct smux_stream *st);
 /* Give those up that lingered too long. */
@@ -230,5 +266,13 @@ void smux_linger_expire(struct smux *m);
 uint64_t smux_linger_deadline(const struct smux *m);
 /* End the session. */
 void smux_close(struct smux *m, enum smux_close why);
+
+/* ---- relief.c ----------------------------------------------------------------- */
+
+/* What the account asks. */
+extern const struct fifo_owner smux_fifo_owner;
+/* Those that wait look for themselves now and then, and complain in the end. */
+uint64_t smux_look_deadline(const struct smux *m);
+void smux_look_for_room(struct smux *m);
 
 #endif

@@ -33,7 +33,7 @@ int smux_open(struct smux *m, struct smux_stream **st)
 	m->next_sid += 2;
 	m->stats.streams_opened++;
 	(*st)->syn_pending = true;
-	smux_tell_window(*st);
+	smux_grant_first(*st);
 	smux_schedule(*st);
 	return KT_OK;
 }
@@ -118,10 +118,13 @@ size_t smux_unread(const struct smux_stream *st)
 
 void smux_consume(struct smux_stream *st, size_t n)
 {
+	size_t held = st->in.held;
+
 	assert(n <= st->in.len);
 	smux_settle(st->m);
 	smux_transform_consumed(st, n);
 	fifo_consume(&st->in, n);
+	smux_note_moved(st, FIFO_IN, held);
 	st->m->unread -= n;
 	smux_account_consumed(st, n);
 }
@@ -139,4 +142,9 @@ bool smux_peer_finished(const struct smux_stream *st)
 bool smux_was_reset(const struct smux_stream *st)
 {
 	return st->peer_reset || st->cut;
+}
+
+size_t smux_given_up(const struct smux_stream *st)
+{
+	return st->given_up;
 }

@@ -2,8 +2,8 @@
  *
  *     sim [--runs N] [--seed S] [--scenario NAME] [--verbose]
  *
- * Without a scenario every named one runs once and `any`, which draws everything from the seed,
- * runs N times with the seeds S, S+1, ...  A failure prints the command that repeats it. */
+ * Without a scenario every named one runs once, and those that draw everything from the seed,
+ * `any` and, a quarter as often, `any-full`, run N times with the seeds S, S+1, ...  A failure prints the command that repeats it. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,6 +278,7 @@ static void make_stalled_neighbour(struct world_params *p, struct rng *r)
 	base(p);
 	pools(p, 8 << 20);
 	p->session_count = 2;
+	p->resets_max = 100; /* of the session that they stall */
 	for (unsigned side = 0; side < 2; side++)
 		p->cfg[side].streams_max = 4096;
 	for (unsigned i = 0; i < 2048; i++)
@@ -290,6 +291,42 @@ static void make_stalled_neighbour(struct world_params *p, struct rng *r)
 	}
 	p->verify_every = 2048;
 	p->time_max_us = 120 * 1000000;
+}
+
+/* Streams of the same session: what is stalled must not stand before what moves. */
+static void stalled_mates(struct world_params *p, unsigned stalled, size_t pool_bytes)
+{
+	base(p);
+	p->pool_bytes[0] = pool_bytes;
+	for (unsigned side = 0; side < 2; side++)
+		p->cfg[side].streams_max = 4096;
+	for (unsigned i = 0; i < stalled; i++) {
+		struct flow_plan *f = add_flow(p, 100, 200000);
+
+		f->open_at_us = i * 4000;
+		f->read_from_us[0] = 20 * 1000000;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		struct flow_plan *f = add_flow(p, 1 << 20, 4 << 20);
+
+		f->open_at_us = 6 * 1000000;
+		f->through_by_us = 12 * 1000000;
+	}
+	p->verify_every = 2048;
+	p->time_max_us = 120 * 1000000;
+}
+
+/* They would send 200 MB, and that is promised already. */
+static void make_stalled_mates(struct world_params *p, struct rng *r)
+{
+	stalled_mates(p, 1024, 32 << 20);
+}
+
+/* What one round trip brings is too much already. */
+static void make_given_up(struct world_params *p, struct rng *r)
+{
+	stalled_mates(p, 256, 8 << 20);
+	p->resets_max = 32;
 }
 
 /* ---- any ------------------------------------------------------------------------------- */
@@ -423,6 +460,34 @@ static void make_any(struct world_params *p, struct rng *r)
 	p->time_max_us = 900 * 1000000ull;
 }
 
+/* The same with too little memory for what readers leave lying and targets echo. */
+static void make_any_full(struct world_params *p, struct rng *r)
+{
+	make_any(p, r);
+	p->resets_max = p->flow_count;
+	for (unsigned side = 0; side < 2; side++) {
+		p->pool_bytes[side] = rng_range(r, 256 << 10, 2 << 20);
+		/* It is to be the memory that they wait for. */
+		p->cfg[side].snd_wnd = rng_range(r, 128, 2048);
+		p->cfg[side].rcv_wnd = rng_range(r, 128, 2048);
+		p->cfg[side].rate_limit = 0;
+		p->cfg[side].congestion = SESSION_NONE;
+		p->net[side].burst_start = 0;
+		if (p->net[side].loss > 0.1)
+			p->net[side].loss = 0.1;
+	}
+	for (unsigned i = 0; i < p->flow_count; i++) {
+		struct flow_plan *f = &p->flows[i];
+
+		f->bytes[0] = rng_below(r, 400000);
+		f->bytes[1] = f->echo ? f->bytes[0] : rng_below(r, 400000);
+		f->read_pause_us[0] = f->read_pause_us[1] = 0;
+		for (unsigned side = 0; side < 2; side++)
+			if (rng_chance(r, 0.3))
+				f->read_from_us[side] = rng_below(r, 10 * 1000000);
+	}
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 static const struct scenario scenarios[] = {
@@ -447,7 +512,12 @@ static const struct scenario scenarios[] = {
 	{ "smux1-echo-full-pool", "the same with smux 1", make_smux1_echo_full_pool },
 	{ "stalled-neighbour", "2048 stalled downloads, and a session beside them that moves",
 	  make_stalled_neighbour },
+	{ "stalled-mates", "512 stalled downloads, and streams of the same session that move",
+	  make_stalled_mates },
+	{ "given-up", "too many stalled downloads for the memory: some are reset, what moves moves",
+	  make_given_up },
 	{ "any", "everything drawn from the seed", make_any },
+	{ "any-full", "the same with too little memory", make_any_full },
 };
 
 static const struct scenario *find_scenario(const char *name)
@@ -458,14 +528,28 @@ static const struct scenario *find_scenario(const char *name)
 	return NULL;
 }
 
+/* Its seed makes a scenario, so that many are worth while. */
+static bool is_drawn(const struct scenario *s)
+{
+	return s->make == make_any || s->make == make_any_full;
+}
+
+static unsigned long long runs_of(const struct scenario *s, const struct scenario *only,
+				  unsigned long long runs)
+{
+	if (only != NULL || s->make == make_any)
+		return runs;
+	return is_drawn(s) ? (runs + 3) / 4 : 1; /* those of a full pool are ten times longer */
+}
+
 static void print_result(const struct scenario *s, uint64_t seed, const struct world_result *r)
 {
 	printf("%s --scenario %s --seed %llu: %llu bytes in %.2f s, %llu steps, %.2f %% resent, "
-	       "longest stall %.2f s%s%s\n",
+	       "longest stall %.2f s, %u resets%s%s\n",
 	       r->good ? "ok" : "FAILED", s->name, (unsigned long long)seed,
 	       (unsigned long long)r->bytes, (double)r->time_us * 1e-6,
 	       (unsigned long long)r->steps, 100 * r->resent_share,
-	       (double)r->longest_stall_us * 1e-6, r->good ? "" : ": ", r->why);
+	       (double)r->longest_stall_us * 1e-6, r->resets, r->good ? "" : ": ", r->why);
 	fflush(stdout);
 }
 
@@ -482,7 +566,7 @@ static bool run_one(const struct scenario *s, uint64_t seed, bool verbose)
 		fflush(stdout);
 	}
 	world_run(&p, seed, &result);
-	if (verbose || !result.good || s->make != make_any)
+	if (verbose || !result.good || !is_drawn(s))
 		print_result(s, seed, &result);
 	return result.good;
 }
@@ -513,7 +597,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
 		const struct scenario *s = &scenarios[i];
-		unsigned long long n = only != NULL || s->make == make_any ? runs : 1;
+		unsigned long long n = runs_of(s, only, runs);
 
 		if (only != NULL && only != s)
 			continue;

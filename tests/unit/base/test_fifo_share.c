@@ -47,7 +47,7 @@ static bool on_room(void *user, enum fifo_way way)
 	return s->takes;
 }
 
-static bool on_relieve(void *user, enum fifo_way way)
+static bool on_relieve(void *user, enum fifo_way way, uint64_t now_us)
 {
 	struct session *s = user;
 
@@ -352,14 +352,15 @@ static void the_session_that_holds_most_is_asked_for_relief(void **state)
 	struct tunnel t;
 
 	crowd(&t);
-	assert_false(fifo_pool_relieve(&t.pool, FIFO_IN));
+	assert_false(fifo_pool_relieve(&t.pool, FIFO_IN, FIFO_RELIEF_US));
+	assert_false(fifo_pool_relieve(&t.pool, FIFO_IN, 2 * FIFO_RELIEF_US - 1)); /* too soon */
 	assert_int_equal(t.s[0].asked, 1);
 	t.s[0].gives = true;
 	fifo_account_wait(&t.s[3].account, FIFO_IN);
-	assert_true(fifo_pool_relieve(&t.pool, FIFO_IN));
+	assert_true(fifo_pool_relieve(&t.pool, FIFO_IN, 2 * FIFO_RELIEF_US));
 	assert_int_equal(t.s[0].account.way_bytes[FIFO_IN], 0);
 	assert_int_equal(t.s[3].offers[FIFO_IN], 1);
-	assert_false(fifo_pool_relieve(&t.pool, FIFO_IN));
+	assert_false(fifo_pool_relieve(&t.pool, FIFO_IN, 3 * FIFO_RELIEF_US));
 	assert_int_equal(t.s[1].asked, 1); /* now that one */
 	end(&t);
 }

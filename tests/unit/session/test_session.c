@@ -384,6 +384,105 @@ static void carries_a_request_and_its_answer(enum codec_kind codec, int version,
 	qpp_free(qpp);
 }
 
+static void write_zeros(struct smux_stream *st, size_t n)
+{
+	while (n > 0) {
+		struct span room = smux_reserve(st);
+
+		assert_true(room.n > 0);
+		if (room.n > n)
+			room.n = n;
+		memset(room.p, 0, room.n);
+		smux_commit(st, room.n);
+		n -= room.n;
+	}
+}
+
+/* One round of a session that nobody answers; segments that it has queued or in flight then. */
+static unsigned send_all(struct pair *p, struct session *s)
+{
+	struct session_info info;
+
+	p->now_us += 1000;
+	session_process(s, p->now_us);
+	while (session_flush(s, p->now_us, &p->bed.out, NULL))
+		batch_clear(&p->bed.out);
+	batch_clear(&p->bed.out);
+	session_get_info(s, &info);
+	return info.kcp.inflight_segs + info.kcp.snd_queue_segs;
+}
+
+static void what_a_session_holds_is_charged_to_its_pool(void **state)
+{
+	struct pair p = { 0 };
+	struct session_config client, server;
+	struct session_info info[2];
+	struct smux_stream *st;
+
+	bed_init(&p.bed);
+	client = config(&p.bed, true);
+	server = config(&p.bed, false);
+	pair_open(&p, &client, &server);
+	assert_int_equal(session_open(p.end[0], &st), KT_OK);
+	write_zeros(st, 100000);
+	settle(&p);
+	for (int i = 0; i < 2; i++) {
+		session_process(p.end[i], p.now_us);
+		session_get_info(p.end[i], &info[i]);
+		assert_true(info[i].memory_bytes >=
+			    info[i].kcp_bytes + info[i].fec_bytes + info[i].codec_bytes);
+	}
+	assert_int_equal(p.bed.fifos.charged_bytes, info[0].memory_bytes + info[1].memory_bytes);
+	assert_int_equal(fifo_pool_held(&p.bed.fifos),
+			 p.bed.fifos.charged_bytes + p.bed.fifos.used_bytes);
+	while (session_trim(p.end[0]))
+		;
+	assert_true(p.bed.fifos.charged_bytes < info[0].memory_bytes + info[1].memory_bytes);
+	pair_close(&p); /* and nothing is left of it */
+}
+
+/* The segments of others have used it up: what is to be sent stays in its streams, but for a little. */
+static void beyond_the_budget_kcp_gets_little_to_hold(void **state)
+{
+	struct pair p = { 0 };
+	struct session_config client, server;
+	struct fifo_account others;
+	struct smux_stream *st, *far;
+
+	bed_init(&p.bed);
+	fifo_pool_set_max(&p.bed.fifos, 4 << 20);
+	fifo_account_init(&others, &p.bed.fifos);
+	client = config(&p.bed, true);
+	server = config(&p.bed, false);
+	client.compression = CODEC_NONE;
+	client.snd_wnd = 1024;
+	client.stream_send_bytes_max = 1 << 20;
+	pair_open(&p, &client, &server);
+	assert_int_equal(session_open(p.end[0], &st), KT_OK);
+	write_zeros(st, 1);
+	settle(&p);
+	far = accept_stream(p.end[1]);
+	fifo_account_charge(&others, 4 << 20);
+	for (int i = 0; i < 30; i++) {
+		write_zeros(st, 8000);
+		assert_in_range(send_all(&p, p.end[0]), 1, 128);
+	}
+	assert_true(smux_unsent(st) > 100000);
+	assert_false(session_drained(p.end[0]));
+	settle(&p); /* acknowledgements let the rest go, a little at a time */
+	assert_int_equal(smux_unsent(st), 0);
+	smux_consume(far, smux_unread(far));
+	settle(&p);
+	fifo_account_charge(&others, 0);
+	for (int i = 0; i < 30; i++) {
+		write_zeros(st, 8000);
+		send_all(&p, p.end[0]);
+	}
+	assert_int_equal(smux_unsent(st), 0);
+	fifo_account_dispose(&others);
+	pair_close(&p);
+}
+
 static void a_server_recognises_compression_and_version(void **state)
 {
 	for (enum codec_kind codec = CODEC_NONE; codec <= CODEC_ZSTD; codec++)
@@ -751,6 +850,8 @@ int main(void)
 		cmocka_unit_test(replays_null_nofec_smux2_nocomp),
 		cmocka_unit_test(replays_salsa20_fec_smux2_comp_qpp),
 		cmocka_unit_test(a_server_recognises_compression_and_version),
+		cmocka_unit_test(what_a_session_holds_is_charged_to_its_pool),
+		cmocka_unit_test(beyond_the_budget_kcp_gets_little_to_hold),
 		cmocka_unit_test(a_client_names_what_the_server_does_otherwise),
 		cmocka_unit_test(a_server_ends_what_is_no_kcptun_stream),
 		cmocka_unit_test(a_peer_that_never_acknowledges_is_owed_little),

@@ -1274,7 +1274,7 @@ static void an_idle_stream_is_small(void **state)
 {
 	struct fixture x;
 
-	assert_true(sizeof(struct smux_stream) <= 300);
+	assert_true(sizeof(struct smux_stream) <= 320);
 	begin(&x, 2, true);
 	open_stream(&x);
 	assert_int_equal(x.pool.used_count, 0);
@@ -1419,6 +1419,72 @@ static void windows_shrink_with_the_budget_but_never_to_nothing(void **state)
 	assert_int_equal(granted_now(&x), 49409); /* 1 and 152952 unread */
 	smux_consume(b, 1);
 	assert_int_equal(granted_now(&x), 49409);
+	end(&x);
+}
+
+static void what_nobody_reads_gives_its_window_back(void **state)
+{
+	struct smux_config cfg = config(2, true);
+	struct smux_stream *idle, *read;
+	struct fixture x;
+
+	cfg.recv_bytes_max = 100000;
+	cfg.streambuf = 2 << 20;
+	begin_cfg(&x, cfg, SIZE_MAX);
+	idle = open_stream(&x);
+	read = open_stream(&x);
+	open_stream(&x); /* holds nothing, and keeps its window */
+	drain(&x);
+	feed_frame(&x, SMUX_PSH, 3, 60000, NULL);
+	feed_frame(&x, SMUX_PSH, 5, 60000, NULL);
+	expect_frames(&x, ""); /* both have only just come */
+	smux_consume(read, 60000);
+	drain(&x);
+	x.now += SMUX_TAKE_BACK_US;
+	feed_frame(&x, SMUX_PSH, 5, 60000, NULL);
+	expect_frames(&x, ""); /* 120000 are too much, but 60000 were there before */
+	feed_frame(&x, SMUX_PSH, 5, 1, NULL);
+	/* What it holds, and what there is room for in the last chunk. */
+	assert_int_equal(granted_now(&x), 60000 + fifo_spare(&idle->in));
+	assert_in_range(fifo_spare(&idle->in), 0, FIFO_CHUNK);
+	x.now += SMUX_TAKE_BACK_US;
+	smux_consume(read, 60001);
+	drain(&x);
+	feed_frame(&x, SMUX_PSH, 5, 60000, NULL);
+	feed_frame(&x, SMUX_PSH, 5, 1, NULL);
+	expect_frames(&x, ""); /* it has been told */
+	smux_consume(idle, 40000);
+	assert_int_equal(granted_now(&x), x.cfg.streambuf); /* it is read: all is as before */
+	assert_int_equal(smux_stats(x.m)->window_overruns, 0);
+	end(&x);
+}
+
+static void a_new_stream_gets_no_window_that_others_leave_unread(void **state)
+{
+	struct smux_config cfg = config(2, true);
+	struct smux_stream *st;
+	struct fixture x;
+
+	cfg.streambuf = 2 << 20;
+	begin_cfg(&x, cfg, 64 * FIFO_CHUNK);
+	open_stream(&x);
+	drain(&x);
+	for (int i = 0; i < 3; i++)
+		feed_frame(&x, SMUX_PSH, 3, 65535, NULL);
+	x.now += SMUX_TAKE_BACK_US;
+	feed_frame(&x, SMUX_PSH, 3, 1, NULL);
+	assert_in_range(granted_now(&x), 3 * 65535, 3 * 65535 + FIFO_CHUNK);
+	st = open_stream(&x);
+	assert_int_equal(drain(&x), 2 * SMUX_HEADER + SMUX_UPD_BYTES);
+	assert_int_equal(x.out.p[1], SMUX_SYN);
+	assert_int_equal(load_le32(x.out.p + 2 * SMUX_HEADER + 4), fifo_spare(&st->in));
+	assert_in_range(fifo_spare(&st->in), 1000, FIFO_SMALL_CHUNK);
+	feed_frame(&x, SMUX_PSH, 5, 1000, NULL);
+	smux_consume(st, 1000);
+	expect_frames(&x, "");
+	feed_frame(&x, SMUX_PSH, 5, 100, NULL);
+	smux_consume(st, 100);
+	assert_int_equal(granted_now(&x), x.cfg.streambuf);
 	end(&x);
 }
 
@@ -1794,6 +1860,191 @@ static void writers_leave_room_to_input_and_to_each_other(void **state)
 	drain(&x);
 	expect_event(&x, b, SMUX_WRITABLE); /* it holds less, so that its turn comes first */
 	expect_event(&x, a, SMUX_WRITABLE);
+	end(&x);
+}
+
+/* ---- giving up -------------------------------------------------------------------------------------------- */
+
+static void wait_until_given_up(struct fixture *x, uint64_t for_us)
+{
+	for (uint64_t until = x->now + for_us; x->now < until; x->now += SMUX_LOOK_US)
+		smux_tick(x->m, x->now);
+	smux_tick(x->m, x->now);
+}
+
+static void when_input_starves_the_stream_that_holds_most_is_reset(void **state)
+{
+	struct smux_stream *small, *large;
+	struct fixture x;
+	size_t left;
+
+	begin_cfg(&x, config(2, false), 64 * FIFO_CHUNK);
+	small = accept_sid(&x, 3);
+	large = accept_sid(&x, 5);
+	feed_frame(&x, SMUX_PSH, 3, 60000, NULL);
+	for (int i = 0; i < 4; i++)
+		feed_frame(&x, SMUX_PSH, 5, 65535, NULL);
+	expect_event(&x, small, SMUX_READABLE);
+	expect_event(&x, large, SMUX_READABLE);
+	for (uint32_t sid = 7; feed_frame(&x, SMUX_PSH, sid, 15000, &left) == KT_OK; sid += 2)
+		accept_sid(&x, sid + 2);
+	while (smux_next(x.m, &(struct smux_event){ 0 }))
+		;
+	wait_until_given_up(&x, SMUX_STARVE_US - SMUX_LOOK_US);
+	expect_no_event(&x);
+	assert_true(smux_input_blocked(x.m));
+	drain(&x); /* windows taken back */
+	wait_until_given_up(&x, SMUX_LOOK_US);
+	expect_event(&x, large, SMUX_RESET);
+	expect_no_event(&x);
+	assert_false(smux_input_blocked(x.m));
+	assert_true(smux_was_reset(large));
+	assert_false(smux_eof(large));
+	assert_int_equal(smux_unread(large), 0);
+	assert_in_range(smux_given_up(large), 4 * 65535, 5 * 65535);
+	assert_int_equal(smux_given_up(small), 0);
+	assert_int_equal(smux_stats(x.m)->memory_resets, 1);
+	assert_int_equal(smux_stats(x.m)->window_overruns, 0);
+	expect_frames(&x, "0201000005000000"
+			  "0201000005000000");
+	smux_release(large, true);
+	end(&x);
+}
+
+/* Behind the first that is given up wait more of its kind. */
+static void the_next_ones_are_not_waited_for_so_long(void **state)
+{
+	static const uint8_t zeros[30000];
+	struct fixture x;
+	uint32_t sid = 3;
+	size_t left;
+
+	begin_cfg(&x, config(2, false), 48 * FIFO_CHUNK); /* 18 are for one session and way */
+	for (; sid < 21; sid += 2) {
+		accept_sid(&x, sid);
+		assert_int_equal(feed_frame(&x, SMUX_PSH, sid, sizeof(zeros), NULL), KT_OK);
+	}
+	for (unsigned i = 0; i < 4; i++, sid += 2) {
+		accept_sid(&x, sid);
+		assert_int_equal(feed_frame(&x, SMUX_PSH, sid, sizeof(zeros), &left), KT_EAGAIN);
+		wait_until_given_up(&x, i == 0 ? SMUX_STARVE_US : SMUX_LOOK_US);
+		assert_int_equal(smux_stats(x.m)->memory_resets, i + 1);
+		assert_int_equal(feed_bytes(&x, zeros, left, NULL), KT_OK);
+	}
+	end(&x);
+}
+
+static void what_is_being_read_is_not_given_up(void **state)
+{
+	struct smux_stream *moving, *lying;
+	struct fixture x;
+	size_t left;
+
+	begin_cfg(&x, config(2, false), 64 * FIFO_CHUNK);
+	moving = accept_sid(&x, 3);
+	lying = accept_sid(&x, 5);
+	for (int i = 0; i < 4; i++)
+		feed_frame(&x, SMUX_PSH, 3, 65535, NULL);
+	feed_frame(&x, SMUX_PSH, 5, 30000, NULL);
+	for (uint32_t sid = 7; feed_frame(&x, SMUX_PSH, sid, 15000, &left) == KT_OK; sid += 2)
+		accept_sid(&x, sid + 2);
+	wait_until_given_up(&x, SMUX_STARVE_US - 2 * SMUX_LOOK_US);
+	x.m->input_starved = false; /* that its own chunk comes back here is not to be the relief */
+	smux_consume(moving, 20000);
+	x.m->input_starved = true;
+	wait_until_given_up(&x, 2 * SMUX_LOOK_US);
+	assert_false(smux_was_reset(moving));
+	assert_int_equal(smux_stats(x.m)->memory_resets, smux_was_reset(lying));
+	end(&x);
+}
+
+/* It may stop all the others of its session, but that is what version 1 is like. */
+static void a_paused_stream_of_version_1_is_back_pressure(void **state)
+{
+	struct fixture x;
+	size_t left;
+
+	begin_cfg(&x, config(1, false), 64 * FIFO_CHUNK);
+	accept_sid(&x, 3);
+	while (feed_frame(&x, SMUX_PSH, 3, 10000, &left) == KT_OK)
+		;
+	wait_until_given_up(&x, 10 * SMUX_STARVE_US);
+	assert_int_equal(smux_stats(x.m)->memory_resets, 0);
+	assert_int_equal(smux_closed(x.m), SMUX_ALIVE);
+	end(&x);
+}
+
+/* Two sessions on one pool: the second one finds it full. */
+static void a_session_that_holds_nothing_makes_the_fullest_give_up(void **state)
+{
+	for (int way = 0; way < FIFO_WAYS; way++) {
+		struct smux_config cfg = config(1, false);
+		struct smux_stream *fat, *thin;
+		struct fixture full, x;
+		unsigned wakes = 0;
+		size_t left;
+
+		cfg.wake = count_wake;
+		cfg.wake_user = &wakes;
+		begin_cfg(&full, cfg, FIFO_FLOOR / 3 * 4 + 4); /* one floor is all there is of a way */
+		x = full;
+		fifo_account_init(&x.account, &full.pool);
+		x.cfg.account = &x.account;
+		x.m = smux_new(&x.cfg, x.now);
+		fat = accept_sid(&full, 3);
+		thin = accept_sid(&x, 3);
+		if (way == FIFO_OUT)
+			while (write_zeros(fat, 5000) == 5000)
+				;
+		else
+			while (feed_frame(&full, SMUX_PSH, 3, 5000, NULL) == KT_OK)
+				;
+		if (way == FIFO_OUT)
+			for (uint32_t sid = 5; write_zeros(accept_sid(&full, sid), 5000) > 0; sid += 2)
+				;
+		wakes = 0;
+		if (way == FIFO_OUT)
+			assert_int_equal(smux_reserve(thin).n, 0);
+		else
+			assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 5, &left), KT_EAGAIN);
+		wait_until_given_up(&x, SMUX_STARVE_US);
+		assert_true(smux_was_reset(fat));
+		assert_false(smux_was_reset(thin));
+		assert_in_range(smux_given_up(fat), FIFO_CHUNK, FIFO_FLOOR);
+		assert_true(wakes >= 2); /* one to hear of its loss, the other to take it */
+		assert_int_equal(smux_stats(full.m)->memory_resets, 1);
+		if (way == FIFO_OUT)
+			assert_true(write_zeros(thin, 5) == 5);
+		else
+			assert_int_equal(feed_bytes(&x, "hello", left, NULL), KT_OK);
+		smux_free(x.m);
+		fifo_account_dispose(&x.account);
+		bytes_clear(&x.out);
+		end(&full);
+	}
+}
+
+/* Nobody hears of it any more; its bytes go, and the peer is told. */
+static void a_stream_that_lingers_can_be_given_up_too(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin_cfg(&x, config(2, true), 8 * FIFO_CHUNK);
+	st = open_stream(&x);
+	drain(&x);
+	feed_upd(&x, 3, 0, 0);
+	write_zeros(st, 1 << 20);
+	smux_release(st, false);
+	expect_frames(&x, "");
+	x.now += SMUX_STARVE_US;
+	assert_true(fifo_pool_relieve(&x.pool, FIFO_OUT, x.now));
+	assert_int_equal(x.pool.used_count, 0);
+	assert_int_equal(smux_stats(x.m)->memory_resets, 1);
+	expect_frames(&x, "0201000003000000"
+			  "0201000003000000");
+	assert_int_equal(smux_stream_count(x.m), 0);
+	assert_false(fifo_pool_relieve(&x.pool, FIFO_OUT, x.now + S));
 	end(&x);
 }
 
@@ -2425,6 +2676,8 @@ int main(void)
 		cmocka_unit_test(version_2_takes_every_byte_within_the_windows_up_to_the_hard_stop),
 		cmocka_unit_test(the_first_read_tells_the_window_and_then_every_half_of_it),
 		cmocka_unit_test(windows_shrink_with_the_budget_but_never_to_nothing),
+		cmocka_unit_test(what_nobody_reads_gives_its_window_back),
+		cmocka_unit_test(a_new_stream_gets_no_window_that_others_leave_unread),
 		cmocka_unit_test(a_peer_that_overruns_its_window_is_cut_and_only_that_stream),
 		cmocka_unit_test(a_stream_cut_before_it_was_announced_is_still_announced),
 		cmocka_unit_test(bytes_under_way_when_the_window_shrank_are_no_overrun),
@@ -2440,6 +2693,12 @@ int main(void)
 		cmocka_unit_test(room_goes_past_a_stream_that_holds_its_share),
 		cmocka_unit_test(writers_leave_room_to_input_and_to_each_other),
 		cmocka_unit_test(a_note_follows_the_first_frame_and_is_heard),
+		cmocka_unit_test(when_input_starves_the_stream_that_holds_most_is_reset),
+		cmocka_unit_test(the_next_ones_are_not_waited_for_so_long),
+		cmocka_unit_test(what_is_being_read_is_not_given_up),
+		cmocka_unit_test(a_paused_stream_of_version_1_is_back_pressure),
+		cmocka_unit_test(a_session_that_holds_nothing_makes_the_fullest_give_up),
+		cmocka_unit_test(a_stream_that_lingers_can_be_given_up_too),
 		cmocka_unit_test(a_nop_goes_out_only_when_nothing_else_did),
 		cmocka_unit_test(a_ping_goes_out_at_once_and_only_while_alive),
 		cmocka_unit_test(silence_of_the_peer_ends_the_session_on_the_microsecond),
