@@ -100,8 +100,9 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_DATASHARD] = { NULL, NULL,
 		"After so many packets, `parityshard` more are sent. Together they are 255 at "
 		"most; when one of them is 0, there is no error correction. With `auto`, which is "
-		"for both or for neither, a client sends none, and repairs with what the server "
-		"sends, if it does. The two ends need not have the same numbers: a receiver finds "
+		"for both or for neither, two kcptunds send parity where it pays: for what is too "
+		"small to be a bulk transfer, once something is lost, and as much as the loss calls "
+		"for. To kcptun a client sends none then, and repairs with what the server sends. The two ends need not have the same numbers: a receiver finds "
 		"out what the sender has, a kcptund server answers with those of each client, and a "
 		"client that has numbers goes over to those of a kcptun server. " },
 	[KEY_PARITYSHARD] = { NULL, NULL,
@@ -135,8 +136,9 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"comes. With 0 both directions end together, as in kcptun of 2021. " },
 
 	[KEY_CONN] = { NULL, NULL,
-		"Streams are spread over them; `auto` is one. Several help where the network limits "
-		"each flow of UDP. " },
+		"Streams are spread over them, so that what one has lost does not hold up the others. "
+		"With `auto` each new stream has one of its own, up to 8; those that are quiet end "
+		"after a minute. All of them share what is known of the path, and its rate. " },
 	[KEY_AUTOEXPIRE] = { NULL, NULL,
 		"For networks that treat long flows worse than new ones. The old session goes on "
 		"until its streams have ended, or until `scavengettl`. " },
