@@ -192,9 +192,10 @@ static void show_state(const struct ctl_view *v, const json_t *row)
 	show_path(v, row);
 	fprintf(v->out, "  %-20s %.0f segments in flight, %s unacknowledged\n", "under way",
 		ctl_number(row, "inflight_segs"), ctl_bytes(a, ctl_number(row, "queued_bytes")));
-	fprintf(v->out, "  %-20s %s for sessions, %s for streams\n", "memory",
+	fprintf(v->out, "  %-20s %s for sessions, %s for streams, together at most %s\n", "memory",
 		ctl_bytes(a, ctl_number(row, "memory_bytes")),
-		ctl_bytes(b, ctl_number(row, "buffer_bytes")));
+		ctl_bytes(b, ctl_number(row, "buffer_bytes")),
+		ctl_bytes(c, ctl_number(row, "held_bytes_max")));
 }
 
 static void show_counters(const struct ctl_view *v, const struct figures *f)

@@ -63,6 +63,14 @@ static void put_addresses(struct row *r, const struct conf_tunnel *c)
 	row_str(r, "remote", client ? c->remoteaddr.text : c->target.text);
 }
 
+/* Of the streams, with all that is charged to the tunnel, and what that may come to. */
+static void put_memory(struct row *r, const struct tunnel *t)
+{
+	row_int(r, "buffer_bytes", t->fifos.used_bytes);
+	row_int(r, "held_bytes", fifo_pool_held(&t->fifos));
+	row_int(r, "held_bytes_max", t->fifos.bytes_max);
+}
+
 json_t *report_status_row(const struct tunnel *t)
 {
 	struct row r = row_begin();
@@ -77,9 +85,8 @@ json_t *report_status_row(const struct tunnel *t)
 	row_real(&r, "age_s", report_seconds_since(t, t->started_us));
 	row_int(&r, "sessions", t->link_count);
 	row_int(&r, "streams", t->relay_count);
-	row_int(&r, "buffer_bytes", t->fifos.used_bytes);
-	row_int(&r, "memory_bytes", fifo_pool_held(&t->fifos));
-	row_int(&r, "memory_max_bytes", t->conf->memory_bytes);
+	put_memory(&r, t);
+
 	row_put(&r, "rates", rates(t));
 	return row_end(&r);
 }
@@ -177,7 +184,7 @@ json_t *report_stats_row(const struct tunnel *t, const struct counters *c,
 	row_int(&r, "inflight_segs", g->inflight_segs);
 	row_int(&r, "queued_bytes", g->queued_bytes);
 	row_int(&r, "memory_bytes", g->memory_bytes);
-	row_int(&r, "buffer_bytes", t->fifos.used_bytes);
+	put_memory(&r, t);
 	row_put(&r, "rates", rates(t));
 	row_put(&r, "derived", derived_object(c));
 	row_put(&r, "counters", counters_object(c));

@@ -162,6 +162,18 @@ void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far
 		 d->barren_count, client ? "to" : "of", l->peer);
 }
 
+void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t held)
+{
+	struct tunnel *t = l->tunnel;
+
+	if (line_allowed(t))
+		log_warn(t->name,
+			 "stream %u between %s and %s was reset: it held %zu bytes that were not taken "
+			 "while others found no room; memory = %llu, of which %zu are held",
+			 sid, local, l->peer, held, (unsigned long long)t->conf->memory_bytes,
+			 fifo_pool_held(&t->fifos));
+}
+
 void diagnosis_target(struct tunnel *t, const char *error)
 {
 	if (log_allow(&t->diagnosis.target, t->reactor->now_us, MINUTE_US) && line_allowed(t))

@@ -6,6 +6,7 @@
 #define KT_DIAGNOSIS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "log.h"
@@ -47,6 +48,8 @@ void diagnosis_link_end(struct link *l);
 /* A stream has ended.  Bytes from the near socket to the far end, and back;
  * `far_first`: the far end closed first. */
 void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far_first);
+/* A stream was reset for the bytes that it held; `local` is its peer on our side. */
+void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t held);
 /* A stream could not be connected to the target. */
 void diagnosis_target(struct tunnel *t, const char *error);
 

@@ -133,6 +133,22 @@ static void on_dialled(void *user, int fd, const char *error)
 		relay_resume(relay);
 }
 
+/* The stream was cut: by the far peer or, for the memory that it held, by ourselves. */
+static bool was_reset(struct relay *relay)
+{
+	size_t held = smux_given_up(relay->stream);
+	struct relay_info info;
+
+	if (held > 0) {
+		relay_get_info(relay, &info);
+		diagnosis_given_up(relay->link, info.peer[0] != '\0' ? info.peer : "its local peer",
+				   info.sid, held);
+	} else {
+		relay->far_first = relay->far_first || relay->up == WAY_OPEN;
+	}
+	return relay_step(relay, RELAY_FAR_GONE);
+}
+
 void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st)
 {
 	struct relay *relay = new_relay(t);
@@ -149,7 +165,7 @@ void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st)
 	}
 	relay_attach(relay, l, st);
 	if (smux_was_reset(st))
-		relay_step(relay, RELAY_FAR_GONE); /* opened and broken off since we last looked */
+		was_reset(relay); /* opened and broken off since we last looked */
 }
 
 /* ---- news ------------------------------------------------------------------------- */
@@ -157,8 +173,7 @@ void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st)
 void relay_event(struct relay *relay, unsigned what)
 {
 	if (what & SMUX_RESET) {
-		relay->far_first = relay->far_first || relay->up == WAY_OPEN;
-		if (relay_step(relay, RELAY_FAR_GONE))
+		if (was_reset(relay))
 			deliver(relay);
 		return;
 	}

@@ -58,7 +58,9 @@
 	X(out_data_segs, "OutDataSegs", COUNTER, "of OutSegs, those that carry data") \
 	X(in_data_segs, "InDataSegs", COUNTER, "of InSegs, those that carry data") \
 	X(out_copy_segs, "OutCopySegs", COUNTER, "of OutDataSegs, copies sent before any loss") \
-	X(in_copy_segs, "InCopySegs", COUNTER, "of InDataSegs, copies that were not needed")
+	X(in_copy_segs, "InCopySegs", COUNTER, "of InDataSegs, copies that were not needed") \
+	X(memory_resets, "MemoryResets", COUNTER, \
+	  "streams reset because others starved for what they held")
 
 #define KT_COUNTERS(X) KT_COUNTERS_KCPTUN(X) KT_COUNTERS_OURS(X)
 

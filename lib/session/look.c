@@ -64,6 +64,7 @@ static void count_smux(const struct session *s, struct counters *c)
 	m = smux_stats(s->smux);
 	c->streams_opened = m->streams_opened + m->streams_accepted;
 	c->streams_refused = m->streams_refused;
+	c->memory_resets = m->memory_resets;
 	c->curr_streams = smux_stream_count(s->smux);
 }
 

@@ -4,7 +4,7 @@ import socket
 import time
 
 from suite import suite
-from tunnels import LOCAL, Listener, Pair, check_traffic, dial, pair_to_target
+from tunnels import LOCAL, Listener, Pair, check_traffic, counters, dial, pair_to_target, read_to_end
 import ends
 import memory
 import traffic
@@ -154,6 +154,61 @@ def maxstreams(case):
         except (EOFError, OSError):
             return False  # the end of the one that was closed is still on its way
     wait_until(works_again, 20, "a new stream in place of one that ended")
+    pair.stop()
+
+
+def send_kib(conn):
+    """Target: told a number in a line, it sends so many KiB."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += conn.recv(1)
+    for _ in range(int(line)):
+        conn.sendall(bytes(1024))
+
+
+def stall(address, count):
+    """Downloads that nobody reads: more than the kernel takes for them."""
+    conns = []
+    for _ in range(count):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(address)
+        s.sendall(b"100000\n")
+        conns.append(s)
+    return conns
+
+
+def download(address, kib, seconds=20):
+    with dial(address, seconds) as s:
+        s.sendall(b"%d\n" % kib)
+        check(len(read_to_end(s)) == kib * 1024, "the download is cut short")
+
+
+def second_client(case, pair, **settings):
+    """Another client of the pair's server: its address."""
+    port = case.port()
+    ends.start_client(case, ends.OURS, {"mode": "fast3", **settings}, f"{LOCAL}:{port}",
+                      f"{LOCAL}:{pair.far}", name="second")
+    return (LOCAL, port)
+
+
+@suite.case("stalled_downloads_leave_memory_to_others", seconds=60)
+def memory_is_shared(case):
+    """A session full of downloads that nobody reads: another one of the server has its room, and
+    in the same one the others go on."""
+    target = Listener(send_kib)
+    pair = Pair(case, target.text, client={"memory": "8M", "maxstreams": 4096}, server={"memory": "8M"})
+    conns = stall(pair.address, 300)
+    address = second_client(case, pair)
+    time.sleep(2)
+    began = time.monotonic()
+    for _ in range(3):
+        download(address, 2048)
+    case.note = f"{time.monotonic() - began:.1f} s for 6 MiB beside them"
+    download(pair.address, 100, 40)
+    for s in conns:
+        s.close()
+    download(pair.address, 2048)
     pair.stop()
 
 
