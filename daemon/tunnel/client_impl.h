@@ -92,7 +92,7 @@ void client_spread_init(struct tunnel *t);
 /* Give a relay a stream of the session where it has the least to wait for, a new one if need be. */
 bool client_spread_place(struct tunnel *t, struct relay *relay);
 /* Is the slot, which has no link, to get one even if no stream asks for it? */
-bool client_spread_wants(const struct slot *slot);
+bool client_spread_wants(struct slot *slot);
 void client_spread_stop(struct tunnel *t);
 /* It was heard within the last seconds: whoever starts a session to the same host now need not wait
  * to be answered. */

@@ -29,12 +29,12 @@ static bool is_mute(const struct link *l)
 	return l->trusted && !l->heard && l->tunnel->reactor->now_us - l->opened_us > MUTE_US;
 }
 
-static bool on_its_way(const struct slot *slot)
+static bool on_its_way(struct slot *slot)
 {
 	return slot->query != NULL || ev_is_active(&slot->retry);
 }
 
-bool client_spread_wants(const struct slot *slot)
+bool client_spread_wants(struct slot *slot)
 {
 	const struct client *c = slot->tunnel->state;
 
