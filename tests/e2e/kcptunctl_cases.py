@@ -23,7 +23,7 @@ ESCAPE = "\x1b["
 
 @suite.case("kcptunctl_tables_of_every_command", tags=["short"])
 def tables(case):
-    d, target = controlled(case, server={"rcvwnd": 1024}, sndwnd=128, rcvwnd=512, congestion="none", **FEC)
+    d, target = controlled(case, server={"rcvwnd": 1024}, sndwnd=128, rcvwnd=512, conn=1, congestion="none", **FEC)
     check_traffic(d.address, target)
     hold = dial(d.address)
     hold.sendall(traffic.HEADER.pack(traffic.MAGIC, 1000, 0, 1))
