@@ -51,9 +51,11 @@ static void on_trim(struct ev_loop *loop, ev_timer *w, int revents)
 	if (again || r->packets.free_count > 0) {
 		ev_timer_set(w, REACTOR_TRIM_PERIOD_S, 0);
 		ev_timer_start(loop, w);
-	} else {
-		footprint_idle();
 	}
+	/* The keepalives of some sessions leave no moment in which no packet is about. */
+	if (!again && !r->trimmed)
+		footprint_idle();
+	r->trimmed = !again;
 }
 
 struct reactor *reactor_new(void)

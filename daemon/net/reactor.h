@@ -32,6 +32,7 @@ struct reactor {
 
 	/* work memory, of use within one iteration only */
 	struct packet_pool packets;
+	bool trimmed; /* nothing was to be given back the last time */
 	struct batch out;
 	struct udp_rx *rx;
 	struct session_scratch scratch;

@@ -199,7 +199,7 @@ def ready(m):
 
 @case("traffic_goes_through_and_the_status_tells_of_it", 60)
 def traffic(m):
-    started(m)
+    started(m, tunnel("home", more="conn = 1\n"))  # the sessions are counted
     start_echo(m)
     m.enter_network()
     through(12948, 10 << 20)
