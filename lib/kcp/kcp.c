@@ -439,9 +439,9 @@ static int64_t credit_after(int64_t credit, uint64_t rate, uint64_t elapsed_us, 
 /* Bytes of segments as bytes on the wire. */
 static uint64_t on_wire(const struct pacer *p, uint64_t bytes)
 {
-	if (p->seg_bytes == 0)
-		return bytes;
-	return min64(bytes, RATE_MAX) * (p->wire_bytes >> 4) / ((p->seg_bytes >> 4) + 1);
+	uint64_t ratio = p->seg_bytes == 0 ? 256 : p->wire_bytes * 256 / p->seg_bytes;
+
+	return min64(bytes, RATE_MAX) * ratio / 256;
 }
 
 /* A datagram of data left.  Parity leaves in bursts, so this looks back far. */
@@ -1509,7 +1509,7 @@ struct oneway {
 		least_before; /* our clock less its ts, ms: of this window of time, the one before */
 	uint64_t window_us;
 	bool came;
-	uint32_t now; /* the least since it was taken */
+	uint32_t now; /* the most since it was taken */
 };
 
 static void oneway_hear(struct oneway *o, uint64_t now_us, uint32_t ts)
@@ -1524,7 +1524,7 @@ static void oneway_hear(struct oneway *o, uint64_t now_us, uint32_t ts)
 	}
 	if (seq_diff(delay, o->least) < 0)
 		o->least = delay;
-	if (!o->came || seq_diff(delay, o->now) < 0)
+	if (!o->came || seq_diff(delay, o->now) > 0)
 		o->now = delay;
 	o->came = true;
 }
@@ -2562,7 +2562,7 @@ static uint32_t copies_wanted(const struct kcp *k, const struct slot *s)
 	return is_small(k, s) ? copies : min32(copies, 1);
 }
 
-/* They leave later, and are paid for now. */
+/* They leave later, and are paid for when they are planned. */
 static void copies_plan(struct kcp *k, uint32_t sn)
 {
 	struct slot *s = slot_at(&k->flight, sn);
@@ -2685,18 +2685,23 @@ static void count_resent(struct kcp_stats *st, enum why why)
 	st->lost_segs += why == WHY_TIMEOUT;
 }
 
-/* The oldest may always leave: what follows it waits for it. */
-static bool may_resend(const struct kcp *k)
+/* The lost one that leaves next, if any may: the oldest of all always may, because what follows it
+ * waits for it. */
+static bool next_lost(const struct kcp *k, uint32_t *sn)
 {
-	return k->flight.lost.count > 0 && (cc_allows(k) || k->flight.lost.head == k->flight.una);
+	if (k->flight.lost.count == 0)
+		return false;
+	*sn = cc_allows(k) ? k->flight.lost.head : k->flight.una;
+	return slot_at(&k->flight, *sn)->lost;
 }
 
 static bool resend(struct flush *f)
 {
 	struct kcp *k = f->k;
 
-	while (may_resend(k)) {
-		uint32_t sn = k->flight.lost.head;
+	uint32_t sn;
+
+	while (next_lost(k, &sn)) {
 		struct slot *s = slot_at(&k->flight, sn);
 
 		if (!may_put(f, s->len))
@@ -2828,7 +2833,8 @@ static uint64_t acks_leave_at(const struct kcp *k)
 
 static uint64_t data_due_at(const struct kcp *k)
 {
-	bool some = may_resend(k) || new_due(k);
+	uint32_t sn;
+	bool some = next_lost(k, &sn) || new_due(k);
 	bool early = k->flight.lost.count == 0 && nothing_new(k);
 	uint64_t t = some ? max64(k->now_us, max64(k->pacer.wait_until, k->flight.memory_at))
 			  : KCP_NEVER;

@@ -182,7 +182,7 @@ void kcp_set_copies(struct kcp *k, uint32_t copies);
 /* Tell the peer of no larger receive window than so many segments; 0: of what there is.  What it
  * sends beyond that is taken all the same. */
 void kcp_set_told_window(struct kcp *k, uint32_t segs);
-/* How long what came since the last call waited in queues, ms: the least of what its ts tell, above
+/* How long what came since the last call waited in queues, ms: the most of what its ts tell, above
  * the least of the last minute or two.  UINT32_MAX when nothing came. */
 uint32_t kcp_take_in_delay(struct kcp *k);
 /* The least round trip of the last seconds; 0 before the first. */

@@ -15,6 +15,7 @@
 #define KCP_PATH_H
 
 #include "kcp.h"
+#include "kcp_minmax.h"
 
 #define US_PER_S UINT64_C(1000000)
 #define PPM UINT64_C(1000000)
@@ -47,26 +48,6 @@ struct kcp_path {
 	uint64_t low_known, low_known_lost, low_unknown; /* the last one; what met a queue */
 	uint32_t runs_ppm; /* how much it differs from one to the next, more than by chance */
 };
-
-static inline uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-static inline uint32_t max32(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
-static inline uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static inline uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 void kcp_path_init(struct kcp_path *p, const struct kcp_cc_sample *s);
 /* Everything but the rate. */

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "kcp_minmax.h"
+
 struct reno {
 	uint32_t cwnd, ssthresh;    /* bytes */
 	uint32_t acked;             /* towards the next step of congestion avoidance */
@@ -12,16 +14,6 @@ struct reno {
 };
 
 static_assert(sizeof(struct reno) <= KCP_CC_STATE_MAX, "state fits");
-
-static uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint32_t max32(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
 
 /* Slow start doubles per round trip, so it must leave twice as fast. */
 static void reno_decide(const struct reno *r, const struct kcp_cc_sample *s,

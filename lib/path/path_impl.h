@@ -9,6 +9,7 @@
 #ifndef KT_PATH_IMPL_H
 #define KT_PATH_IMPL_H
 
+#include "kcp_minmax.h"
 #include "path.h"
 
 enum {
@@ -60,26 +61,6 @@ struct path {
 		uint8_t bytes[KCP_CC_STATE_MAX];
 	} state; /* of cc */
 };
-
-static inline uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-static inline uint32_t max32(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
-static inline uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static inline uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* ---- demand.c --------------------------------------------------------------------- */
 

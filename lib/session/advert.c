@@ -37,7 +37,8 @@ static uint32_t best_of(const struct advert *a)
 static void judge(struct advert *a, uint32_t rtt_us, uint32_t delay_ms, uint64_t fresh, uint64_t again)
 {
 	uint32_t most = rtt_us / 2000 > DELAY_MIN_MS ? rtt_us / 2000 : DELAY_MIN_MS;
-	bool floods = delay_ms > most || again * AGAIN_SHARE > fresh + again;
+	bool late = delay_ms != UINT32_MAX && delay_ms > most;
+	bool floods = late || again * AGAIN_SHARE > fresh + again;
 
 	a->bad = floods ? a->bad + 1 : 0;
 	if (a->gain == 0) {

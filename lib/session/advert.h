@@ -33,7 +33,7 @@ struct advert {
 /* When a period is over; `delay_ms` is then asked for. */
 uint64_t advert_due_at(const struct advert *a, uint32_t least_rtt_us);
 /* A period is over.  Segments to advertise at most; 0: any.  `delay_ms`: what its segments waited
- * in queues at least, UINT32_MAX when none came. */
+ * in queues at most (such a sender's come in bursts), UINT32_MAX when that is not known. */
 uint32_t advert_window(struct advert *a, uint64_t now_us, uint32_t least_rtt_us, uint32_t delay_ms,
 		       const struct advert_seen *seen);
 

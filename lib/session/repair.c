@@ -61,6 +61,13 @@ void session_repair_start(struct session *s)
 		smux_note(s->smux, SMUX_NOTE_REPAIR, ours(s));
 }
 
+/* The controller was exchanged. */
+void session_repair_changed(struct session *s)
+{
+	if (s->smux != NULL && (s->cfg.client || s->repair.heard_note))
+		smux_note(s->smux, SMUX_NOTE_REPAIR, ours(s));
+}
+
 void session_repair_stats(const struct session_repair *r, struct repair_in_stats *sum)
 {
 	const struct repair_in_stats *now = r->in != NULL ? repair_in_stats(r->in) : NULL;

@@ -166,6 +166,7 @@ static void set_controller(struct session *s, const struct session_config *cfg, 
 	if (cfg->path != NULL)
 		path_join(cfg->path, &s->member);
 	kcp_set_cc(s->kcp, controller(&s->cfg), &s->member, now_us);
+	session_repair_changed(s);
 }
 
 void session_set_kcp(struct session *s, const struct session_config *cfg, uint64_t now_us)
@@ -178,6 +179,7 @@ void session_set_kcp(struct session *s, const struct session_config *cfg, uint64
 	kcp_set_nodelay(s->kcp, cfg->nodelay, cfg->interval_ms, cfg->resend);
 	s->cfg.copies = cfg->copies;
 	kcp_set_copies(s->kcp, session_copies(cfg));
+	s->repair.burst = false; /* it is seen anew with the next flush */
 	kcp_set_rate_limit(s->kcp, cfg->rate_limit);
 	kcp_set_ack_nodelay(s->kcp, cfg->ack_nodelay);
 }

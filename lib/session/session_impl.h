@@ -126,6 +126,7 @@ bool session_start_decoder(struct session *s, enum codec_kind kind);
 
 /* smux was started. */
 void session_repair_start(struct session *s);
+void session_repair_changed(struct session *s);
 void session_repair_dispose(struct session_repair *r);
 /* Give back what an idle session does not need. */
 void session_repair_trim(struct session_repair *r);

@@ -65,6 +65,8 @@ const struct bound bounds[] = {
 	  .limits = { AT_LEAST(FIG_GOODPUT, 95), AT_MOST(FIG_QUEUE_P95, 3) } },
 	{ .link = "wan,delay=0.1,rate=1000,queue=5", .config = "model",
 	  .spec = { .kind = EXPERIMENT_BULK, .seconds = 2 }, .limits = { AT_LEAST(FIG_GOODPUT, 80) } },
+	{ .link = "wan,rate=20", .config = "foreign-sender", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 90), AT_MOST(FIG_WIRE_OVER, 15) } },
 	{ .link = "wan,rate=1", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
 	  .limits = { AT_LEAST(FIG_GOODPUT, 88) } },
 	{ .link = "outage", .config = "model", .spec = { .kind = EXPERIMENT_RESUME },

@@ -224,7 +224,7 @@ static void one_that_joins_starts_at_the_known_rate(void **state)
 {
 	for (unsigned seed = 1; seed <= SEEDS; seed++) {
 		struct pn *n = pn_new(seed, &kcp_cc_model);
-		double bytes[PAIRS_MAX];
+		uint64_t sent;
 
 		n->loss = 10;
 		open_bulk(n, 0);
@@ -233,11 +233,14 @@ static void one_that_joins_starts_at_the_known_rate(void **state)
 		assert_int_equal(path_members(n->path), 0);
 		pn_run(n, 30 * S);
 		open_bulk(n, 1);
-		assert_true(info_of(n, 1).pacing_rate > 4000000);
+		/* The rate that it starts with may be that of a low phase, a quarter less. */
+		assert_true(info_of(n, 1).path_rate > 4500000);
+		assert_true(info_of(n, 1).pacing_rate > 3300000);
 		assert_string_not_equal(info_of(n, 1).cc_phase, "startup");
-		pn_run(n, 75 * MS); /* the peer says for how much it has room */
-		pn_carry(n, 200 * MS, bytes);
-		assert_true(bytes[1] > 0.5 * 5e6 / 5);
+		pn_run(n, 75 * MS);      /* the peer says for how much it has room */
+		sent = n->pair[1].bytes; /* what arrived in order would be luck: a loss holds it up */
+		pn_run(n, 200 * MS);
+		assert_true((double)(n->pair[1].bytes - sent) > 0.7 * 5e6 / 5);
 		pn_free(n);
 	}
 }

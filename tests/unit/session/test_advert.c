@@ -42,6 +42,14 @@ static void who_does_not_flood_is_not_bound(void **state)
 	assert_int_equal(receive(&f, 100, 800, 0, 0), 0);
 }
 
+static void what_is_not_known_is_no_flood(void **state)
+{
+	struct flood f = { .now_us = 1000000 };
+
+	(void)state;
+	assert_int_equal(receive(&f, 100, 800, 0, UINT32_MAX), 0);
+}
+
 static void nothing_is_told_before_a_round_trip_is_known(void **state)
 {
 	struct advert a = { 0 };
@@ -105,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_does_not_flood_is_not_bound),
+		cmocka_unit_test(what_is_not_known_is_no_flood),
 		cmocka_unit_test(nothing_is_told_before_a_round_trip_is_known),
 		cmocka_unit_test(a_full_queue_is_met_with_about_what_the_path_holds),
 		cmocka_unit_test(repeats_are_a_flood_too),

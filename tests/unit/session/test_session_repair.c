@@ -266,32 +266,36 @@ static void files_over_a_long_path_that_loses_get_parity(void **state)
 	tunnel_free(t);
 }
 
-static void nothing_is_spent_where_nothing_is_lost(void **state)
+/* So many files of 100 KB, with a pause of so many steps behind each. */
+static void files(struct tunnel *t, unsigned count, unsigned pause)
 {
-	struct tunnel *t = tunnel_new(50, 0);
-
-	(void)state;
-	open(t);
-	for (unsigned i = 0; i < 10; i++) {
+	while (count-- > 0) {
 		transfer(t, 100000);
-		steps(t, 300);
+		steps(t, pause);
 	}
+}
+
+/* Ten files over such a path get no parity. */
+static void spends_nothing(uint32_t delay_ms, uint32_t loss_permille)
+{
+	struct tunnel *t = tunnel_new(delay_ms, loss_permille);
+
+	open(t);
+	files(t, 10, 300);
 	assert_int_equal(t->way[1].repairs, 0);
 	tunnel_free(t);
 }
 
+static void nothing_is_spent_where_nothing_is_lost(void **state)
+{
+	(void)state;
+	spends_nothing(50, 0);
+}
+
 static void nor_over_a_short_path(void **state)
 {
-	struct tunnel *t = tunnel_new(3, 50);
-
 	(void)state;
-	open(t);
-	for (unsigned i = 0; i < 10; i++) {
-		transfer(t, 100000);
-		steps(t, 300);
-	}
-	assert_int_equal(t->way[1].repairs, 0);
-	tunnel_free(t);
+	spends_nothing(3, 50);
 }
 
 static void small_segments_get_none(void **state)
