@@ -15,7 +15,7 @@
 enum {
 	YEAR_S = 365 * 24 * 3600,
 	BUFFER_MIN = 1 << 12,
-	MEMORY_MIN = 1 << 20,
+	MEMORY_MIN = 1 << 22, /* below, streams are given up all the time */
 	BUFFER_MAX = 1 << 30, /* what fits the int of SO_RCVBUF, and memory */
 	CONN_MAX = 1024,      /* a socket each */
 	SESSIONS_MAX = 1 << 20,

@@ -106,6 +106,7 @@ def stats(case):
     check(near["limits"]["application"] == 1 == sum(near["limits"].values()), f"{near['limits']}")
     check(0 <= near["medium_loss"]["mean"] < 1 and near["path_bytes_s"] > 0, f"what the model knows: {near}")
     check(near["inflight_segs"] == 0, f"{near['inflight_segs']} segments in flight")
+    check(near["memory_bytes"] / 2 < near["held_bytes"] < near["held_bytes_max"] == 256 << 20, f"{near}")
     check(0 <= derived["retransmitted"] < 1 and 0 <= derived["loss_out"] < 1, f"{derived}")
     d.stop()
 

@@ -97,8 +97,9 @@ def in_place(case):
     r.server["congestion"], r.server["copies"] = "reno", 1
     r.client["sndwnd"] = 77
     r.client["ratelimit"] = 2_000_000
+    r.client["memory"] = "64M"
     said = r.hup()
-    check("[near] reload: changed in place: sndwnd, ratelimit" in said, said)
+    check("[near] reload: changed in place: sndwnd, ratelimit, memory" in said, said)
     check("[far] reload: changed in place: mode, nodelay, interval, congestion, copies, sndwnd, rcvwnd" in said, said)
     ping(s)
     start = time.monotonic()
