@@ -117,12 +117,14 @@ static void note_pause(struct path *p, uint64_t now_us)
 }
 
 /* The path's rate is no measure of it until what was in flight when nobody wanted more has
- * arrived. */
+ * arrived, or was lost. */
 static void note_limit(struct path *p)
 {
+	uint64_t settled = p->delivered_bytes + p->lost_bytes;
+
 	if (p->limited == 0)
-		p->app_limited_until = p->delivered_bytes + max64(p->inflight_bytes, 1);
-	else if (p->delivered_bytes > p->app_limited_until)
+		p->app_limited_until = settled + max64(p->inflight_bytes, 1);
+	else if (settled > p->app_limited_until)
 		p->app_limited_until = 0;
 }
 

@@ -45,7 +45,7 @@ struct path {
 	uint64_t delivered_bytes, lost_bytes, delivered_us, first_us;
 	unsigned timed;             /* limited members that were acknowledged since they are */
 	uint64_t timed_sum_us;      /* of the times at which they last were */
-	uint64_t app_limited_until; /* delivered_bytes up to where; 0: no limit */
+	uint64_t app_limited_until; /* delivered or lost up to where; 0: no limit */
 	uint64_t inflight_bytes;
 	uint64_t snd_wnd, rmt_wnd; /* sums */
 	uint32_t srtt_us, min_rtt_us;

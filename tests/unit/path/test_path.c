@@ -351,6 +351,71 @@ static void a_path_without_members_holds_little(void **state)
 	path_free(NULL);
 }
 
+/* ---- what the controller is told ---------------------------------------------------------- */
+
+static struct kcp_cc_sample told;
+
+static void note_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	control->cwnd_bytes = UINT32_MAX;
+}
+
+static void note_update(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	told = *s;
+}
+
+/* An update of a member: so much was delivered and lost in all, the newest acknowledged left 100 ms ago. */
+static void tell(struct path_member *m, unsigned ms, uint64_t delivered, uint64_t lost,
+		 uint32_t inflight, bool limited)
+{
+	struct kcp_cc_sample s = {
+		.arg = m,
+		.now_us = ms * MS,
+		.mss = 1350,
+		.snd_wnd = 1000,
+		.rmt_wnd = 1000,
+		.srtt_us = 100 * MS,
+		.min_rtt_us = 100 * MS,
+		.rtt_us = 100 * MS,
+		.inflight_bytes = inflight,
+		.limited = limited,
+		.delivered_bytes = delivered,
+		.lost_total_bytes = lost,
+		.interval_us = 100 * MS,
+		.tx_sent_us = (ms - 100) * MS,
+	};
+	struct kcp_cc_control control = { 0 };
+
+	path_cc.update(NULL, &s, &control);
+}
+
+/* A burst that a slow link dropped is over when it was found lost, though it never arrives. */
+static void what_is_lost_ends_a_time_of_little_to_send(void **state)
+{
+	static const struct kcp_cc note = { .name = "note", .init = note_init, .update = note_update };
+	struct path *p = path_new(&note);
+	struct path_member a = { 0 }, b = { 0 };
+	unsigned ms = 1000;
+
+	(void)state;
+	path_join(p, &a);
+	path_join(p, &b);
+	tell(&a, ms, 0, 0, 100000, false);
+	tell(&b, ms, 0, 0, 1000, false);
+	for (; ms < 2000; ms += 10) {
+		tell(&a, ms, ms, ms > 1200 ? 100000 : 0, 20000, true);
+		tell(&b, ms, ms, 0, 20000, true);
+		if (ms < 1200)
+			assert_true(told.app_limited || told.interval_us == 0);
+	}
+	assert_int_not_equal(told.interval_us, 0);
+	assert_false(told.app_limited);
+	path_leave(&a);
+	path_leave(&b);
+	path_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +432,7 @@ int main(void)
 		cmocka_unit_test(members_come_and_go),
 		cmocka_unit_test(an_outage_is_survived),
 		cmocka_unit_test(a_path_without_members_holds_little),
+		cmocka_unit_test(what_is_lost_ends_a_time_of_little_to_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
