@@ -132,7 +132,7 @@ bool smux_input_blocked(const struct smux *m);
 enum { SMUX_PIECES_MAX = 6 };
 struct smux_frame {
 	uint8_t header[SMUX_HEADER + SMUX_UPD_BYTES];
-	size_t header_len; /* 8, or 16 with an UPD */
+	size_t header_len; /* 8; 16 with an UPD, or with both FINs of a reset */
 	struct view pieces[SMUX_PIECES_MAX];
 	size_t piece_count;
 	size_t len; /* header and pieces, all bytes */

@@ -154,8 +154,7 @@ static void take_frames(struct run *r, uint8_t arg)
 		check(sum == f.len, "a frame's length is not the sum of its pieces");
 		check(f.header[1] != SMUX_PSH || f.len - SMUX_HEADER <= room,
 		      "a frame beyond the room");
-		check(f.len <= SMUX_HEADER + r->m->cfg.framesize || f.header[1] == SMUX_UPD,
-		      "a frame beyond framesize");
+		check(f.len - f.header_len <= r->m->cfg.framesize, "a frame beyond framesize");
 		smux_verify(r->m);
 	}
 }
