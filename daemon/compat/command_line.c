@@ -80,7 +80,7 @@ static void print_help(enum conf_role role)
 	       "  -key TEXT     $KCPTUN_KEY if it is not given; without both, \"%s\",\n"
 	       "                which everybody knows\n"
 	       "  -h, -v        this text; the version\n"
-	       "\nKeys:\n",
+	       "\nKeys (with -mode auto, what can be auto is so by default):\n",
 	       compat_published_key);
 	print_keys(role);
 }

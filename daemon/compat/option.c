@@ -258,12 +258,20 @@ static void drop_overridden(struct compat *c)
 			   "which take effect with manual only");
 }
 
-/* Who asks for one half to be auto means the whole. */
-static bool is_auto_already(const struct compat *c, const struct built_in *b)
+static bool is_auto(const struct compat *c, const char *key)
 {
-	const char *other = b->partner ? settings_get(&c->settings, b->partner) : NULL;
+	const char *value = settings_get(&c->settings, key);
 
-	return other && strcmp(other, "auto") == 0;
+	return value && strcmp(value, "auto") == 0;
+}
+
+/* The mode auto, which kcptun does not have, leaves nothing to tune: then none of its numbers
+ * stands in for what was not given.  Who gives one half of two means the whole. */
+static bool is_left_to_us(const struct compat *c, const struct built_in *b)
+{
+	if (b->partner && settings_get(&c->settings, b->partner))
+		return is_auto(c, b->partner);
+	return is_auto(c, "mode");
 }
 
 static void fill_in_built_in(struct compat *c)
@@ -271,7 +279,7 @@ static void fill_in_built_in(struct compat *c)
 	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
 		const struct built_in *b = &built_in[i];
 
-		if (b->values[c->role] && !is_auto_already(c, b))
+		if (b->values[c->role] && !is_left_to_us(c, b))
 			fill_in(c, b->key, b->values[c->role]);
 	}
 }

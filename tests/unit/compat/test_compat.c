@@ -396,6 +396,32 @@ static void auto_can_be_said_on_a_line_of_kcptun(void **state)
 	end_line(&l);
 }
 
+/* kcptun has no such mode: who asks for it wants nothing of kcptun's own numbers. */
+static void the_mode_auto_leaves_nothing_to_tune(void **state)
+{
+	const struct conf_tunnel *t;
+	struct line l;
+
+	CLIENT(&l, "-key", "k", "--mode", "auto");
+	t = only_tunnel(&l);
+	assert_int_equal(t->sndwnd_segs, CONF_AUTO);
+	assert_int_equal(t->rcvwnd_segs, CONF_AUTO);
+	assert_int_equal(t->datashard, CONF_AUTO);
+	assert_int_equal(t->parityshard, CONF_AUTO);
+	assert_int_equal(t->conn, CONF_AUTO);
+	assert_int_equal(t->smuxbuf_bytes, CONF_AUTO);
+	assert_int_equal(t->streambuf_bytes, CONF_AUTO);
+	end_line(&l);
+	SERVER(&l, "-mode", "auto", "-key", "k", "-sndwnd", "256", "-ps", "5");
+	t = only_tunnel(&l);
+	assert_int_equal(t->sndwnd_segs, 256); /* numbers are obeyed */
+	assert_int_equal(t->rcvwnd_segs, CONF_AUTO);
+	assert_int_equal(t->datashard, 10); /* of what is given by half, the other is kcptun's */
+	assert_int_equal(t->parityshard, 5);
+	end_line(&l);
+	assert_int_equal(said.count, 0);
+}
+
 static void addresses_are_read_as_go_reads_them(void **state)
 {
 	struct line l;
@@ -698,7 +724,7 @@ static void a_plugin_is_a_client_unless_told_server(void **state)
 	assert_non_null(p.config);
 	assert_int_equal(p.config->tunnels[0]->nodelay, 3);
 	assert_int_equal(p.config->tunnels[0]->sndwnd_segs, CONF_AUTO);
-	assert_int_equal(p.config->tunnels[0]->rcvwnd_segs, 1024);
+	assert_int_equal(p.config->tunnels[0]->rcvwnd_segs, CONF_AUTO);
 	assert_int_equal(p.config->tunnels[0]->parityshard, CONF_AUTO);
 	end_plugin(&p);
 
@@ -946,7 +972,7 @@ static void an_import_leaves_to_auto_what_a_file_says_is_auto(void **state)
 	assert_string_equal(conf_modes[c->tunnels[0]->mode].name, "auto");
 	assert_int_equal(c->tunnels[0]->sndwnd_segs, CONF_AUTO);
 	assert_int_equal(c->tunnels[0]->datashard, CONF_AUTO);
-	assert_int_equal(c->tunnels[0]->rcvwnd_segs, 1024);
+	assert_int_equal(c->tunnels[0]->rcvwnd_segs, CONF_AUTO);
 	config_free(c);
 }
 
@@ -1121,6 +1147,7 @@ int main(void)
 		TEST(addresses_default_to_kcptuns),
 		TEST(what_is_automatic_in_a_file_is_kcptuns_here),
 		TEST(auto_can_be_said_on_a_line_of_kcptun),
+		TEST(the_mode_auto_leaves_nothing_to_tune),
 		TEST(addresses_are_read_as_go_reads_them),
 		TEST(a_mode_overrides_the_four_whatever_they_are),
 		TEST(nc_of_the_manual_mode_is_the_congestion_that_kcptun_means),

@@ -48,7 +48,7 @@ commands() {
 
 # "--config" -> "-config"
 options() {
-	"$1" --help | sed '/^Keys:/,$d' | grep -o -- '--[a-z]*' | sed 's/^-//'
+	"$1" --help | sed '/^Keys/,$d' | grep -o -- '--[a-z]*' | sed 's/^-//'
 }
 
 words=$(mktemp)
