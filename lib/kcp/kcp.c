@@ -1140,19 +1140,19 @@ static void queue_append_chain(struct queue *q, struct seg *s)
 	}
 }
 
-static int send_stream(struct queue *q, struct memory *m, const uint8_t *data, size_t len)
+/* Fills up the last segment first; not with a part if it is to stay whole. */
+static int send_stream(struct queue *q, struct memory *m, const uint8_t *data, size_t len, bool whole)
 {
+	uint32_t room = q->last != NULL ? m->full_cap - q->last->len : 0, merged, count;
 	struct seg *chain = NULL;
-	uint32_t merged = 0, count;
 
 	if (len == 0)
 		return KCP_OK;
-	if (q->last != NULL && q->last->len < m->full_cap) {
-		merged = m->full_cap - q->last->len;
-		merged = len < merged ? (uint32_t)len : merged;
-		if (!queue_last_reserve(q, m, merged))
-			return KCP_ENOMEM;
-	}
+	merged = len < room ? (uint32_t)len : room;
+	if (whole && merged < len)
+		merged = 0;
+	if (merged > 0 && !queue_last_reserve(q, m, merged))
+		return KCP_ENOMEM;
 	if (len > merged) {
 		chain = chain_new(m, data + merged, len - merged, &count);
 		if (chain == NULL)
@@ -2053,9 +2053,17 @@ int kcp_send(struct kcp *k, const void *data, size_t len)
 	uint32_t limit;
 
 	if (k->cfg.stream)
-		return send_stream(&k->queue, &k->mem, data, len);
+		return send_stream(&k->queue, &k->mem, data, len, false);
 	limit = min32(KCP_FRG_MAX + 1, k->cfg.rcv_wnd);
 	return send_message(&k->queue, &k->mem, limit, data, len);
+}
+
+int kcp_send_whole(struct kcp *k, const void *data, size_t len)
+{
+	assert(k->cfg.stream);
+	if (len > k->mem.full_cap)
+		return KCP_ELIMIT;
+	return send_stream(&k->queue, &k->mem, data, len, true);
 }
 
 uint32_t kcp_send_room(const struct kcp *k)

@@ -124,7 +124,7 @@ struct kcp_cc {
 	void (*update)(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control);
 };
 
-enum { KCP_CC_STATE_MAX = 512 };
+enum { KCP_CC_STATE_MAX = 576 };
 
 /* What a kcp has when none is given: only the windows limit, and a window is
  * spread over half a round trip.  Others are in files of their own beside. */
@@ -194,6 +194,9 @@ void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t n
  * message of at most 256 fragments and at most the receive window).
  * All or nothing: KCP_OK, KCP_ELIMIT, KCP_ENOMEM.  Nothing leaves before the next flush. */
 int kcp_send(struct kcp *k, const void *data, size_t len);
+/* The same in a stream, all within one segment, so that the peer gets it all at once; what is
+ * longer than a segment (KCP_ELIMIT) cannot be. */
+int kcp_send_whole(struct kcp *k, const void *data, size_t len);
 
 /* A datagram's payload came.  `flags`: KCP_INPUT_RECOVERED says that it was
  * rebuilt from parity and may be old: its wnd and round trips are not believed.

@@ -44,6 +44,15 @@ static bool scratch_grow(struct session_scratch *w, size_t cap)
 
 /* ---- frames ----------------------------------------------------------------------- */
 
+/* What is no data stays in one segment, if it can: the first of a reset's two FINs, alone, would
+ * look like an end until the second comes. */
+static bool send_control(struct session *s, const void *data, size_t len)
+{
+	int rc = kcp_send_whole(s->kcp, data, len);
+
+	return (rc == KCP_ELIMIT ? kcp_send(s->kcp, data, len) : rc) == KCP_OK;
+}
+
 static bool send_compressed(struct session *s, const struct smux_frame *f)
 {
 	struct view pieces[SMUX_PIECES_MAX + 1];
@@ -57,17 +66,21 @@ static bool send_compressed(struct session *s, const struct smux_frame *f)
 	if (n < 0)
 		return false;
 	s->bytes_sent += (size_t)n;
+	if (f->piece_count == 0)
+		return send_control(s, s->cfg.scratch->buf, (size_t)n);
 	return kcp_send(s->kcp, s->cfg.scratch->buf, (size_t)n) == KCP_OK;
 }
 
 static bool send_plain(struct session *s, const struct smux_frame *f)
 {
+	s->bytes_sent += f->len;
+	if (f->piece_count == 0)
+		return send_control(s, f->header, f->header_len);
 	if (kcp_send(s->kcp, f->header, f->header_len) != KCP_OK)
 		return false;
 	for (size_t i = 0; i < f->piece_count; i++)
 		if (kcp_send(s->kcp, f->pieces[i].p, f->pieces[i].n) != KCP_OK)
 			return false;
-	s->bytes_sent += f->len;
 	return true;
 }
 

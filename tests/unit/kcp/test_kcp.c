@@ -257,6 +257,27 @@ static void a_stream_merges_sends_into_full_segments(void **state)
 	close_peer(p);
 }
 
+static void what_is_to_stay_whole_is_in_one_segment(void **state)
+{
+	static const uint8_t bytes[1001];
+	struct peer *p = open_peer(base_config());
+
+	(void)state;
+	send_bytes(p, 980);
+	assert_int_equal(kcp_send_whole(p->k, bytes, 16), KCP_OK);
+	assert_int_equal(kcp_send_whole(p->k, bytes, 16), KCP_OK); /* four bytes are left for it */
+	send_bytes(p, 990);
+	assert_int_equal(kcp_send_whole(p->k, bytes, 1000), KCP_OK);
+	assert_int_equal(kcp_send_whole(p->k, bytes, 1001), KCP_ELIMIT);
+	flush_at(p, T0);
+	assert_int_equal(p->count, 4);
+	assert_int_equal(p->seg[0].len, 996);
+	assert_int_equal(p->seg[1].len, 1000);
+	assert_int_equal(p->seg[2].len, 6);
+	assert_int_equal(p->seg[3].len, 1000);
+	close_peer(p);
+}
+
 static void a_message_is_cut_into_fragments_that_count_down(void **state)
 {
 	struct kcp_config cfg = base_config();
@@ -1172,6 +1193,7 @@ int main(void)
 		cmocka_unit_test(refuses_configs_out_of_range),
 		cmocka_unit_test(changes_of_parameters_are_checked_and_leave_all_as_it_was),
 		cmocka_unit_test(a_stream_merges_sends_into_full_segments),
+		cmocka_unit_test(what_is_to_stay_whole_is_in_one_segment),
 		cmocka_unit_test(a_message_is_cut_into_fragments_that_count_down),
 		cmocka_unit_test(new_segments_stop_at_the_peers_window_counted_from_una),
 		cmocka_unit_test(a_zero_window_is_probed_less_and_less_often),
