@@ -368,7 +368,7 @@ static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 		break;
 	case CRUISE:
 		queue_round(m, s);
-		if (m->phase_rounds >= m->cruise_rounds)
+		if (m->phase_rounds >= m->cruise_rounds && m->round.limited)
 			enter(m, PROBE, s->now_us);
 		break;
 	case PROBE:

@@ -6,12 +6,14 @@ enum {
 	PRIOR_SEGS = 32, /* taken to have arrived before any did */
 	SEG_BYTES = 1400,
 	LOSS_UNIT = 8, /* millionths */
+	TRAIN_GAPS = 3,
 };
 
 #define LOSS_MAX_PPM UINT64_C(450000) /* more than that nobody lives with */
 #define LEAST_WINDOW_US (5 * US_PER_S)
 #define PACKET_MAX_US UINT64_C(30000)
 #define GAP_MAX_US UINT64_C(60000)
+#define TRAIN_MIN_US UINT64_C(10000)
 #define RATE_MAX UINT64_C(100000000000)
 
 static uint64_t root(uint64_t n)
@@ -198,17 +200,56 @@ uint64_t kcp_path_round_rate(const struct kcp_path *p)
 }
 
 /* What is lost beyond the medium's loss had not passed the bottleneck. */
-uint64_t kcp_path_sample(const struct kcp_path *p, const struct kcp_cc_sample *s)
+static uint64_t rate_since(const struct kcp_path *p, const struct kcp_cc_sample *s,
+			   uint64_t delivered_bytes, uint64_t lost_bytes, uint64_t us)
 {
-	uint64_t arrived, lost;
+	uint64_t arrived = s->delivered_bytes - delivered_bytes;
+	uint64_t lost = s->lost_total_bytes > lost_bytes ? s->lost_total_bytes - lost_bytes : 0;
 
-	if (s->interval_us == 0 || s->interval_us < p->least.us)
-		return 0;
-	arrived = s->delivered_bytes - s->prior_delivered_bytes;
-	lost = s->lost_total_bytes > s->prior_lost_bytes ? s->lost_total_bytes - s->prior_lost_bytes
-							 : 0;
 	arrived += min64(lost, surely_loses(p, arrived + lost, s->mss));
-	return min64(arrived * US_PER_S / s->interval_us, RATE_MAX);
+	return min64(arrived * US_PER_S / us, RATE_MAX);
+}
+
+static void note_pause(struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	if (s->inflight_bytes == 0)
+		p->train = (struct kcp_path_train){ .prior_bytes = s->delivered_bytes };
+}
+
+/* 0: it was too short, against the batches in which acknowledgements come.  The first of all is the
+ * start's, which counts its steps in round trips. */
+static uint64_t train_sample(struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	struct kcp_path_train *t = &p->train;
+	uint64_t us;
+
+	if (t->prior_bytes == 0 || s->prior_delivered_bytes != t->prior_bytes)
+		return 0;
+	if (t->heard_us == 0) {
+		t->heard_us = s->now_us;
+		t->sent_us = s->tx_sent_us;
+		t->delivered_bytes = s->delivered_bytes;
+		t->lost_bytes = s->lost_total_bytes;
+		return 0;
+	}
+	us = max64(s->now_us - t->heard_us, s->tx_sent_us - t->sent_us);
+	if (us < max64(p->least.us / 4, TRAIN_GAPS * (uint64_t)kcp_path_gap(p)) || us < TRAIN_MIN_US)
+		return 0;
+	return rate_since(p, s, t->delivered_bytes, t->lost_bytes, us);
+}
+
+/* To be called once for each sample: it remembers of a train when it began. */
+uint64_t kcp_path_sample(struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	uint64_t train;
+
+	if (s->interval_us == 0)
+		return 0;
+	train = train_sample(p, s);
+	if (s->interval_us < p->least.us)
+		return train;
+	return max64(train, rate_since(p, s, s->prior_delivered_bytes, s->prior_lost_bytes,
+				       s->interval_us));
 }
 
 void kcp_path_add_rate(struct kcp_path *p, uint64_t rate)
@@ -252,6 +293,7 @@ void kcp_path_note(struct kcp_path *p, const struct kcp_cc_sample *s)
 		note_jitter(p, s->rtt_us);
 	}
 	note_gap(p, s);
+	note_pause(p, s);
 }
 
 void kcp_path_round(struct kcp_path *p, uint32_t mss, uint64_t best)

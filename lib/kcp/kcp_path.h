@@ -34,6 +34,14 @@ struct kcp_path {
 	uint32_t heard_rtt_us, jitter_us; /* the last one; how much they differ */
 	uint32_t packet_us;               /* what two packets take on a slow path */
 
+	/* What leaves after a pause before any of it is acknowledged: a train.  The round trip
+	 * until its first acknowledgement says nothing about the rate. */
+	struct kcp_path_train {
+		uint64_t prior_bytes;                 /* delivered in all, in the pause */
+		uint64_t heard_us, sent_us;           /* its first acknowledgement; 0: none */
+		uint64_t delivered_bytes, lost_bytes; /* in all, then */
+	} train;
+
 	uint64_t heard_us; /* when something was last acknowledged */
 	uint32_t gap_us, gap_before_us;
 
@@ -53,7 +61,7 @@ void kcp_path_init(struct kcp_path *p, const struct kcp_cc_sample *s);
 /* Everything but the rate. */
 void kcp_path_note(struct kcp_path *p, const struct kcp_cc_sample *s);
 /* A sample of the rate; 0 when there is none. */
-uint64_t kcp_path_sample(const struct kcp_path *p, const struct kcp_cc_sample *s);
+uint64_t kcp_path_sample(struct kcp_path *p, const struct kcp_cc_sample *s);
 void kcp_path_add_rate(struct kcp_path *p, uint64_t rate);
 /* The path carries no more than this. */
 void kcp_path_cut(struct kcp_path *p, uint64_t rate);

@@ -25,7 +25,8 @@ enum {
 	LOSS_SEGS_MIN = 64,
 	LOSS_ON = 5000, /* ppm: it pays */
 	LOSS_OFF = 2000,
-	USE_SEGS = 500, /* lost ones, of which parity should repair a part */
+	ROUND_LOST = 40, /* a queue that overflowed once says little about the next time */
+	USE_SEGS = 500,  /* lost ones, of which parity should repair a part */
 	USE_SEGS_MIN = 100,
 	USE_LEAST = 400000, /* ppm */
 	REST_SEGS = 8192,   /* acknowledged before it is tried again, or twice as many each time: */
@@ -163,18 +164,43 @@ static uint32_t loss_ppm(const struct session_repair *r)
 	return share_ppm(&r->loss, LOSS_SEGS_MIN);
 }
 
+/* What became of some segments: a part of that, if more were lost, or would have been, than may
+ * count in one round trip. */
+struct fate {
+	int64_t acked, lost, repaired;
+};
+
+static void bound_round(struct session_repair *r, uint64_t now_us, uint32_t rtt_us, struct fate *f)
+{
+	int64_t all = f->lost + f->repaired, most, left;
+
+	if (now_us - r->round_us >= rtt_us) {
+		r->round_us = now_us;
+		r->round_acked = r->round_lost = 0;
+	}
+	r->round_acked += f->acked;
+	most = r->round_acked / 8 > ROUND_LOST ? r->round_acked / 8 : ROUND_LOST;
+	left = most - r->round_lost;
+	r->round_lost += all < left ? all : left;
+	if (all <= left)
+		return;
+	f->acked = f->acked * left / all;
+	f->lost = f->lost * left / all;
+	f->repaired = f->repaired * left / all;
+}
+
 /* Losses that come in runs are too many for the sets that they are in, and so are those of a queue that
  * overflows: then the parity is for nothing, and for a while there is none.  It begins to count when
  * the peer is known to have begun. */
-static void learn_use(struct session_repair *r, uint32_t acked, int64_t lost, uint32_t repaired)
+static void learn_use(struct session_repair *r, const struct fate *f)
 {
-	r->rest -= acked < r->rest ? acked : r->rest;
+	r->rest -= (uint32_t)(f->acked < r->rest ? f->acked : r->rest);
 	if (!r->sends || r->rest > 0 || r->bulk_bytes >= 2 * r->bulk_limit)
 		return;
-	if (r->use.part == 0 && repaired > 0)
+	if (r->use.part == 0 && f->repaired > 0)
 		r->use.all = 0;
-	share_add(&r->use, lost + (int64_t)repaired, repaired, 2 * USE_SEGS);
-	if (r->use.all < (repaired > 0 ? USE_SEGS_MIN : USE_SEGS))
+	share_add(&r->use, f->lost + f->repaired, f->repaired, 2 * USE_SEGS);
+	if (r->use.all < (f->repaired > 0 ? USE_SEGS_MIN : USE_SEGS))
 		return;
 	if (share_ppm(&r->use, 1) >= USE_LEAST) {
 		r->rests = 0;
@@ -195,16 +221,21 @@ static uint16_t repaired_there(struct session *s)
 }
 
 /* Of what was acknowledged, so that what is under way does not count as safe. */
-static void learn(struct session *s, const struct kcp_info *info)
+static void learn(struct session *s, uint64_t now_us, const struct kcp_info *info)
 {
 	struct session_repair *r = &s->repair;
 	const struct kcp_stats *k = kcp_stats(s->kcp);
 	uint64_t acked = k->out_push - k->retrans_segs - info->unacked_segs;
 	int64_t lost = (int64_t)(k->retrans_segs - k->spurious_segs);
-	uint32_t more = (uint32_t)(acked - r->acked_before), repaired = repaired_there(s);
+	struct fate f = {
+		.acked = (int64_t)(acked - r->acked_before),
+		.lost = lost - r->lost_before,
+		.repaired = repaired_there(s),
+	};
 
-	share_add(&r->loss, more, lost - r->lost_before + (int64_t)repaired, LOSS_SEGS);
-	learn_use(r, more, lost - r->lost_before, repaired);
+	bound_round(r, now_us, info->srtt_us, &f);
+	share_add(&r->loss, f.acked, f.lost + f.repaired, LOSS_SEGS);
+	learn_use(r, &f);
 	r->acked_before = acked;
 	r->lost_before = lost;
 }
@@ -266,7 +297,7 @@ static void look(struct session *s, uint64_t now_us, struct kcp_info *k)
 	struct session_repair *r = &s->repair;
 
 	kcp_get_info(s->kcp, k);
-	learn(s, k);
+	learn(s, now_us, k);
 	if (!r->sends) {
 		count_bulk(s, now_us);
 		r->more = waits(s);

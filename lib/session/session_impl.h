@@ -51,6 +51,9 @@ struct session_repair {
 	uint64_t sent;             /* parity packets */
 	size_t unpaid;             /* bytes of them that KCP has not been told of */
 	struct session_share loss; /* of segments, those lost */
+	uint64_t round_us;         /* when the round trip began in which */
+	int64_t round_acked;       /* so many were acknowledged in it, */
+	int64_t round_lost;        /* and so many lost ones were counted */
 	struct session_share use;  /* of these, those that parity repaired */
 	uint32_t rest;             /* segments to be acknowledged before it is tried again */
 	unsigned rests;            /* in sequence */

@@ -36,6 +36,10 @@ const struct bound bounds[] = {
 	  .limits = { AT_MOST(FIG_RATIO, 1.3), AT_MOST(FIG_MISSING, 0) } },
 	{ .link = "wan-5", .config = "model", .spec = { .kind = EXPERIMENT_FCT, .seconds = 20, .size = 1000000 },
 	  .limits = { AT_MOST(FIG_RATIO, 1.3), AT_MOST(FIG_MISSING, 0) } },
+	/* What a file's few round trips tell of the path is enough to know its rate. */
+	{ .link = "P3", .config = "model",
+	  .spec = { .kind = EXPERIMENT_FCT, .seconds = 40, .size = 1000000 },
+	  .limits = { AT_MOST(FIG_RATIO, 1.45), AT_MOST(FIG_MISSING, 0), AT_MOST(FIG_DROPPED, 4) } },
 	{ .link = "wan-1", .config = "default", .spec = { .kind = EXPERIMENT_MIX },
 	  .limits = { AT_MOST(FIG_MISSING, 0), AT_MOST(FIG_P99, 200) } },
 	{ .link = "even", .config = "default", .spec = { .kind = EXPERIMENT_SHARE, .rival = "same" },

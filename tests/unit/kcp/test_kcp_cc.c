@@ -408,7 +408,7 @@ static void the_model_learns_nothing_from_little_to_send(void **state)
 	assert_in_range(info_of(n).path_rate, rate * 9 / 10, rate * 11 / 10);
 	n->end[0].chunk = 0;
 	n->end[0].send_every_us = 0;
-	assert_in_range(carry(n, 500 * MS), 2500000 / 2 * 75 / 100, 2500000 / 2);
+	assert_in_range(carry(n, 500 * MS), 2500000 / 2 * 73 / 100, 2500000 / 2);
 	net_free(n);
 }
 

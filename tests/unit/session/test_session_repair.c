@@ -214,20 +214,26 @@ static void open(struct tunnel *t)
 	open_with(t, &cfg[0], &cfg[1]);
 }
 
+/* The server writes up to so many bytes; returns how many there was room for. */
+static size_t write_some(struct tunnel *t, size_t bytes)
+{
+	struct span room = smux_reserve(t->st[1]);
+	size_t n = room.n < bytes ? room.n : bytes;
+
+	for (size_t i = 0; i < n; i++)
+		room.p[i] = text_at(t->sent + i);
+	smux_commit(t->st[1], n);
+	t->sent += n;
+	return n;
+}
+
 /* The server sends so many bytes; ms until the client has them. */
 static unsigned transfer(struct tunnel *t, size_t bytes)
 {
 	uint64_t begun_us = t->now_us, end = t->sent + bytes;
 
 	while (t->received < end) {
-		struct span room = smux_reserve(t->st[1]);
-		size_t n = room.n < end - t->sent ? room.n : (size_t)(end - t->sent);
-
-		for (size_t i = 0; i < n; i++)
-			room.p[i] = text_at(t->sent + i);
-		smux_commit(t->st[1], n);
-		t->sent += n;
-		if (n == 0 || t->sent == end)
+		if (write_some(t, (size_t)(end - t->sent)) == 0 || t->sent == end)
 			step(t);
 		assert_true(t->now_us - begun_us < 60 * UINT64_C(1000000));
 	}
@@ -296,6 +302,33 @@ static void nor_over_a_short_path(void **state)
 {
 	(void)state;
 	spends_nothing(3, 50);
+}
+
+/* A queue that overflows once is no reason to give up, nor to spend as if that were the rule. */
+static void a_flood_that_was_lost_is_soon_forgotten(void **state)
+{
+	struct tunnel *t = tunnel_new(50, 30);
+	unsigned quick = 0;
+	struct way before;
+
+	(void)state;
+	open(t);
+	files(t, 10, 300);
+	t->loss = 500;
+	for (size_t left = 800000; left > 0;)
+		left -= write_some(t, left);
+	steps(t, 70);
+	t->loss = 30;
+	steps(t, 2000);
+	before = t->way[1];
+	for (unsigned i = 0; i < 10; i++) {
+		quick += transfer(t, 100000) < 120;
+		steps(t, 300);
+	}
+	assert_in_range(quick, 7, 10);
+	assert_true(t->way[1].repair_bytes - before.repair_bytes <
+		    (t->way[1].bytes - before.bytes) / 4);
+	tunnel_free(t);
 }
 
 static void small_segments_get_none(void **state)
@@ -374,6 +407,7 @@ int main(void)
 		cmocka_unit_test(files_over_a_long_path_that_loses_get_parity),
 		cmocka_unit_test(nothing_is_spent_where_nothing_is_lost),
 		cmocka_unit_test(nor_over_a_short_path),
+		cmocka_unit_test(a_flood_that_was_lost_is_soon_forgotten),
 		cmocka_unit_test(small_segments_get_none),
 		cmocka_unit_test(a_bulk_transfer_gets_hardly_any),
 		cmocka_unit_test(a_peer_that_has_numbers_gets_none),
