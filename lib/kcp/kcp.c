@@ -101,6 +101,7 @@ enum {
 #define RTT_WINDOW_US \
 	(10 * US_PER_S) /* the least round trip is that of this time and as much before */
 #define ONEWAY_WINDOW_US (60 * US_PER_S)
+#define ONEWAY_FRESH_US (30 * US_PER_MS)
 #define SILENT_HOLD_US (200 * US_PER_MS) /* so soon it is noticed that a path is back */
 #define PACE_WAIT_MIN_US UINT64_C(1000)
 #define PACE_BURST_US UINT64_C(2000)
@@ -769,6 +770,7 @@ struct departure {
 	/* Totals of then, and the time of the first of them; see struct rate. */
 	uint64_t delivered_bytes, lost_bytes, delivered_us, first_us;
 	uint32_t inflight_bytes; /* after it */
+	uint32_t back_us;        /* see struct rate */
 	uint32_t count;          /* transmissions that are neither acknowledged nor sent again */
 	bool app_limited, mark;
 };
@@ -848,10 +850,11 @@ static void departures_trim(struct departures *d, struct memory *m)
  * about the newest transmission that was acknowledged since the last one was taken. */
 struct rate {
 	uint64_t delivered_bytes, lost_bytes; /* in all */
-	uint64_t delivered_us;                /* when it last grew */
-	uint64_t first_us;                    /* when the newest that was sampled left */
-	uint64_t app_limited_until;           /* delivered or lost up to where; 0: no limit */
-	uint64_t app_limited_us;              /* when that was found */
+	uint64_t delivered_us;                /* when it last grew, */
+	uint32_t back_us;           /* and how long what told that had waited on its way */
+	uint64_t first_us;          /* when the newest that was sampled left */
+	uint64_t app_limited_until; /* delivered or lost up to where; 0: no limit */
+	uint64_t app_limited_us;    /* when that was found */
 	bool any;
 	uint32_t newest; /* the number of that departure */
 	struct departure then;
@@ -872,6 +875,7 @@ static void rate_restart(struct rate *r, uint64_t now_us)
 {
 	r->first_us = now_us;
 	r->delivered_us = now_us;
+	r->back_us = 0;
 }
 
 /* What was in flight ends as one or the other. */
@@ -886,7 +890,7 @@ static void rate_limited(struct rate *r, uint64_t now_us, uint32_t inflight_byte
 	r->app_limited_us = now_us;
 }
 
-/* 0: no sample. */
+/* 0: no sample.  What waited less than what came before it came too soon after that. */
 static uint32_t rate_interval(struct rate *r)
 {
 	uint64_t send, ack;
@@ -896,6 +900,8 @@ static uint32_t rate_interval(struct rate *r)
 	r->any = false;
 	send = r->then.sent_us - r->then.first_us;
 	ack = r->delivered_us - r->then.delivered_us;
+	if (r->then.back_us > r->back_us)
+		ack += r->then.back_us - r->back_us;
 	r->first_us = r->then.sent_us;
 	return (uint32_t)min64(max64(send, ack), UINT32_MAX);
 }
@@ -1509,7 +1515,9 @@ struct oneway {
 		least_before; /* our clock less its ts, ms: of this window of time, the one before */
 	uint64_t window_us;
 	bool came;
-	uint32_t now; /* the most since it was taken */
+	uint32_t now;     /* the most since it was taken */
+	uint32_t last;    /* that of the last one, */
+	uint64_t last_us; /* and when it came */
 };
 
 static void oneway_hear(struct oneway *o, uint64_t now_us, uint32_t ts)
@@ -1527,16 +1535,31 @@ static void oneway_hear(struct oneway *o, uint64_t now_us, uint32_t ts)
 	if (!o->came || seq_diff(delay, o->now) > 0)
 		o->now = delay;
 	o->came = true;
+	o->last = delay;
+	o->last_us = now_us;
+}
+
+static uint32_t oneway_least(const struct oneway *o)
+{
+	return seq_diff(o->least, o->least_before) < 0 ? o->least : o->least_before;
+}
+
+/* At least so long the last one waited; a ts has whole milliseconds. */
+static uint32_t oneway_wait_us(const struct oneway *o, uint64_t now_us)
+{
+	uint32_t wait = o->last - oneway_least(o);
+
+	if (!o->any || now_us - o->last_us > ONEWAY_FRESH_US)
+		return UINT32_MAX;
+	return wait <= 1 ? 0 : (uint32_t)min64((wait - 1) * US_PER_MS, 60 * US_PER_S);
 }
 
 static uint32_t oneway_take(struct oneway *o)
 {
-	uint32_t least = seq_diff(o->least, o->least_before) < 0 ? o->least : o->least_before;
-
 	if (!o->came)
 		return UINT32_MAX;
 	o->came = false;
-	return o->now - least;
+	return o->now - oneway_least(o);
 }
 
 /* ---- windows ------------------------------------------------------------- */
@@ -1676,6 +1699,7 @@ static void cc_sample(struct kcp *k, struct kcp_cc_sample *s)
 	s->mss = k->cfg.mtu;
 	s->snd_wnd = k->cfg.snd_wnd;
 	s->rmt_wnd = k->prober.rmt_wnd;
+	s->back_us = oneway_wait_us(&k->oneway, k->now_us);
 	s->srtt_us = k->rtt.srtt_us;
 	s->min_rtt_us = min_rtt(&k->rtt);
 	s->inflight_bytes = k->flight.bytes;
@@ -1841,6 +1865,13 @@ static void arrived(struct kcp *k, const struct slot *s, bool recovered)
 	delivered_insert(&k->delivered, s->tx);
 }
 
+static uint32_t back_us(const struct kcp *k)
+{
+	uint32_t us = oneway_wait_us(&k->oneway, k->now_us);
+
+	return us == UINT32_MAX ? 0 : us;
+}
+
 static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 {
 	struct slot *s = slot_at(&k->flight, sn);
@@ -1850,6 +1881,7 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 	k->batch.acked_bytes += slot_bytes(s);
 	k->rate.delivered_bytes += slot_bytes(s);
 	k->rate.delivered_us = k->now_us;
+	k->rate.back_us = back_us(k);
 	departure_at(&k->departures, s->departure)->count--;
 	order_remove(&k->flight, sn);
 	pool_put(&k->mem.pools[s->class_index], s->seg);
@@ -2507,6 +2539,7 @@ static bool depart(struct flush *f)
 	d->delivered_bytes = k->rate.delivered_bytes;
 	d->lost_bytes = k->rate.lost_bytes;
 	d->delivered_us = k->rate.delivered_us;
+	d->back_us = k->rate.back_us;
 	d->first_us = k->rate.first_us;
 	d->app_limited = k->rate.app_limited_until != 0;
 	d->mark = k->control.mark;

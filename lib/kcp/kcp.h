@@ -85,8 +85,10 @@ struct kcp_cc_sample {
 	 * those told earlier that arrived after all. */
 	uint32_t acked_bytes, lost_bytes, spurious_bytes;
 	uint32_t marked_acked_bytes, marked_lost_bytes; /* of those, sent with `mark` */
-	bool timeout;    /* some were lost by their timeout, not because later ones arrived */
-	uint32_t rtt_us; /* newest round trip; 0: none was measured */
+	bool timeout;     /* some were lost by their timeout, not because later ones arrived */
+	uint32_t rtt_us;  /* newest round trip; 0: none was measured */
+	uint32_t back_us; /* what it waited in queues on the way back, as the ts of what came lately
+			   * tells; UINT32_MAX: nothing did */
 
 	/* Now. */
 	uint32_t srtt_us, min_rtt_us; /* 0 before the first sample */

@@ -126,10 +126,12 @@ static void note_rtt(struct model *m, const struct kcp_cc_sample *s)
 {
 	uint32_t empty = kcp_path_empty(&m->path) + kcp_path_gap(&m->path);
 
-	if (s->rtt_us == 0)
+	uint32_t rtt_us = m->path.rtt_us;
+
+	if (rtt_us == 0)
 		return;
-	m->round.rtt_us = m->round.rtt_us == 0 ? s->rtt_us : min32(m->round.rtt_us, s->rtt_us);
-	if (kcp_path_queued(&m->path, s->srtt_us, empty, 8, 4000)) {
+	m->round.rtt_us = m->round.rtt_us == 0 ? rtt_us : min32(m->round.rtt_us, rtt_us);
+	if (kcp_path_queued(&m->path, m->path.srtt_us, empty, 8, 4000)) {
 		m->late.count++;
 	} else {
 		m->late.count = 0;
@@ -586,10 +588,10 @@ static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc
 
 	if (m->shared)
 		rate = shared_rate(m);
-	cwnd = rate * (kcp_path_empty(&m->path) + kcp_path_gap(&m->path)) / US_PER_S *
-	       (start ? CWND_STARTUP : 2 * GAIN_1) / GAIN_1;
+	cwnd = rate * (kcp_path_empty(&m->path) + m->path.back_us + kcp_path_gap(&m->path)) /
+	       US_PER_S * (start ? CWND_STARTUP : 2 * GAIN_1) / GAIN_1;
 	if (m->shared)
-		cwnd = max64(cwnd, rate * m->last_rtt_us / US_PER_S * 5 / 4);
+		cwnd = max64(cwnd, rate * (m->last_rtt_us + m->path.back_us) / US_PER_S * 5 / 4);
 	if (m->deep)
 		cwnd = kcp_path_bdp(&m->path, rate, GAIN_1 / 2);
 	cwnd = max64(cwnd, (uint64_t)CWND_MIN_SEGS * s->mss);

@@ -59,6 +59,12 @@ bool kcp_path_overdue(struct kcp_path *p, uint64_t now_us)
 	return true;
 }
 
+/* A peer's clock may be wrong about the way back: not below the least. */
+static uint32_t without(const struct kcp_path *p, uint32_t rtt_us, uint32_t back_us)
+{
+	return rtt_us <= p->least.us ? rtt_us : rtt_us - min32(back_us, rtt_us - p->least.us);
+}
+
 /* Of one round trip to the next: a queue that grows or shrinks hardly shows in it. */
 static void note_jitter(struct kcp_path *p, uint32_t rtt_us)
 {
@@ -68,6 +74,17 @@ static void note_jitter(struct kcp_path *p, uint32_t rtt_us)
 	if (p->heard_rtt_us != 0)
 		p->jitter_us = (uint32_t)((15 * (uint64_t)p->jitter_us + change) / 16);
 	p->heard_rtt_us = rtt_us;
+}
+
+static void note_rtt(struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	p->rtt_us = without(p, s->rtt_us, s->back_us == UINT32_MAX ? 0 : s->back_us);
+	if (p->rtt_us == 0)
+		return;
+	p->back_us = (uint32_t)((7 * (uint64_t)p->back_us + s->rtt_us - p->rtt_us) / 8);
+	p->srtt_us = without(p, s->srtt_us, p->back_us);
+	note_least(p, s->now_us, p->rtt_us);
+	note_jitter(p, p->rtt_us);
 }
 
 uint32_t kcp_path_empty(const struct kcp_path *p)
@@ -92,7 +109,7 @@ bool kcp_path_queued(const struct kcp_path *p, uint32_t rtt_us, uint32_t empty_u
  * which came now. */
 static void note_gap(struct kcp_path *p, const struct kcp_cc_sample *s)
 {
-	uint64_t due = max64(p->heard_us, s->tx_sent_us + p->least.us);
+	uint64_t due = max64(p->heard_us, s->tx_sent_us + p->least.us + p->back_us);
 
 	if (s->acked_bytes == 0)
 		return;
@@ -119,7 +136,7 @@ uint32_t kcp_path_loss(const struct kcp_path *p)
 static void note_loss(struct kcp_path *p, const struct kcp_cc_sample *s)
 {
 	uint32_t acked = s->marked_acked_bytes, lost = s->marked_lost_bytes;
-	uint32_t rtt_us = s->rtt_us != 0 ? s->rtt_us : p->heard_rtt_us;
+	uint32_t rtt_us = p->rtt_us != 0 ? p->rtt_us : p->heard_rtt_us;
 
 	if (kcp_path_queued(p, rtt_us, p->least.us + p->packet_us / 2 + p->jitter_us, 8, 4000)) {
 		p->low_unknown += acked + lost;
@@ -273,7 +290,7 @@ uint64_t kcp_path_rate_over(const struct kcp_path *p, uint64_t bytes, uint64_t u
 
 uint64_t kcp_path_bdp(const struct kcp_path *p, uint64_t rate, unsigned gain)
 {
-	return rate * kcp_path_empty(p) / US_PER_S * gain / GAIN_1;
+	return rate * (kcp_path_empty(p) + p->back_us) / US_PER_S * gain / GAIN_1;
 }
 
 /* ---- all of it ---------------------------------------------------------------------- */
@@ -287,11 +304,8 @@ void kcp_path_init(struct kcp_path *p, const struct kcp_cc_sample *s)
 
 void kcp_path_note(struct kcp_path *p, const struct kcp_cc_sample *s)
 {
+	note_rtt(p, s);
 	note_loss(p, s);
-	if (s->rtt_us != 0) {
-		note_least(p, s->now_us, s->rtt_us);
-		note_jitter(p, s->rtt_us);
-	}
 	note_gap(p, s);
 	note_pause(p, s);
 }

@@ -6,7 +6,8 @@
  *   rate         the best of the last rounds (round trips), of samples of the rate of delivery.
  *                What the medium lost on the way counts as delivered; it came through the
  *                bottleneck, or would have.
- *   round trip   the least ever, unless it was looked for several times and not found again.
+ *   round trip   without what it waited on the way back, which is not our sending: that would else be
+ *                taken for a queue of ours wherever there is as much to receive.  The least ever, unless it was looked for several times and not found again.
  *                Where the path itself varies, an empty path's is the least and some jitter.
  *   loss         of what was sent to be told apart (`mark`) while the queue was drained, and met no
  *                queue.  What is lost in excess of that is somebody's sending too much.
@@ -31,7 +32,9 @@ struct kcp_path {
 		uint64_t seen_us;
 		unsigned missed; /* how often it was looked for and not found */
 	} least;
+	uint32_t rtt_us, srtt_us;         /* of this sample, 0: none; the smoothed one */
 	uint32_t heard_rtt_us, jitter_us; /* the last one; how much they differ */
+	uint32_t back_us;                 /* smoothed: that wait */
 	uint32_t packet_us;               /* what two packets take on a slow path */
 
 	/* What leaves after a pause before any of it is acknowledged: a train.  The round trip
@@ -89,7 +92,7 @@ uint32_t kcp_path_lucky(const struct kcp_path *p);
 /* A round trip is above `empty_us` by that part of the least, and by so much. */
 bool kcp_path_queued(const struct kcp_path *p, uint32_t rtt_us, uint32_t empty_us, uint32_t part,
 		     uint32_t us);
-/* Bytes under way at that rate, times gain. */
+/* Bytes under way at that rate, times gain, of which some are not known to have arrived. */
 uint64_t kcp_path_bdp(const struct kcp_path *p, uint64_t rate, unsigned gain);
 
 #endif

@@ -1,6 +1,26 @@
 /* merge.c - samples of members become samples of their path. */
 #include "path_impl.h"
 
+#define BACK_FRESH_US UINT64_C(30000)
+
+/* ---- the way back ------------------------------------------------------------------- */
+
+/* What comes, comes for all the same way. */
+static void merge_back(struct path *p, const struct kcp_cc_sample *s, struct kcp_cc_sample *out)
+{
+	if (s->back_us != UINT32_MAX) {
+		p->back_us = s->back_us;
+		p->back_at_us = s->now_us;
+	} else if (p->back_at_us != 0 && s->now_us - p->back_at_us <= BACK_FRESH_US) {
+		out->back_us = p->back_us;
+	}
+}
+
+static uint32_t back_us(const struct path *p, uint64_t now_us)
+{
+	return p->back_at_us != 0 && now_us - p->back_at_us <= BACK_FRESH_US ? p->back_us : 0;
+}
+
 /* ---- looks -------------------------------------------------------------------------- */
 
 static const struct path_look *look_before(const struct path *p, unsigned age)
@@ -36,6 +56,7 @@ static void look(struct path *p, uint64_t now_us)
 		.lost_bytes = p->lost_bytes,
 		.delivered_us = p->delivered_us,
 		.first_us = p->first_us,
+		.back_us = back_us(p, now_us),
 		.inflight_bytes = (uint32_t)min64(p->inflight_bytes, UINT32_MAX),
 		.app_limited = p->app_limited_until != 0,
 	};
@@ -167,6 +188,8 @@ static void rate_of_all(const struct path *p, const struct kcp_cc_sample *s, str
 		return;
 	send = s->tx_sent_us > then->first_us ? s->tx_sent_us - then->first_us : 0;
 	ack = p->delivered_us > then->delivered_us ? p->delivered_us - then->delivered_us : 0;
+	if (then->back_us > back_us(p, s->now_us)) /* it came sooner than it was told */
+		ack += then->back_us - back_us(p, s->now_us);
 	/* No less than the round trip: what is less is no measure, whatever the mean times say. */
 	out->interval_us = (uint32_t)min64(max64(max64(send, ack), rtt), UINT32_MAX);
 	out->prior_delivered_bytes = then->delivered_bytes;
@@ -219,6 +242,7 @@ void path_merge(struct path *p, struct path_member *m, const struct kcp_cc_sampl
 	count_inflight(p, m, s->inflight_bytes);
 	count_totals(p, m, s);
 	note_limit(p);
+	merge_back(p, s, out);
 	merge_rtt(p, m, s, out);
 	merge_rate(p, m, s, out);
 	note_pause(p, s->now_us);

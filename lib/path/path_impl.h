@@ -26,6 +26,7 @@ struct path_look {
 	uint64_t delivered_us; /* when the former last grew */
 	uint64_t first_us;     /* when the newest transmission that was sampled by then left */
 	uint32_t inflight_bytes;
+	uint32_t back_us; /* what was acknowledged last had waited on its way */
 	bool app_limited; /* the controller held back nobody */
 };
 
@@ -49,6 +50,8 @@ struct path {
 	uint64_t inflight_bytes;
 	uint64_t snd_wnd, rmt_wnd; /* sums */
 	uint32_t srtt_us, min_rtt_us;
+	uint32_t back_us; /* as a member told at back_at_us */
+	uint64_t back_at_us;
 	/* Since then all that arrived or got lost was this member's, so that what it measures is
 	 * what the path does. */
 	const struct path_member *sole;

@@ -42,6 +42,10 @@ const struct bound bounds[] = {
 	  .limits = { AT_MOST(FIG_RATIO, 1.45), AT_MOST(FIG_MISSING, 0), AT_MOST(FIG_DROPPED, 4) } },
 	{ .link = "wan-1", .config = "default", .spec = { .kind = EXPERIMENT_MIX },
 	  .limits = { AT_MOST(FIG_MISSING, 0), AT_MOST(FIG_P99, 200) } },
+	/* Where as much is sent both ways, neither takes the other's queue for its own. */
+	{ .link = "wan", .config = "shared",
+	  .spec = { .kind = EXPERIMENT_MIX, .both = true, .seconds = 20, .streams = 4, .bulk_streams = 2, .hz = 20 },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 94), AT_MOST(FIG_P99, 170), AT_MOST(FIG_QUEUE_P95, 45) } },
 	{ .link = "even", .config = "default", .spec = { .kind = EXPERIMENT_SHARE, .rival = "same" },
 	  .limits = { AT_LEAST(FIG_JAIN, 0.95) } },
 	{ .link = "P3", .config = "default", .spec = { .kind = EXPERIMENT_RESUME },

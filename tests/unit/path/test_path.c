@@ -354,6 +354,7 @@ static void a_path_without_members_holds_little(void **state)
 /* ---- what the controller is told ---------------------------------------------------------- */
 
 static struct kcp_cc_sample told;
+static uint32_t back_us = UINT32_MAX; /* of what tell() tells */
 
 static void note_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
 {
@@ -387,7 +388,33 @@ static void tell(struct path_member *m, unsigned ms, uint64_t delivered, uint64_
 	};
 	struct kcp_cc_control control = { 0 };
 
+	s.back_us = back_us;
 	path_cc.update(NULL, &s, &control);
+}
+
+/* One downloads and hears how long what comes waits; another uploads and does not. */
+static void all_know_the_way_back(void **state)
+{
+	static const struct kcp_cc note = { .name = "note", .init = note_init, .update = note_update };
+	struct path *p = path_new(&note);
+	struct path_member a = { 0 }, b = { 0 };
+
+	(void)state;
+	path_join(p, &a);
+	path_join(p, &b);
+	tell(&b, 1000, 0, 0, 1000, true);
+	assert_int_equal(told.back_us, UINT32_MAX);
+	back_us = 40 * MS;
+	tell(&a, 1010, 0, 0, 1000, true);
+	assert_int_equal(told.back_us, 40 * MS);
+	back_us = UINT32_MAX;
+	tell(&b, 1020, 0, 0, 1000, true);
+	assert_int_equal(told.back_us, 40 * MS);
+	tell(&b, 1060, 0, 0, 1000, true); /* that was long ago */
+	assert_int_equal(told.back_us, UINT32_MAX);
+	path_leave(&a);
+	path_leave(&b);
+	path_free(p);
 }
 
 /* A burst that a slow link dropped is over when it was found lost, though it never arrives. */
@@ -432,6 +459,7 @@ int main(void)
 		cmocka_unit_test(members_come_and_go),
 		cmocka_unit_test(an_outage_is_survived),
 		cmocka_unit_test(a_path_without_members_holds_little),
+		cmocka_unit_test(all_know_the_way_back),
 		cmocka_unit_test(what_is_lost_ends_a_time_of_little_to_send),
 	};
 
