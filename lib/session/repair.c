@@ -25,7 +25,8 @@ enum {
 	LOSS_SEGS_MIN = 64,
 	LOSS_ON = 5000, /* ppm: it pays */
 	LOSS_OFF = 2000,
-	ROUND_LOST = 40, /* a queue that overflowed once says little about the next time */
+	ROUND_LOST = 40, /* of a round trip count; or an eighth of what arrived, */
+	ROUND_USED = 25, /* and for whether it is of use */
 	USE_SEGS = 500,  /* lost ones, of which parity should repair a part */
 	USE_SEGS_MIN = 100,
 	USE_LEAST = 400000, /* ppm */
@@ -164,43 +165,56 @@ static uint32_t loss_ppm(const struct session_repair *r)
 	return share_ppm(&r->loss, LOSS_SEGS_MIN);
 }
 
-/* What became of some segments: a part of that, if more were lost, or would have been, than may
- * count in one round trip. */
+/* What became of some segments. */
 struct fate {
 	int64_t acked, lost, repaired;
 };
 
-static void bound_round(struct session_repair *r, uint64_t now_us, uint32_t rtt_us, struct fate *f)
+static int64_t needed(const struct fate *f)
 {
-	int64_t all = f->lost + f->repaired, most, left;
+	return f->lost + f->repaired;
+}
 
-	if (now_us - r->round_us >= rtt_us) {
-		r->round_us = now_us;
-		r->round_acked = r->round_lost = 0;
-	}
-	r->round_acked += f->acked;
-	most = r->round_acked / 8 > ROUND_LOST ? r->round_acked / 8 : ROUND_LOST;
-	left = most - r->round_lost;
-	r->round_lost += all < left ? all : left;
+/* A part of that, so that no more than `left` were lost or would have been; returns how many. */
+static int64_t bound(struct fate *f, int64_t left)
+{
+	int64_t all = needed(f);
+
 	if (all <= left)
-		return;
+		return all;
 	f->acked = f->acked * left / all;
 	f->lost = f->lost * left / all;
 	f->repaired = f->repaired * left / all;
+	return left;
+}
+
+/* A queue that overflowed once says little about the next time. */
+static void bound_round(struct session_repair *r, uint64_t now_us, uint32_t rtt_us, struct fate *f)
+{
+	int64_t most;
+
+	if (now_us - r->round_us >= rtt_us) {
+		r->round_us = now_us;
+		r->round_acked = r->round_lost = r->round_used = 0;
+	}
+	r->round_acked += f->acked;
+	most = r->round_acked / 8 > ROUND_LOST ? r->round_acked / 8 : ROUND_LOST;
+	r->round_lost += bound(f, most - r->round_lost);
 }
 
 /* Losses that come in runs are too many for the sets that they are in, and so are those of a queue that
- * overflows: then the parity is for nothing, and for a while there is none.  It begins to count when
- * the peer is known to have begun. */
-static void learn_use(struct session_repair *r, const struct fate *f)
+ * overflows again and again: then the parity is for nothing, and for a while there is none.  It begins to
+ * count when the peer is known to have begun. */
+static void learn_use(struct session_repair *r, struct fate f)
 {
-	r->rest -= (uint32_t)(f->acked < r->rest ? f->acked : r->rest);
+	r->rest -= (uint32_t)(f.acked < r->rest ? f.acked : r->rest);
 	if (!r->sends || r->rest > 0 || r->bulk_bytes >= 2 * r->bulk_limit)
 		return;
-	if (r->use.part == 0 && f->repaired > 0)
+	if (r->use.part == 0 && f.repaired > 0)
 		r->use.all = 0;
-	share_add(&r->use, f->lost + f->repaired, f->repaired, 2 * USE_SEGS);
-	if (r->use.all < (f->repaired > 0 ? USE_SEGS_MIN : USE_SEGS))
+	r->round_used += bound(&f, ROUND_USED - r->round_used);
+	share_add(&r->use, needed(&f), f.repaired, 2 * USE_SEGS);
+	if (r->use.all < (r->use.part > 0 ? USE_SEGS_MIN : USE_SEGS))
 		return;
 	if (share_ppm(&r->use, 1) >= USE_LEAST) {
 		r->rests = 0;
@@ -234,8 +248,8 @@ static void learn(struct session *s, uint64_t now_us, const struct kcp_info *inf
 	};
 
 	bound_round(r, now_us, info->srtt_us, &f);
-	share_add(&r->loss, f.acked, f.lost + f.repaired, LOSS_SEGS);
-	learn_use(r, &f);
+	share_add(&r->loss, f.acked, needed(&f), LOSS_SEGS);
+	learn_use(r, f);
 	r->acked_before = acked;
 	r->lost_before = lost;
 }

@@ -53,7 +53,8 @@ struct session_repair {
 	struct session_share loss; /* of segments, those lost */
 	uint64_t round_us;         /* when the round trip began in which */
 	int64_t round_acked;       /* so many were acknowledged in it, */
-	int64_t round_lost;        /* and so many lost ones were counted */
+	int64_t round_lost;        /* and so many lost ones were counted, */
+	int64_t round_used;        /* and for `use` */
 	struct session_share use;  /* of these, those that parity repaired */
 	uint32_t rest;             /* segments to be acknowledged before it is tried again */
 	unsigned rests;            /* in sequence */
