@@ -652,7 +652,8 @@ struct flight { /* numbers in [una, nxt) */
 	uint32_t slot_cap;  /* power of two, or 0 */
 	uint32_t level_end; /* lists from here on are empty */
 	struct order orders[LEVELS];
-	struct order lost;    /* and not resent yet, as they were found */
+	struct order lost;    /* and not resent yet, as they were found, */
+	struct order again;   /* and those that were resent and are lost again: they go first */
 	uint64_t progress_us; /* when something was last acknowledged */
 	uint64_t memory_at;   /* when to try again for lack of memory */
 };
@@ -703,9 +704,21 @@ static uint32_t slot_bytes(const struct slot *s)
 	return s->len + (uint32_t)KCP_OVERHEAD;
 }
 
+static struct order *list_of(struct flight *fl, const struct slot *s)
+{
+	if (!s->lost)
+		return &fl->orders[s->level];
+	return s->xmit > 1 ? &fl->again : &fl->lost;
+}
+
+static uint32_t lost_count(const struct flight *fl)
+{
+	return fl->lost.count + fl->again.count;
+}
+
 static uint32_t inflight(const struct flight *fl)
 {
-	return fl->count - fl->lost.count;
+	return fl->count - lost_count(fl);
 }
 
 static void list_append(struct flight *fl, struct order *o, uint32_t sn)
@@ -735,14 +748,14 @@ static void lost_append(struct flight *fl, uint32_t sn, enum why why)
 
 	s->lost = 1;
 	s->why = why & 3u;
-	list_append(fl, &fl->lost, sn);
+	list_append(fl, list_of(fl, s), sn);
 }
 
 /* From the list that it is in. */
 static void order_remove(struct flight *fl, uint32_t sn)
 {
 	const struct slot *s = slot_at(fl, sn);
-	struct order *o = s->lost ? &fl->lost : &fl->orders[s->level];
+	struct order *o = list_of(fl, s);
 
 	if (!s->lost)
 		fl->bytes -= slot_bytes(s);
@@ -2561,7 +2574,7 @@ static bool may_put(struct flush *f, uint32_t len)
 
 static bool new_due(const struct kcp *k)
 {
-	return k->flight.lost.count == 0 && !nothing_new(k);
+	return lost_count(&k->flight) == 0 && !nothing_new(k);
 }
 
 static bool is_small(const struct kcp *k, const struct slot *s)
@@ -2727,13 +2740,19 @@ static void count_resent(struct kcp_stats *st, enum why why)
 }
 
 /* The lost one that leaves next, if any may: the oldest of all always may, because what follows it
- * waits for it. */
+ * waits for it.  Of the others those that were resent before go first: they are the older ones, and after an
+ * outage, when a whole window is to be resent, each would else wait for all that is behind it. */
 static bool next_lost(const struct kcp *k, uint32_t *sn)
 {
-	if (k->flight.lost.count == 0)
+	const struct flight *fl = &k->flight;
+
+	if (lost_count(fl) == 0)
 		return false;
-	*sn = cc_allows(k) ? k->flight.lost.head : k->flight.una;
-	return slot_at(&k->flight, *sn)->lost;
+	if (!cc_allows(k))
+		*sn = fl->una;
+	else
+		*sn = fl->again.count > 0 ? fl->again.head : fl->lost.head;
+	return slot_at(fl, *sn)->lost;
 }
 
 static bool resend(struct flush *f)
@@ -2752,7 +2771,7 @@ static bool resend(struct flush *f)
 		order_remove(&k->flight, sn);
 		put_push(f, sn);
 	}
-	return k->flight.lost.count == 0;
+	return lost_count(&k->flight) == 0;
 }
 
 static bool send_new(struct flush *f)
@@ -2811,7 +2830,7 @@ static void find_limit(struct flush *f)
 		k->limit = KCP_LIMIT_WINDOW;
 	else if (window_room(k) == 0)
 		k->limit = KCP_LIMIT_PEER;
-	else if (k->queue.count + k->flight.lost.count == 0)
+	else if (k->queue.count + lost_count(&k->flight) == 0)
 		k->limit = KCP_LIMIT_APPLICATION;
 	else
 		k->limit = KCP_LIMIT_CONTROLLER;
@@ -2876,7 +2895,7 @@ static uint64_t data_due_at(const struct kcp *k)
 {
 	uint32_t sn;
 	bool some = next_lost(k, &sn) || new_due(k);
-	bool early = k->flight.lost.count == 0 && nothing_new(k);
+	bool early = lost_count(&k->flight) == 0 && nothing_new(k);
 	uint64_t t = some ? max64(k->now_us, max64(k->pacer.wait_until, k->flight.memory_at))
 			  : KCP_NEVER;
 
@@ -3149,7 +3168,7 @@ static uint32_t verify_order(const struct kcp *k, uint32_t level)
 
 static size_t verify_inflight(const struct kcp *k)
 {
-	uint32_t count = 0, linked = k->flight.lost.count, departed = 0, sum = 0;
+	uint32_t count = 0, linked = lost_count(&k->flight), departed = 0, sum = 0;
 	size_t bytes = 0;
 
 	assert((k->flight.slot_cap & (k->flight.slot_cap - 1)) == 0);

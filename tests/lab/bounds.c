@@ -79,6 +79,9 @@ const struct bound bounds[] = {
 	  .limits = { AT_LEAST(FIG_GOODPUT, 88) } },
 	{ .link = "outage", .config = "model", .spec = { .kind = EXPERIMENT_RESUME },
 	  .limits = { AT_MOST(FIG_BACK, 1000) } },
+	/* What is lost again, of a whole window that is resent, does not wait for the rest of it. */
+	{ .link = "P3", .config = "model", .spec = { .kind = EXPERIMENT_RESUME },
+	  .limits = { AT_MOST(FIG_BACK, 620) } },
 	/* It neither starves nor is starved. */
 	{ .link = "even", .config = "model", .spec = { .kind = EXPERIMENT_SHARE, .rival = "cubic" },
 	  .limits = { AT_LEAST(FIG_SHARE, 25), AT_MOST(FIG_SHARE, 70) } },
