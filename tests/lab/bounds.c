@@ -58,7 +58,7 @@ const struct bound bounds[] = {
 	{ .link = "wan-10", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
 	  .limits = { AT_LEAST(FIG_GOODPUT, 94), AT_MOST(FIG_WIRE_OVER, 3), AT_MOST(FIG_QUEUE_P95, 27) } },
 	{ .link = "wan-30", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
-	  .limits = { AT_LEAST(FIG_GOODPUT, 90), AT_MOST(FIG_WIRE_OVER, 7), AT_MOST(FIG_QUEUE_P95, 34) } },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 90), AT_MOST(FIG_WIRE_OVER, 7), AT_MOST(FIG_QUEUE_P95, 38) } },
 	{ .link = "shallow-10", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
 	  .limits = { AT_LEAST(FIG_GOODPUT, 92), AT_MOST(FIG_WIRE_OVER, 8) } },
 	{ .link = "bursty", .config = "model", .spec = { .kind = EXPERIMENT_BULK },

@@ -398,7 +398,8 @@ static void the_model_finds_a_faster_path(void **state)
 		n->end[0].path.rate *= 4;
 		n->end[0].path.queue_max *= 4;
 		carry(n, 1500 * MS);
-		assert_in_range(carry(n, 1 * S), 10000000 * UINT64_C(85) / 100, 10000000);
+		/* A hole that was filled lets go what came before, too. */
+		assert_in_range(carry(n, 1 * S), 8500000, 10500000);
 		net_free(n);
 	}
 }
