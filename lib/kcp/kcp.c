@@ -117,6 +117,7 @@ enum {
 #define COPY_BURST_US (400 * US_PER_MS)
 #define COPY_SPAN_US (80 * US_PER_MS) /* a repeat this soon is a copy */
 #define ACK_WAIT_US (25 * US_PER_MS)
+#define ACK_WAIT_STEADY_US (20 * US_PER_MS)
 
 /* With a large window, what is touched next was touched last a window ago and
  * is out of the cache: asking early halves the cost of a packet there. */
@@ -1337,6 +1338,8 @@ struct acks { /* owed to the peer, oldest first */
 	uint32_t cap, head, count;
 	uint32_t arrivals; /* segments since acknowledgements last left */
 	uint64_t since_us; /* of the first of those */
+	uint64_t left_us;  /* when they last left */
+	bool steady;       /* they leave in regular batches, whatever comes */
 	uint32_t quick;    /* so many more at once, after a hole */
 	bool now;
 	bool heard_ts_known;
@@ -1438,11 +1441,12 @@ static void acks_push(struct acks *a, uint64_t now_us, uint32_t sn, uint32_t ts,
 }
 
 /* How long a segment that came in order may wait. */
-static uint64_t ack_wait(const struct kcp_config *cfg, uint32_t srtt_us)
+static uint64_t ack_wait(const struct acks *a, const struct kcp_config *cfg, uint32_t srtt_us)
 {
 	uint64_t interval = cfg->interval_ms * US_PER_MS;
+	uint64_t most = a->steady ? ACK_WAIT_STEADY_US : ACK_WAIT_US;
 
-	return cfg->nodelay == 3 ? max64(interval, min64(srtt_us / 4, ACK_WAIT_US)) : interval;
+	return cfg->nodelay == 3 ? max64(interval, min64(srtt_us / 4, most)) : interval;
 }
 
 static uint64_t acks_due_at(const struct acks *a, const struct kcp_config *cfg, uint32_t srtt_us)
@@ -1451,13 +1455,17 @@ static uint64_t acks_due_at(const struct acks *a, const struct kcp_config *cfg, 
 
 	if (a->count == 0)
 		return KCP_NEVER;
-	if (cfg->ack_nodelay || a->now || a->arrivals >= enough)
+	if (cfg->ack_nodelay || a->arrivals >= enough)
 		return a->since_us;
-	return a->since_us + ack_wait(cfg, srtt_us);
+	if (!a->now)
+		return a->since_us + ack_wait(a, cfg, srtt_us);
+	return a->steady ? max64(a->since_us, a->left_us + ack_wait(a, cfg, srtt_us)) : a->since_us;
 }
 
-static void acks_done(struct acks *a)
+static void acks_done(struct acks *a, uint64_t now_us)
 {
+	if (a->arrivals > 0)
+		a->left_us = now_us;
 	a->arrivals = 0;
 	a->now = false;
 	a->again.ripe = a->again.count;
@@ -2499,7 +2507,7 @@ static void put_acks(struct flush *f, bool all)
 		if (seq_diff(a->sn, f->una) >= 0)
 			again_push(&k->acks.again, &k->mem, *a);
 	}
-	acks_done(&k->acks);
+	acks_done(&k->acks, k->now_us);
 }
 
 static bool put_tell(struct flush *f)
@@ -3031,6 +3039,11 @@ uint32_t kcp_min_rtt_us(const struct kcp *k)
 void kcp_set_ack_nodelay(struct kcp *k, bool on)
 {
 	k->cfg.ack_nodelay = on;
+}
+
+void kcp_set_steady_acks(struct kcp *k, bool on)
+{
+	k->acks.steady = on;
 }
 
 void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us)

@@ -190,6 +190,11 @@ uint32_t kcp_take_in_delay(struct kcp *k);
 /* The least round trip of the last seconds; 0 before the first. */
 uint32_t kcp_min_rtt_us(const struct kcp *k);
 void kcp_set_ack_nodelay(struct kcp *k, bool on);
+/* For a peer whose timeouts are set by how much its round trips differ, and which sends a window at a
+ * time: told of each hole at once it sees short round trips, and takes for lost what waits in the
+ * queue that it fills itself.  So between acknowledgements passes as much time as it is used to; the
+ * first after a pause still leaves at once. */
+void kcp_set_steady_acks(struct kcp *k, bool on);
 void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us);
 
 /* Queue bytes (stream: merged into segments of mss bytes; message: one

@@ -117,6 +117,7 @@ static void hear_notes(struct session *s)
 		smux_note(s->smux, SMUX_NOTE_REPAIR, ours(s));
 	r->heard_note = true;
 	r->peer_paces = (note & PACES) != 0;
+	kcp_set_steady_acks(s->kcp, !r->peer_paces);
 	r->understood = r->offered && (note & CAN) != 0;
 	r->peer_sends = (note & SENDS) != 0;
 }

@@ -104,7 +104,10 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 	if (c->path != NULL)
 		path_join(c->path, &s->member);
 	s->kcp = kcp_new(&cfg, now_us);
-	return s->kcp != NULL;
+	if (s->kcp == NULL)
+		return false;
+	kcp_set_steady_acks(s->kcp, true); /* until it is known that the peer bears others */
+	return true;
 }
 
 struct session *session_new(const struct session_config *cfg, uint64_t now_us)

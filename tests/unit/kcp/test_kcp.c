@@ -641,6 +641,26 @@ static void holes_and_repeats_are_told_of_at_once_and_each_by_its_own_ack(void *
 	close_peer(p);
 }
 
+static void steady_acks_leave_at_once_after_a_pause_only(void **state)
+{
+	struct peer *p = open_peer(base_config());
+
+	(void)state;
+	kcp_set_steady_acks(p->k, true);
+	give(p, T0, KCP_CMD_PUSH, 1, 0, 1, 10); /* there is a hole */
+	assert_true(kcp_deadline(p->k) <= T0);
+	flush_at(p, T0);
+	assert_int_equal(count_cmd(p, KCP_CMD_ACK), 1);
+	give(p, T0 + 2 * MS, KCP_CMD_PUSH, 3, 0, 1, 10); /* another */
+	give(p, T0 + 3 * MS, KCP_CMD_PUSH, 1, 0, 1, 10); /* and what came before */
+	assert_true(kcp_deadline(p->k) == T0 + 10 * MS);
+	flush_at(p, T0 + 10 * MS);
+	assert_true(count_cmd(p, KCP_CMD_ACK) >= 2);
+	give(p, T0 + 30 * MS, KCP_CMD_PUSH, 5, 0, 1, 10);
+	assert_true(kcp_deadline(p->k) <= T0 + 30 * MS);
+	close_peer(p);
+}
+
 static void half_a_window_of_arrivals_is_acknowledged_at_once(void **state)
 {
 	struct kcp_config cfg = base_config();
@@ -1207,6 +1227,7 @@ int main(void)
 		cmocka_unit_test(acks_wait_for_the_interval_or_leave_at_once_with_ack_nodelay),
 		cmocka_unit_test(acks_ride_with_data_that_has_room_for_them),
 		cmocka_unit_test(holes_and_repeats_are_told_of_at_once_and_each_by_its_own_ack),
+		cmocka_unit_test(steady_acks_leave_at_once_after_a_pause_only),
 		cmocka_unit_test(half_a_window_of_arrivals_is_acknowledged_at_once),
 		cmocka_unit_test(acks_that_found_no_room_stay_due),
 		cmocka_unit_test(data_that_used_its_credit_does_not_hold_acknowledgements),
