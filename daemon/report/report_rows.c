@@ -86,7 +86,6 @@ json_t *report_status_row(const struct tunnel *t)
 	row_int(&r, "sessions", t->link_count);
 	row_int(&r, "streams", t->relay_count);
 	put_memory(&r, t);
-
 	row_put(&r, "rates", rates(t));
 	return row_end(&r);
 }

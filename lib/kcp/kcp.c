@@ -905,13 +905,14 @@ static void rate_limited(struct rate *r, uint64_t now_us, uint32_t inflight_byte
 }
 
 /* 0: no sample.  What waited less than what came before it came too soon after that. */
-static uint32_t rate_interval(struct rate *r)
+static uint32_t rate_interval(struct rate *r, uint32_t back_us)
 {
 	uint64_t send, ack;
 
 	if (!r->any)
 		return 0;
 	r->any = false;
+	r->back_us = back_us == UINT32_MAX ? 0 : back_us;
 	send = r->then.sent_us - r->then.first_us;
 	ack = r->delivered_us - r->then.delivered_us;
 	if (r->then.back_us > r->back_us)
@@ -1728,7 +1729,7 @@ static void cc_sample(struct kcp *k, struct kcp_cc_sample *s)
 	s->limited = k->limit == KCP_LIMIT_CONTROLLER;
 	s->delivered_bytes = k->rate.delivered_bytes;
 	s->lost_total_bytes = k->rate.lost_bytes;
-	s->interval_us = rate_interval(&k->rate);
+	s->interval_us = rate_interval(&k->rate, s->back_us);
 	s->prior_delivered_bytes = k->rate.then.delivered_bytes;
 	s->prior_lost_bytes = k->rate.then.lost_bytes;
 	s->tx_sent_us = k->rate.then.sent_us;
@@ -1886,13 +1887,6 @@ static void arrived(struct kcp *k, const struct slot *s, bool recovered)
 	delivered_insert(&k->delivered, s->tx);
 }
 
-static uint32_t back_us(const struct kcp *k)
-{
-	uint32_t us = oneway_wait_us(&k->oneway, k->now_us);
-
-	return us == UINT32_MAX ? 0 : us;
-}
-
 static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 {
 	struct slot *s = slot_at(&k->flight, sn);
@@ -1902,7 +1896,6 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 	k->batch.acked_bytes += slot_bytes(s);
 	k->rate.delivered_bytes += slot_bytes(s);
 	k->rate.delivered_us = k->now_us;
-	k->rate.back_us = back_us(k);
 	departure_at(&k->departures, s->departure)->count--;
 	order_remove(&k->flight, sn);
 	pool_put(&k->mem.pools[s->class_index], s->seg);

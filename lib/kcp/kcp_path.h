@@ -93,7 +93,7 @@ uint32_t kcp_path_lucky(const struct kcp_path *p);
 /* A round trip is above `empty_us` by that part of the least, and by so much. */
 bool kcp_path_queued(const struct kcp_path *p, uint32_t rtt_us, uint32_t empty_us, uint32_t part,
 		     uint32_t us);
-/* Bytes under way at that rate, times gain, of which some are not known to have arrived. */
+/* Bytes under way at that rate, times gain: with those whose acknowledgements wait on the way back. */
 uint64_t kcp_path_bdp(const struct kcp_path *p, uint64_t rate, unsigned gain);
 
 #endif
