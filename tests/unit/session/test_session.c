@@ -628,6 +628,35 @@ static void a_peer_that_never_acknowledges_is_owed_little(void **state)
 	bed_dispose(&bed);
 }
 
+/* Segments with a hole before each, 1 ms apart: how often a server answers them in 20 ms. */
+static void who_does_not_say_that_it_paces_is_told_of_holes_in_batches(void **state)
+{
+	struct bed bed;
+	struct session_config cfg;
+	struct session *s;
+	uint8_t seg[KCP_OVERHEAD + 8];
+	unsigned answers = 0;
+
+	(void)state;
+	bed_init(&bed);
+	cfg = config(&bed, false);
+	cfg.ack_nodelay = false;
+	cfg.data_shards = cfg.parity_shards = 0;
+	s = session_new(&cfg, 1000);
+	assert_non_null(s);
+	for (unsigned ms = 1; ms <= 20; ms++) {
+		put_segment(seg, 2 * ms, "\2\3\0\0\0\0\0\0", 8);
+		session_input(s, ms * 1000, (struct view){ seg, sizeof(seg) });
+		session_process(s, ms * 1000);
+		session_flush(s, ms * 1000, &bed.out, NULL);
+		answers += bed.out.count > 0;
+		batch_clear(&bed.out);
+	}
+	assert_in_range(answers, 2, 4); /* the first at once, then every 10 ms */
+	session_free(s);
+	bed_dispose(&bed);
+}
+
 static void a_server_drops_a_session_without_a_frame_after_seconds(void **state)
 {
 	struct bed bed;
@@ -855,6 +884,7 @@ int main(void)
 		cmocka_unit_test(a_client_names_what_the_server_does_otherwise),
 		cmocka_unit_test(a_server_ends_what_is_no_kcptun_stream),
 		cmocka_unit_test(a_peer_that_never_acknowledges_is_owed_little),
+		cmocka_unit_test(who_does_not_say_that_it_paces_is_told_of_holes_in_batches),
 		cmocka_unit_test(a_server_drops_a_session_without_a_frame_after_seconds),
 		cmocka_unit_test(sniff_tells_the_conversation_of_a_datagram),
 		cmocka_unit_test(a_ping_is_heard),
