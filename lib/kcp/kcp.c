@@ -2759,7 +2759,6 @@ static bool next_lost(const struct kcp *k, uint32_t *sn)
 static bool resend(struct flush *f)
 {
 	struct kcp *k = f->k;
-
 	uint32_t sn;
 
 	while (next_lost(k, &sn)) {
@@ -3174,7 +3173,7 @@ static uint32_t verify_order(const struct kcp *k, uint32_t level)
 
 static size_t verify_inflight(const struct kcp *k)
 {
-	uint32_t count = 0, linked = lost_count(&k->flight), departed = 0, sum = 0;
+	uint32_t count = 0, linked = lost_count(&k->flight), departed = 0, sum = 0, again = 0;
 	size_t bytes = 0;
 
 	assert((k->flight.slot_cap & (k->flight.slot_cap - 1)) == 0);
@@ -3189,8 +3188,10 @@ static size_t verify_inflight(const struct kcp *k)
 		assert(s->departure - k->departures.first < k->departures.next - k->departures.first);
 		bytes += verify_seg(s->seg);
 		sum += s->lost ? 0 : slot_bytes(s);
+		again += s->lost && s->xmit > 1;
 		count++;
 	}
+	assert(again == k->flight.again.count);
 	assert(sum == k->flight.bytes);
 	for (uint32_t i = k->departures.first; i != k->departures.next; i++)
 		departed += departure_at(&k->departures, i)->count;

@@ -5,8 +5,8 @@ enum {
 	LEAST_MISSED_MAX = 4,
 	PRIOR_SEGS = 32, /* taken to have arrived before any did */
 	SEG_BYTES = 1400,
-	LOSS_UNIT = 8, /* millionths */
-	TRAIN_GAPS = 3,
+	LOSS_UNIT = 8,  /* millionths */
+	TRAIN_GAPS = 3, /* that a train lasts at least */
 };
 
 #define LOSS_MAX_PPM UINT64_C(450000) /* more than that nobody lives with */

@@ -5,20 +5,25 @@
 
 /* ---- the way back ------------------------------------------------------------------- */
 
+static bool knows_back(const struct path *p, uint64_t now_us)
+{
+	return p->back_at_us != 0 && now_us - p->back_at_us <= BACK_FRESH_US;
+}
+
+static uint32_t back_us(const struct path *p, uint64_t now_us)
+{
+	return knows_back(p, now_us) ? p->back_us : 0;
+}
+
 /* What comes, comes for all the same way. */
 static void merge_back(struct path *p, const struct kcp_cc_sample *s, struct kcp_cc_sample *out)
 {
 	if (s->back_us != UINT32_MAX) {
 		p->back_us = s->back_us;
 		p->back_at_us = s->now_us;
-	} else if (p->back_at_us != 0 && s->now_us - p->back_at_us <= BACK_FRESH_US) {
+	} else if (knows_back(p, s->now_us)) {
 		out->back_us = p->back_us;
 	}
-}
-
-static uint32_t back_us(const struct path *p, uint64_t now_us)
-{
-	return p->back_at_us != 0 && now_us - p->back_at_us <= BACK_FRESH_US ? p->back_us : 0;
 }
 
 /* ---- looks -------------------------------------------------------------------------- */
@@ -182,14 +187,15 @@ static void rate_of_all(const struct path *p, const struct kcp_cc_sample *s, str
 {
 	const struct path_look *then = p->looks != NULL ? look_at(p, s->tx_sent_us) : NULL;
 	uint64_t send, ack, rtt = s->now_us - s->tx_sent_us;
+	uint32_t back = back_us(p, s->now_us);
 
 	out->interval_us = 0;
 	if (then == NULL)
 		return;
 	send = s->tx_sent_us > then->first_us ? s->tx_sent_us - then->first_us : 0;
 	ack = p->delivered_us > then->delivered_us ? p->delivered_us - then->delivered_us : 0;
-	if (then->back_us > back_us(p, s->now_us)) /* it came sooner than it was told */
-		ack += then->back_us - back_us(p, s->now_us);
+	if (then->back_us > back) /* what was told came sooner after the last than it had arrived */
+		ack += then->back_us - back;
 	/* No less than the round trip: what is less is no measure, whatever the mean times say. */
 	out->interval_us = (uint32_t)min64(max64(max64(send, ack), rtt), UINT32_MAX);
 	out->prior_delivered_bytes = then->delivered_bytes;
