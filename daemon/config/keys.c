@@ -96,7 +96,7 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_COPIES] = { "copies", ON_BOTH, CONF_IN_USE, &conf_type_auto, T(copies), "auto",
 		.max = KCP_COPIES_MAX,
 		.help = "further copies of each small packet, sent along against loss; auto follows "
-			"the loss measured" },
+			"the loss measured, and sends parity where both ends know how" },
 	[KEY_SNDWND] = { "sndwnd", ON_BOTH, CONF_IN_USE, &conf_type_auto, T(sndwnd_segs), "auto",
 		.min = 1, .max = KCP_WND_MAX, .beyond = WND_BEYOND,
 		.help = "packets in flight at most; auto sets no bound of its own" },

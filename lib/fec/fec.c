@@ -38,6 +38,8 @@ enum fec_kind fec_classify(struct view pkt, struct view *payload)
 		return pkt.n < FEC_HEADER_DATA ? FEC_BAD : FEC_PARITY;
 	case FEC_TYPE_REPAIR:
 		return FEC_REPAIR;
+	case FEC_TYPE_RLC:
+		return FEC_RLC;
 	default:
 		*payload = pkt;
 		return FEC_PLAIN;

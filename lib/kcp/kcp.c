@@ -58,14 +58,17 @@ enum {
 	INTERVAL_MAX_MS = 5000,
 	ACKS_MIN = 16,
 	COPIES_HELD = 64,     /* segments that have copies to come; a power of two */
-	COPY_SEEN = 512,      /* the loss is that of about so many transmissions */
+	COPY_SEEN = 1024,     /* the loss is that of about so many transmissions */
 	COPY_PRIOR = 20,      /* as if one of so many had been lost before */
-	COPY_LOSS_ONE = 4000, /* ppm: from here on one copy, two, three */
+	COPY_LOSS_ONE = 2500, /* ppm: from here on one copy, two, three */
 	COPY_LOSS_TWO = 15000,
 	COPY_LOSS_THREE = 150000,
 	COPY_LOSS_FEW = 4000, /* ppm of all segments may have one copy because they were lost often */
 	COPY_LOSS_RARE = 500, /* and two */
-	HEARD_MAX = 32,       /* segments whose first ts is kept; a power of two */
+	COVER_LONGER = 32,    /* bytes: what is so much longer than what is covered is left out */
+	COVER_FEW = 3,        /* in flight: each has covers of its own, as it would have copies */
+	COVER_LOSS_THREE = 280000, /* of more */
+	HEARD_MAX = 32,            /* segments whose first ts is kept; a power of two */
 	POOL_MIN = 8,
 	ACKS_SPARE = 128, /* acknowledgements kept beyond a receive window */
 	ACKS_AGAIN = 256, /* those that go out again, at most; a power of two */
@@ -112,7 +115,8 @@ enum {
  * longer where the loss is such that a further one is better than an early one. */
 #define COPY_WAIT_US (10 * US_PER_MS)
 #define COPY_WAIT_LONG_US (22 * US_PER_MS)
-#define COPY_RATE UINT64_C(60000) /* bytes per second, or this part of the path's rate: */
+#define COVER_WAIT_SHORT_US (6500) /* where three are wanted */
+#define COPY_RATE UINT64_C(60000)  /* bytes per second, or this part of the path's rate: */
 #define COPY_PART 64
 #define COPY_BURST_US (400 * US_PER_MS)
 #define COPY_SPAN_US (80 * US_PER_MS) /* a repeat this soon is a copy */
@@ -522,6 +526,8 @@ struct rtt {
 	uint32_t min_us, min_before_us; /* least of this window of time, and of the one before */
 	uint64_t window_us;             /* when this one began */
 	uint32_t rto_us;
+	uint32_t ack_wait_us; /* that the peer lets pass before it acknowledges: samples are of the last
+			       * that came, and this is of the first */
 	uint32_t sample_ts;  /* of the latest sample */
 	uint32_t reorder_us; /* how much later than expected is not lost yet */
 	uint64_t reorder_seen_us;
@@ -530,6 +536,23 @@ struct rtt {
 static uint64_t rto_margin(const struct rtt *r, const struct kcp_config *cfg)
 {
 	return max64(cfg->interval_ms * US_PER_MS, 4 * (uint64_t)r->rttvar_us);
+}
+
+/* An acknowledgement that is lost looks the same, so there is a bound. */
+static void ack_wait_grow(struct rtt *r, uint64_t us)
+{
+	r->ack_wait_us = (uint32_t)max64(r->ack_wait_us,
+					 min64(us, min64(r->srtt_us / 4, ACK_WAIT_US)));
+}
+
+/* The oldest that an acknowledgement covered was `age_us` old; `rtt_us` is its sample. */
+static void ack_wait_learn(struct rtt *r, uint64_t age_us, uint64_t rtt_us)
+{
+	uint64_t wait = age_us > rtt_us ? age_us - rtt_us : 0;
+
+	if (wait < r->ack_wait_us)
+		r->ack_wait_us -= (r->ack_wait_us - (uint32_t)wait) / 16;
+	ack_wait_grow(r, wait);
 }
 
 static void rto_update(struct rtt *r, const struct kcp_config *cfg)
@@ -1026,6 +1049,12 @@ static void copier_learn(struct copier *c, bool missed)
 		return;
 	c->seen /= 2;
 	c->missed /= 2;
+}
+
+/* One that was taken for missed had arrived. */
+static void copier_unlearn(struct copier *c)
+{
+	c->missed -= c->missed > 0;
 }
 
 /* `rate` is that of the path, 0 when it is unknown. */
@@ -1659,6 +1688,7 @@ struct kcp {
 	struct rate rate;
 	struct delivered delivered;
 	struct copier copier;
+	bool covers; /* cover() is called */
 	struct silence silence;
 	struct queue queue;
 	struct receiver rcv;
@@ -1831,6 +1861,7 @@ struct news {
 	bool sampled;
 	uint32_t sample_ts;
 	uint64_t sample_us;
+	uint64_t oldest_us; /* age of the first that una covered and that was sent once; 0: none */
 };
 
 static void sample_offer(struct news *n, uint32_t ts, uint64_t rtt_us)
@@ -1855,8 +1886,11 @@ static void spurious(struct kcp *k, const struct slot *s, bool late)
 	uint32_t waited = sent_us > k->rtt.reorder_seen_us ? k->rtt.reorder_us : 0;
 
 	k->stats.spurious_segs++;
+	copier_unlearn(&k->copier);
 	k->batch.spurious_bytes += slot_bytes(s);
 	k->rate.lost_bytes -= slot_bytes(s);
+	if (s->level == 1 && late) /* it had timed out, too early by that */
+		ack_wait_grow(&k->rtt, k->rtt.ack_wait_us + (k->now_us - sent_us));
 	if (s->level == 0 && late)
 		reorder_grow(&k->rtt, k->now_us, waited + (k->now_us - sent_us));
 }
@@ -1951,6 +1985,8 @@ static void una_slot(struct kcp *k, uint32_t sn, bool hole, struct news *n)
 	const struct slot *s = slot_at(&k->flight, sn);
 
 	if (s->xmit == 1)
+		n->oldest_us = max64(n->oldest_us, k->now_us - sent_at(k, s));
+	if (s->xmit == 1)
 		arrived(k, s, n->recovered);
 	else if (k->now_us - sent_at(k, s) < min_rtt(&k->rtt) / 4 * 3)
 		spurious(k, s, hole && !n->recovered);
@@ -1978,11 +2014,17 @@ static void progress(struct kcp *k)
 
 static uint64_t copy_wait(const struct kcp *k)
 {
-	bool many = copier_loss_ppm(&k->copier) >= COPY_LOSS_THREE;
-	uint64_t most = many ? COPY_WAIT_LONG_US : COPY_WAIT_US;
+	uint32_t loss = copier_loss_ppm(&k->copier), part = 8;
+	uint64_t most = COPY_WAIT_US;
 
-	return k->rtt.srtt_us == 0 ? most
-				   : max64(min64(k->rtt.srtt_us / (many ? 4 : 8), most), US_PER_MS);
+	if (!k->covers && loss >= COPY_LOSS_THREE) {
+		most = COPY_WAIT_LONG_US;
+		part = 4;
+	} else if (k->covers && loss >= COVER_LOSS_THREE) {
+		most = COVER_WAIT_SHORT_US;
+		part = 12;
+	}
+	return k->rtt.srtt_us == 0 ? most : max64(min64(k->rtt.srtt_us / part, most), US_PER_MS);
 }
 
 /* Its copies are under way, and may make it needless. */
@@ -1997,7 +2039,7 @@ static uint64_t copies_span(const struct kcp *k, const struct slot *s)
 static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slot *s)
 {
 	uint64_t t = sent_at(k, s) + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us +
-		     copies_span(k, s);
+		     copies_span(k, s) + (k->cfg.nodelay == 3 ? k->rtt.ack_wait_us : 0);
 
 	if (k->flight.progress_us != 0 && level == 0) {
 		bool wait = k->flight.count > FEW_SEGS || !skipped(&k->delivered, s->tx);
@@ -2263,7 +2305,8 @@ static void repeat_input(struct kcp *k, const struct kcp_seg_header *h, uint32_t
 }
 
 /* Without memory the segment is as good as lost: it comes again. */
-static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data, uint32_t ts)
+static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
+			uint32_t ts, bool recovered)
 {
 	bool in_order = h->sn == k->rcv.high;
 	struct seg *s;
@@ -2275,6 +2318,7 @@ static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uin
 	again_settle(&k->acks.again, false);
 	heard_first(&k->acks, h);
 	acks_hasten(&k->acks, seq_diff(h->sn, k->rcv.high));
+	k->acks.now |= recovered; /* it is late already, and about to be sent again */
 	*ring_at(&k->rcv, h->sn) = (struct held){ s, s->len, h->frg, s->class_index };
 	k->rcv.beyond++;
 	if (seq_diff(h->sn, k->rcv.high) >= 0)
@@ -2300,7 +2344,7 @@ static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint
 	if (ahead < 0 || (seq_diff(h->sn, k->rcv.high) < 0 && ring_at(&k->rcv, h->sn)->seg != NULL))
 		repeat_input(k, h, ts);
 	else
-		store_input(k, h, data, ts);
+		store_input(k, h, data, ts, recovered);
 }
 
 static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
@@ -2333,6 +2377,8 @@ static void news_apply(struct kcp *k, const struct news *n)
 		k->rtt.sample_ts = n->sample_ts;
 		rtt_sample(&k->rtt, &k->cfg, k->now_us, n->sample_us);
 		k->batch.rtt_us = k->rtt.latest_us;
+		if (n->oldest_us > 0)
+			ack_wait_learn(&k->rtt, n->oldest_us, n->sample_us);
 	}
 	if (n->segs > 0)
 		progress(k);
@@ -2381,7 +2427,9 @@ struct flush {
 	size_t len;
 	uint32_t una; /* what every header says */
 	uint16_t wnd;
-	bool acks_only; /* it holds nothing else so far */
+	uint8_t *tail;   /* of KCP_COVER_MAX bytes: */
+	size_t tail_len; /* so many go behind it */
+	bool acks_only;  /* it holds nothing else so far */
 	bool no_room;
 	struct departure *departure; /* NULL until something leaves */
 };
@@ -2401,7 +2449,11 @@ static void datagram_end(struct flush *f)
 
 	if (f->buf == NULL)
 		return;
-	assert(f->len >= KCP_OVERHEAD);
+	if (f->tail_len > 0)
+		memcpy(f->buf + f->len, f->tail, f->tail_len);
+	f->len += f->tail_len;
+	f->tail_len = 0;
+	assert(f->len > 0);
 	bytes = f->k->cfg.output(f->k->cfg.user, f->buf, f->len);
 	if (f->acks_only) {
 		pacer_spend_acks(&f->k->pacer, bytes);
@@ -2415,7 +2467,7 @@ static void datagram_end(struct flush *f)
 
 static bool fits(const struct flush *f, size_t n)
 {
-	return f->buf != NULL && f->len + n <= f->k->cfg.mtu;
+	return f->buf != NULL && f->len + f->tail_len + n <= f->k->cfg.mtu;
 }
 
 /* Room for a segment of n bytes, in this datagram or the next. */
@@ -2583,15 +2635,18 @@ static bool is_small(const struct kcp *k, const struct slot *s)
 	return s->len <= k->mem.full_cap / 2;
 }
 
-/* As the loss demands. */
+/* As the loss demands.  In a steady flow those that follow are covered by what covers this one, and
+ * the other way round. */
 static uint32_t copies_for(const struct kcp *k, uint32_t loss_ppm)
 {
+	bool shared = k->covers && inflight(&k->flight) > COVER_FEW;
+
 	if (k->cfg.copies != KCP_COPIES_AUTO)
 		return k->cfg.copies;
-	return loss_ppm < COPY_LOSS_ONE     ? 0
-	       : loss_ppm < COPY_LOSS_TWO   ? 1
-	       : loss_ppm < COPY_LOSS_THREE ? 2
-					    : 3;
+	return loss_ppm < COPY_LOSS_ONE                                   ? 0
+	       : loss_ppm < COPY_LOSS_TWO                                 ? 1
+	       : loss_ppm < (shared ? COVER_LOSS_THREE : COPY_LOSS_THREE) ? 2
+									  : 3;
 }
 
 /* What was lost more than once holds up all that follows: as long as such are so few that it costs
@@ -2673,6 +2728,89 @@ static bool copy_fits(struct flush *f, size_t bytes, size_t next, bool own)
 	return own && make_room(f, bytes);
 }
 
+/* Too young for another: it left, or had one, a moment ago. */
+static bool copy_young(const struct kcp *k, const struct copy *c)
+{
+	return k->now_us - c->last_us < copy_wait(k) / 2;
+}
+
+/* The small segments that are to have a copy now. */
+struct cover {
+	unsigned want;
+	size_t bytes;     /* of copies of them */
+	uint32_t longest; /* payload */
+};
+
+static bool cover_wants(const struct kcp *k, const struct copy *c, const struct slot *s)
+{
+	return s != NULL && is_small(k, s) && !copy_young(k, c);
+}
+
+static struct cover cover_wanted(const struct kcp *k)
+{
+	struct cover v = { 0 };
+
+	for (uint32_t i = 0; i < k->copier.count; i++) {
+		const struct copy *c = copy_at(&k->copier, i);
+		const struct slot *s = copy_slot(k, c);
+
+		if (!cover_wants(k, c, s))
+			continue;
+		v.want++;
+		v.bytes += slot_bytes(s);
+		v.longest = max32(v.longest, s->len);
+	}
+	return v;
+}
+
+/* Those under way, of the last few, that are not much longer; returns how many. */
+static size_t cover_segs(const struct kcp *k, uint32_t longest, struct kcp_covered *segs)
+{
+	uint32_t n = min32(k->flight.nxt - k->flight.una, KCP_COVER_SEGS);
+	size_t count = 0;
+
+	for (uint32_t sn = k->flight.nxt - n; sn != k->flight.nxt; sn++) {
+		const struct slot *s = slot_at(&k->flight, sn);
+
+		if (s->seg != NULL && s->len <= longest + COVER_LONGER)
+			segs[count++] = (struct kcp_covered){ sn, s->seg->data, s->len };
+	}
+	return count;
+}
+
+/* Those that it covers had a copy each. */
+static void cover_done(struct kcp *k, uint32_t first)
+{
+	for (uint32_t i = 0; i < k->copier.count; i++) {
+		struct copy *c = copy_at(&k->copier, i);
+		struct slot *s = copy_slot(k, c);
+
+		if (!cover_wants(k, c, s) || seq_diff(c->sn, first) < 0)
+			continue;
+		s->copied = 1;
+		c->left--;
+		c->last_us = k->now_us;
+	}
+}
+
+static void put_cover(struct flush *f, size_t next, bool own)
+{
+	struct kcp_covered segs[KCP_COVER_SEGS];
+	struct kcp *k = f->k;
+	struct cover v = cover_wanted(k);
+	size_t bytes, n;
+
+	if (v.want == 0 || (n = cover_segs(k, v.longest, segs)) == 0)
+		return;
+	bytes = k->cfg.cover(k->cfg.user, clock_ms(k->now_us), v.want, segs, n, f->tail,
+			     min32(KCP_COVER_MAX, k->cfg.mtu));
+	if (bytes == 0 || bytes > v.bytes + COVER_LONGER || !copy_fits(f, bytes, next, own))
+		return;
+	f->tail_len = bytes;
+	f->acks_only = false;
+	cover_done(k, segs[0].sn);
+}
+
 /* Ahead of what is new, so that that finds no hole. */
 static void put_copies(struct flush *f)
 {
@@ -2680,7 +2818,6 @@ static void put_copies(struct flush *f)
 	struct copier *c = &k->copier;
 	bool own = copies_due_at(k) <= k->now_us;
 	size_t next = new_due(k) ? KCP_OVERHEAD + k->queue.first->len : 0;
-	uint64_t young = copy_wait(k) / 2;
 
 	if (!own && f->buf == NULL && next == 0)
 		return;
@@ -2689,6 +2826,8 @@ static void put_copies(struct flush *f)
 			pacer_wait(&k->pacer, k->now_us, f->len);
 		return;
 	}
+	if (k->covers)
+		put_cover(f, next, own);
 	for (uint32_t n = c->count; n > 0; n--) {
 		struct copy copy = *copy_at(c, 0);
 		struct slot *s = copy_slot(k, &copy);
@@ -2696,7 +2835,7 @@ static void put_copies(struct flush *f)
 		copy_pop(c);
 		if (s == NULL)
 			continue;
-		if (k->now_us - copy.last_us >= young && copy_fits(f, slot_bytes(s), next, own)) {
+		if (!copy_young(k, &copy) && copy_fits(f, slot_bytes(s), next, own)) {
 			put_copy(f, copy.sn, s);
 			copy.left--;
 			copy.last_us = k->now_us;
@@ -2860,7 +2999,8 @@ static void refill(struct kcp *k)
 
 bool kcp_flush(struct kcp *k, uint64_t now_us)
 {
-	struct flush f = { .k = k };
+	uint8_t tail[KCP_COVER_MAX];
+	struct flush f = { .k = k, .tail = tail };
 
 	hear_time(k, now_us);
 	f.una = k->rcv.nxt;
@@ -3011,6 +3151,11 @@ void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s)
 void kcp_set_copies(struct kcp *k, uint32_t copies)
 {
 	k->cfg.copies = copies;
+}
+
+void kcp_set_cover(struct kcp *k, bool on)
+{
+	k->covers = on && k->cfg.cover != NULL;
 }
 
 void kcp_set_told_window(struct kcp *k, uint32_t segs)

@@ -34,6 +34,8 @@ enum {
 	KCP_FRG_MAX = 255,        /* fragments of one message, less one */
 	KCP_RMT_WND_INITIAL = 32, /* segments the peer takes before it was heard */
 	KCP_COPIES_MAX = 3,
+	KCP_COVER_SEGS = 16,  /* from the first to the last that cover() is given */
+	KCP_COVER_MAX = 1100, /* bytes that it may write */
 };
 
 #define KCP_NEVER UINT64_MAX
@@ -137,6 +139,12 @@ uint64_t kcp_cc_rate(const struct kcp_cc_sample *s, uint64_t bytes);
 
 /* ---- one conversation --------------------------------------------------- */
 
+struct kcp_covered {
+	uint32_t sn;
+	const uint8_t *data;
+	size_t len;
+};
+
 struct kcp_config {
 	uint32_t conv;
 	uint32_t mtu;     /* largest datagram, KCP_MTU_MIN .. KCP_MTU_MAX */
@@ -167,6 +175,16 @@ struct kcp_config {
 	uint8_t *(*reserve)(void *user, size_t cap);
 	size_t (*output)(void *user, uint8_t *buf, size_t len);
 	void *user;
+
+	/* While kcp_set_cover(): called where `want` copies would be made, for what makes good any
+	 * `want` of these segments, of which the peer is not known to have one (numbers ascending,
+	 * less than KCP_COVER_SEGS apart; borrowed).  It goes behind the last segment of a datagram,
+	 * of which it may be all (then output()'s len may be less than 24), so it must not look
+	 * like one; `ts` is the clock that its segments tell.  At most `cap` bytes, KCP_COVER_MAX or
+	 * less, are written to `buf`; returns how many, 0: cannot.  If they are more than those of
+	 * copies they are not sent, but copies.  May be NULL. */
+	size_t (*cover)(void *user, uint32_t ts, unsigned want, const struct kcp_covered *segs,
+			size_t n, uint8_t *buf, size_t cap);
 };
 
 /* NULL when out of memory or the config is out of range (kcp_config_check()).
@@ -181,6 +199,8 @@ int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd);
 int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend);
 void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s);
 void kcp_set_copies(struct kcp *k, uint32_t copies);
+/* The peer understands what cover() makes. */
+void kcp_set_cover(struct kcp *k, bool on);
 /* Tell the peer of no larger receive window than so many segments; 0: of what there is.  What it
  * sends beyond that is taken all the same. */
 void kcp_set_told_window(struct kcp *k, uint32_t segs);

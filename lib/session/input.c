@@ -22,6 +22,7 @@ bool session_sniff(struct view payload, struct session_sniff *out)
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PARITY:
 	case FEC_REPAIR:
+	case FEC_RLC:
 	case FEC_OOB:
 		return true;
 	case FEC_PLAIN:
@@ -67,6 +68,23 @@ static struct view rest_of(struct view pkt)
 	return pkt;
 }
 
+/* Segments, and what may stand behind them: a symbol of fec_rlc.h, or the mark of fec_pair.h. */
+static void input_plain(struct session *s, uint64_t now_us, struct view pkt)
+{
+	struct view rest = rest_of(pkt);
+	bool covers = rlc_is_symbol(rest, s->cfg.conv);
+
+	if (covers)
+		pkt.n -= rest.n;
+	input_kcp(s, now_us, pkt, 0);
+	session_repair_hear(s, now_us, pkt);
+	session_cover_hear(s, now_us, pkt);
+	if (covers)
+		session_cover_input(s, now_us, rest);
+	else if (s->fec.state == FEC_PAIR_HELD)
+		fec_pair_input_rest(&s->fec, rest);
+}
+
 void session_input(struct session *s, uint64_t now_us, struct view payload)
 {
 	struct view inner;
@@ -75,10 +93,7 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 	s->in_bytes += payload.n + s->cfg.seal_overhead;
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PLAIN:
-		input_kcp(s, now_us, inner, 0);
-		session_repair_hear(s, now_us, inner);
-		if (s->fec.state == FEC_PAIR_HELD)
-			fec_pair_input_rest(&s->fec, rest_of(inner));
+		input_plain(s, now_us, inner);
 		break;
 	case FEC_DATA:
 		input_kcp(s, now_us, inner, 0);
@@ -89,6 +104,12 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 		break;
 	case FEC_REPAIR:
 		session_repair_input(s, now_us, payload);
+		break;
+	case FEC_RLC:
+		if (rlc_is_symbol(payload, s->cfg.conv))
+			session_cover_input(s, now_us, payload);
+		else
+			s->fec_errors++;
 		break;
 	case FEC_OOB:
 		s->oob_packets++;

@@ -30,11 +30,13 @@ static void count_kcp(const struct session *s, struct counters *c)
 static void count_repair(const struct session *s, struct counters *c)
 {
 	struct repair_in_stats sum;
+	struct rlc_in_stats cover;
 
 	session_repair_stats(&s->repair, &sum);
-	c->fec_parity_shards = sum.parity;
-	c->fec_recovered = sum.repaired;
-	c->fec_errs += sum.errors;
+	session_cover_stats(&s->cover, &cover);
+	c->fec_parity_shards = sum.parity + cover.symbols;
+	c->fec_recovered = sum.repaired + cover.repaired;
+	c->fec_errs += sum.errors + cover.errors;
 }
 
 static void count_fec(const struct session *s, struct counters *c)
@@ -110,7 +112,8 @@ void session_get_info(const struct session *s, struct session_info *info)
 	}
 	if (s->fec.dec != NULL)
 		fec_dec_params(s->fec.dec, &info->ds_in, &info->ps_in);
-	info->fec_bytes = fec_pair_memory(&s->fec) + session_repair_memory(&s->repair);
+	info->fec_bytes = fec_pair_memory(&s->fec) + session_repair_memory(&s->repair) +
+			  session_cover_memory(&s->cover);
 	info->memory_bytes = session_memory(s);
 }
 
@@ -123,5 +126,7 @@ void session_verify(const struct session *s)
 		fec_dec_verify(s->fec.dec);
 	if (s->repair.in != NULL)
 		repair_in_verify(s->repair.in);
+	if (s->cover.in != NULL)
+		rlc_in_verify(s->cover.in);
 	assert(s->kept.mem == NULL ? s->kept.len == 0 : s->kept.off < s->kept.len);
 }

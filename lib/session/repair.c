@@ -18,6 +18,7 @@ enum {
 	CAN = 1,   /* understands FEC_REPAIR, and what SMUX_NOTE_REPAIRED says */
 	SENDS = 2, /* may send it from now on */
 	PACES = 4, /* sends by a model of the path, and floods nobody */
+	KNOWS = 8, /* understands FEC_RLC */
 };
 
 enum {
@@ -50,7 +51,7 @@ enum {
 
 static uint16_t ours(const struct session *s)
 {
-	return (uint16_t)((s->repair.offered ? CAN : 0) | (s->repair.sends ? SENDS : 0) |
+	return (uint16_t)((s->repair.offered ? CAN | KNOWS : 0) | (s->repair.sends ? SENDS : 0) |
 			  (s->cfg.congestion == SESSION_MODEL ? PACES : 0));
 }
 
@@ -119,6 +120,8 @@ static void hear_notes(struct session *s)
 	r->peer_paces = (note & PACES) != 0;
 	kcp_set_steady_acks(s->kcp, !r->peer_paces);
 	r->understood = r->offered && (note & CAN) != 0;
+	r->covered = r->offered && (note & KNOWS) != 0;
+	kcp_set_cover(s->kcp, r->covered && s->cfg.copies == SESSION_AUTO);
 	r->peer_sends = (note & SENDS) != 0;
 }
 
@@ -449,33 +452,13 @@ uint64_t session_repair_deadline(const struct session_repair *r)
 
 /* ---- receiving ----------------------------------------------------------------------- */
 
-/* As the segment that it was, but for what only its own header told: KCP does not believe that. */
-static void input_rebuilt(struct session *s, uint64_t now_us, uint32_t number, struct view payload)
-{
-	uint8_t pkt[PACKET_MTU_MAX];
-	struct kcp_seg_header h = {
-		.conv = s->cfg.conv,
-		.cmd = KCP_CMD_PUSH,
-		.ts = s->repair.newest_ts,
-		.sn = number,
-		.len = (uint32_t)payload.n,
-	};
-	struct kcp_info k;
-
-	kcp_get_info(s->kcp, &k);
-	h.una = k.snd_una;
-	kcp_header_encode(pkt, &h);
-	memcpy(pkt + KCP_OVERHEAD, payload.p, payload.n);
-	kcp_input(s->kcp, now_us, pkt, KCP_OVERHEAD + payload.n, KCP_INPUT_RECOVERED);
-}
-
 static void drain(struct session *s, uint64_t now_us)
 {
 	struct view payload;
 	uint32_t number;
 
 	while (repair_in_next(s->repair.in, &number, &payload))
-		input_rebuilt(s, now_us, number, payload);
+		session_input_rebuilt(s, now_us, s->repair.newest_ts, number, payload);
 }
 
 /* Is it worth to keep what comes?  Not of what must be a bulk transfer, unless there is parity. */

@@ -98,6 +98,7 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 		.cc_arg = &s->member,
 		.reserve = session_reserve_packet,
 		.output = session_output_packet,
+		.cover = session_cover_segs,
 		.user = s,
 	};
 
@@ -150,6 +151,7 @@ void session_free(struct session *s)
 	free(s->kept.mem);
 	fec_pair_dispose(&s->fec);
 	session_repair_dispose(&s->repair);
+	session_cover_dispose(&s->cover);
 	kcp_free(s->kcp);
 	path_leave(&s->member);
 	free(s);
@@ -234,6 +236,7 @@ bool session_trim(struct session *s)
 	kcp_trim(s->kcp);
 	fec_pair_trim(&s->fec);
 	session_repair_trim(&s->repair);
+	session_cover_trim(&s->cover);
 	if (s->enc != NULL)
 		codec_enc_trim(s->enc);
 	if (s->dec != NULL)

@@ -3,6 +3,7 @@
  * Each calls only those above it:
  *
  *     start.c    layers that begin once the peer is known
+ *     cover.c    symbols that stand for what is small and under way
  *     repair.c   parity of our own, when it pays
  *     memory.c   what it holds, and what it does when its tunnel holds too much
  *     input.c    datagrams and stream bytes in
@@ -16,6 +17,7 @@
 #include "advert.h"
 #include "fec_pair.h"
 #include "fec_repair.h"
+#include "fec_rlc.h"
 #include "session.h"
 
 /* Bytes of the peer's stream that wait: until CODEC_DETECT_BYTES of them or less tell the codec,
@@ -36,6 +38,7 @@ struct session_repair {
 	bool heard_note;        /* the peer is a kcptund */
 	bool peer_paces;        /* that floods nobody */
 	bool understood;        /* both numbers are automatic */
+	bool covered;           /* and it understands cover.c */
 	bool sends, peer_sends; /* it pays to, as was told */
 	struct repair_out *out; /* NULL until needed */
 	struct repair_in *in;
@@ -72,11 +75,21 @@ struct session_repair {
 	struct repair_in_stats past; /* of receivers that were given up */
 };
 
+/* Small segments that somebody waits for, see fec_rlc.h and cover.c. */
+struct session_cover {
+	uint8_t seed;             /* of the next symbol that leaves */
+	struct rlc_in *in;        /* NULL until one comes */
+	uint32_t since;           /* packets since the last one */
+	uint32_t newest_ts;       /* heard */
+	struct rlc_in_stats past; /* of receivers that were given up */
+};
+
 struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
 	struct path_member member; /* of cfg.path */
 	struct fec_pair fec;
+	struct session_cover cover;
 	struct session_repair repair;
 	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */
 	struct codec_dec *dec; /* NULL: not known yet, or CODEC_NONE */
@@ -125,6 +138,24 @@ static inline void session_fail_smux(struct session *s)
 bool session_start_smux(struct session *s, int version, uint64_t now_us);
 bool session_start_encoder(struct session *s, enum codec_kind kind);
 bool session_start_decoder(struct session *s, enum codec_kind kind);
+
+/* ---- cover.c --------------------------------------------------------------------- */
+
+/* kcp.h's cover. */
+size_t session_cover_segs(void *user, uint32_t ts, unsigned want, const struct kcp_covered *segs,
+			  size_t n, uint8_t *buf, size_t cap);
+/* The segments of a plain packet that KCP took; symbols. */
+void session_cover_hear(struct session *s, uint64_t now_us, struct view pkt);
+void session_cover_input(struct session *s, uint64_t now_us, struct view symbols);
+void session_cover_stats(const struct session_cover *c, struct rlc_in_stats *sum);
+size_t session_cover_memory(const struct session_cover *c);
+/* Give back what an idle session does not need. */
+void session_cover_trim(struct session_cover *c);
+void session_cover_dispose(struct session_cover *c);
+
+/* Give KCP a segment that was rebuilt, at a time of which `ts` is the newest that was heard. */
+void session_input_rebuilt(struct session *s, uint64_t now_us, uint32_t ts, uint32_t number,
+			   struct view payload);
 
 /* ---- repair.c -------------------------------------------------------------------- */
 

@@ -147,6 +147,98 @@ static void copies_keep_to_a_budget(void **state)
 	net_free(n);
 }
 
+/* What cover() was asked, and what it gives. */
+static struct cover_seen {
+	unsigned calls, wanted;
+	size_t segs_most, give; /* bytes per segment wanted */
+	bool sound;
+} seen;
+
+static size_t cover(void *user, uint32_t ts, unsigned want, const struct kcp_covered *segs,
+		    size_t n, uint8_t *buf, size_t cap)
+{
+	struct net_end *e = user;
+
+	seen.calls++;
+	seen.wanted += want;
+	seen.segs_most = n > seen.segs_most ? n : seen.segs_most;
+	seen.sound &= want >= 1 && n >= 1 && n <= KCP_COVER_SEGS && cap <= KCP_COVER_MAX &&
+		      ts == (uint32_t)(e->net->now_us / MS);
+	for (size_t i = 0; i < n; i++)
+		seen.sound &= segs[i].len == 64 && segs[i].sn - segs[0].sn < KCP_COVER_SEGS &&
+			      (i == 0 || segs[i].sn - segs[i - 1].sn - 1 < KCP_COVER_SEGS);
+	memset(buf, 0xff, want * seen.give);
+	return want * seen.give;
+}
+
+static struct net *covered(uint32_t copies, bool on, size_t give)
+{
+	struct kcp_config cfg = net_config(1024);
+	struct net *n;
+
+	seen = (struct cover_seen){ .give = give, .sound = true };
+	cfg.cc = &kcp_cc_model;
+	cfg.nodelay = 3;
+	cfg.copies = copies;
+	cfg.cover = cover;
+	n = net_new(11, &cfg, &cfg);
+	kcp_set_cover(n->end[0].kcp, on);
+	n->end[0].path.delay_us = n->end[1].path.delay_us = 50 * MS;
+	n->end[0].to_send = UINT64_MAX;
+	n->end[0].chunk = 64;
+	n->end[0].send_every_us = 20 * MS;
+	return n;
+}
+
+/* One in a datagram of its own, one behind the next segment. */
+static void what_covers_segments_stands_in_for_copies(void **state)
+{
+	struct net *n = covered(2, true, 90);
+
+	(void)state;
+	lateness(n, 10 * S);
+	assert_true(seen.sound);
+	assert_in_range(seen.calls, 990, 1002);
+	assert_int_equal(seen.wanted, seen.calls);
+	assert_in_range(seen.segs_most, 5, 8); /* a round trip's */
+	assert_int_equal(stats(n, 0)->copy_segs, 0);
+	assert_in_range(n->end[0].path.offered, 990, 1010);
+	assert_in_range(n->end[0].path.bytes, 500 * (24 + 64) + 990 * 90,
+			500 * (24 + 64 + 24) + 1010 * 90);
+	assert_in_range(stats(n, 1)->in_errs, 990, 1002); /* this peer knows nothing of it, */
+	assert_false(n->end[1].corrupt);                  /* and has all the same what it knows */
+	assert_in_range(n->end[0].sent - n->end[1].received, 0, 6 * 64);
+	net_free(n);
+}
+
+static void without_it_there_are_copies(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 3; how++) {
+		/* Not wanted; not able; or it would take more bytes than copies do. */
+		struct net *n = covered(2, how != 0, how == 1 ? 0 : 500);
+
+		lateness(n, 10 * S);
+		assert_int_equal(seen.calls > 0, how != 0);
+		assert_in_range(stats(n, 0)->copy_segs, 980, 1002);
+		net_free(n);
+	}
+}
+
+/* Who acknowledges at leisure is not taken for one who has got nothing. */
+static void an_acknowledgement_that_waits_is_waited_for(void **state)
+{
+	struct net *n = covered(0, false, 0);
+
+	(void)state;
+	n->end[1].to_send = UINT64_MAX; /* it measures the path, too, and waits a part of that */
+	n->end[1].chunk = 64;
+	n->end[1].send_every_us = S;
+	lateness(n, 20 * S);
+	assert_in_range(stats(n, 0)->retrans_segs, 0, 5);
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +248,9 @@ int main(void)
 		cmocka_unit_test(as_many_as_are_asked_for),
 		cmocka_unit_test(large_segments_get_one_and_bulk_none),
 		cmocka_unit_test(copies_keep_to_a_budget),
+		cmocka_unit_test(what_covers_segments_stands_in_for_copies),
+		cmocka_unit_test(without_it_there_are_copies),
+		cmocka_unit_test(an_acknowledgement_that_waits_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
