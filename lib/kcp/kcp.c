@@ -809,7 +809,8 @@ struct departure {
 	uint32_t inflight_bytes; /* after it */
 	uint32_t back_us;        /* see struct rate */
 	uint32_t count;          /* transmissions that are neither acknowledged nor sent again */
-	bool app_limited, mark;
+	bool app_limited;
+	uint8_t mark;
 };
 
 struct departures { /* numbers in [first, next) */
@@ -1904,6 +1905,11 @@ static void found_again(struct kcp *k, const struct slot *s, bool late)
 		reorder_grow(&k->rtt, k->now_us, 0);
 }
 
+static bool is_told(const struct kcp *k, const struct departure *d)
+{
+	return d->mark != 0 && d->mark == k->control.told;
+}
+
 /* The transmission that `s` tells of arrived. */
 static void arrived(struct kcp *k, const struct slot *s, bool recovered)
 {
@@ -1913,7 +1919,7 @@ static void arrived(struct kcp *k, const struct slot *s, bool recovered)
 	/* The tolerance kept it from being resent: half of it would not have. */
 	if (saved && !recovered && k->now_us - d->sent_us > k->rtt.srtt_us + k->rtt.reorder_us / 2)
 		k->rtt.reorder_seen_us = k->now_us;
-	if (d->mark)
+	if (is_told(k, d))
 		k->batch.marked_acked_bytes += slot_bytes(s);
 	if (s->lost)
 		found_again(k, s, !recovered);
@@ -2109,7 +2115,7 @@ static void lose_front(struct kcp *k, uint32_t level, enum why why)
 	lost_append(&k->flight, sn, why);
 	k->batch.lost_bytes += slot_bytes(s);
 	k->rate.lost_bytes += slot_bytes(s);
-	if (departure_at(&k->departures, s->departure)->mark)
+	if (is_told(k, departure_at(&k->departures, s->departure)))
 		k->batch.marked_lost_bytes += slot_bytes(s);
 	copier_learn(&k->copier, true);
 	s->early |= why == WHY_EARLY;
@@ -3022,6 +3028,16 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	datagram_end(&f);
 	find_limit(&f);
 	return f.no_room;
+}
+
+/* What is delivered meanwhile is less than the path carries. */
+void kcp_sent_beside(struct kcp *k, size_t bytes)
+{
+	if (bytes == 0)
+		return;
+	pacer_spend(&k->pacer, bytes);
+	rate_limited(&k->rate, k->now_us, k->flight.bytes);
+	departures_limited(&k->departures, k->now_us, true);
 }
 
 static uint64_t acks_leave_at(const struct kcp *k)

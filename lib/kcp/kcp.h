@@ -86,7 +86,8 @@ struct kcp_cc_sample {
 	/* Since the call before.  Losses are told when they are found; spurious are
 	 * those told earlier that arrived after all. */
 	uint32_t acked_bytes, lost_bytes, spurious_bytes;
-	uint32_t marked_acked_bytes, marked_lost_bytes; /* of those, sent with `mark` */
+	uint32_t marked_acked_bytes,
+		marked_lost_bytes; /* of those, sent with the mark that is `told` */
 	bool timeout;     /* some were lost by their timeout, not because later ones arrived */
 	uint32_t rtt_us;  /* newest round trip; 0: none was measured */
 	uint32_t back_us; /* what it waited in queues on the way back, as the ts of what came lately
@@ -113,7 +114,8 @@ struct kcp_cc_control {
 	uint32_t cwnd_bytes;  /* in flight at most; UINT32_MAX for no opinion */
 	uint64_t pacing_rate; /* 0 for no opinion */
 	uint32_t burst_bytes; /* may leave at once after a pause; 0: ten segments, or 2 ms */
-	bool mark;
+	uint8_t mark;         /* kept with what leaves; 0: none */
+	uint8_t told;         /* of what left with this mark samples tell */
 
 	/* For people, as far as the controller knows. */
 	uint64_t path_rate;       /* of the path, what the medium loses included; 0: unknown */
@@ -170,8 +172,8 @@ struct kcp_config {
 	 * reserved buffer is always followed by output() with it, len >= 24.
 	 * May be NULL: then datagrams are built in memory of the kcp.
 	 *
-	 * output: returns the bytes that it caused on the wire, len and whatever is added below
-	 * (parity, a cipher's overhead): rates are about those. */
+	 * output: returns the bytes that it caused on the wire, len and whatever is always added below
+	 * (a cipher's overhead, parity of a fixed share): rates are about those. */
 	uint8_t *(*reserve)(void *user, size_t cap);
 	size_t (*output)(void *user, uint8_t *buf, size_t len);
 	void *user;
@@ -247,6 +249,9 @@ int kcp_peek_size(const struct kcp *k);
  * segments as the windows, the pacer and reserve() allow.  True when it
  * stopped because reserve() had no room: call again when there is. */
 bool kcp_flush(struct kcp *k, uint64_t now_us);
+/* So many bytes were sent beside what output() told of, now and then: they are taken from what may leave
+ * next, and are no part of what each packet costs. */
+void kcp_sent_beside(struct kcp *k, size_t bytes);
 /* When to call kcp_flush() if nothing else happens: absolute, in the past when
  * something is due at once, KCP_NEVER when nothing is in flight or owed. */
 uint64_t kcp_deadline(const struct kcp *k);

@@ -21,6 +21,10 @@ enum {
 
 	START_SEGS = 32,
 	START_SEGS_MAX = 256,
+	START_SURE_SEGS = 160,
+	MARK_FIRST = 1,
+	MARK_NEXT = 2,
+	SETTLE_ROUNDS = 2,
 	CWND_MIN_SEGS = 4,
 
 	/* Of GAIN_1. */
@@ -62,21 +66,27 @@ struct model {
 	uint64_t peak_us;
 
 	enum phase phase;
-	uint64_t phase_us;     /* when it began */
-	uint32_t phase_rounds; /* since */
+	uint32_t phase_rounds; /* since it began, */
+	uint64_t phase_us;     /* then */
 	uint32_t cruise_rounds;
-	bool again; /* startup was entered once more: the path has more */
-	bool deep;  /* this low phase looks for the least round trip */
-	uint64_t full_rate;
+	bool again;         /* startup was entered once more: the path has more */
+	bool deep;          /* this low phase looks for the least round trip */
+	uint8_t mark;       /* of what is sent to be told apart */
+	bool overflowed;    /* by the start: the medium's loss is learnt in this drain, */
+	uint32_t settle_in; /* and is known after so many rounds */
 	uint32_t full_rounds;
-	uint64_t low_us;     /* when the last low phase ended */
-	uint32_t low_rounds; /* how long it was */
+	uint64_t full_rate;
+	uint64_t arrived,
+		full_arrived; /* in startup, the best sample: so far, and when it last had grown */
+	uint64_t low_us;      /* when the last low phase ended */
+	uint32_t low_rounds;  /* how long it was */
 	uint32_t random;
 
 	struct round round;
 	uint32_t last_rtt_us; /* of the round before: the least, */
 	uint64_t last_rate;   /* the mean, */
-	bool lossy, flooded;  /* whether something, and much more than the medium takes, was lost */
+	bool lossy, flooded; /* whether something, and much more than the medium takes, was lost, */
+	bool lossiest;       /* or an eighth of all */
 
 	struct probe {
 		uint64_t rate;  /* what the rate was when the last one began */
@@ -148,6 +158,8 @@ static void note_rate(struct model *m, const struct kcp_cc_sample *s)
 	if (rate == 0 || (s->app_limited && rate <= kcp_path_rate(&m->path)))
 		return;
 	m->round.limited |= !s->app_limited;
+	if (m->phase == STARTUP)
+		m->arrived = max64(m->arrived, kcp_path_arrived(s));
 	if (m->phase == STARTUP || s->prior_delivered_bytes >= m->round.end || s->app_limited)
 		kcp_path_add_rate(&m->path, rate);
 }
@@ -159,6 +171,10 @@ static void enter(struct model *m, enum phase phase, uint64_t now_us)
 	if (m->phase == LOW || m->phase == DRAIN) {
 		m->low_rounds = m->phase_rounds;
 		m->low_us = now_us;
+	}
+	if (m->phase == DRAIN && m->overflowed) {
+		m->overflowed = false;
+		m->settle_in = SETTLE_ROUNDS;
 	}
 	m->phase = phase;
 	m->phase_us = now_us;
@@ -185,12 +201,46 @@ static bool queue_stands(const struct model *m, const struct kcp_cc_sample *s)
 	       s->now_us - m->late.clear_us >= max32(m->path.least.us / 8, 5000);
 }
 
+/* More was sent than the path carries.  What was lost of that says nothing about the medium, and what is sent
+ * while the queue drains will. */
+static void start_overflowed(struct model *m, const struct kcp_cc_sample *s)
+{
+	kcp_path_overflowed(&m->path);
+	m->overflowed = true;
+	m->mark = MARK_NEXT; /* what left with the other is not told any more */
+	enter(m, DRAIN, s->now_us);
+}
+
+/* In the first round trip: it is slower than what everybody begins with. */
+static bool start_outruns(struct model *m, const struct kcp_cc_sample *s)
+{
+	if (m->again || m->late.count < LATE_MIN || !kcp_path_outrun(&m->path, s))
+		return false;
+	kcp_path_add_rate(&m->path, kcp_path_train_rate(&m->path, s));
+	return true;
+}
+
+/* So much that no medium loses it that anybody uses. */
+static bool start_floods(const struct model *m, const struct kcp_cc_sample *s)
+{
+	uint64_t lost = s->lost_total_bytes > m->round.lost ? s->lost_total_bytes - m->round.lost : 0;
+	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
+
+	return !m->again && all >= START_SURE_SEGS * (uint64_t)s->mss && lost > all / 20 * 9;
+}
+
 static void startup_round(struct model *m, const struct kcp_cc_sample *s)
 {
 	uint64_t rate = kcp_path_rate(&m->path);
 
 	if (!m->round.limited)
 		return;
+	if (m->arrived >= m->full_arrived + m->full_arrived / 4) {
+		m->full_arrived = m->arrived;
+	} else if (m->lossiest && !m->again) {
+		start_overflowed(m, s);
+		return;
+	}
 	if (rate >= m->full_rate + m->full_rate / 4) {
 		m->full_rate = rate;
 		m->full_rounds = 0;
@@ -207,6 +257,7 @@ static bool round_excess(struct model *m, const struct kcp_cc_sample *s)
 	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
 
 	m->lossy = lost > all / 100;
+	m->lossiest = lost > all / 8;
 	m->flooded = lost > kcp_path_loses(&m->path, all, s->mss, 1) + all / 8;
 	return lost > kcp_path_loses(&m->path, all, s->mss, 3) + all / (m->shared ? 8 : 50);
 }
@@ -360,6 +411,8 @@ static void phase_round(struct model *m, const struct kcp_cc_sample *s)
 {
 	note_peak(m, s->now_us);
 	m->phase_rounds++;
+	if (m->settle_in > 0 && --m->settle_in == 0)
+		kcp_path_settle(&m->path);
 	if (round_excess(m, s) && !grown(m))
 		congested_round(m, s);
 	else
@@ -405,11 +458,11 @@ static bool arrival_step(struct model *m, const struct kcp_cc_sample *s)
 }
 
 /* Where a queue stands, and yet less arrives because less was sent, others fill it: what the path
- * carries does not depend on us where only we are there. */
+ * carries does not depend on us where only we are there.  By half at once only the path itself falls. */
 static bool others_fill(const struct model *m, const struct kcp_cc_sample *s)
 {
 	return m->slower.count >= 2 && s->now_us - m->slower.us < 3 * (uint64_t)s->srtt_us &&
-	       m->arrival.rate < m->slower.rate / 4 * 3;
+	       m->arrival.rate < m->slower.rate / 4 * 3 && m->arrival.rate >= m->slower.rate / 2;
 }
 
 /* Beside others nothing falls by half at once: what does is the path. */
@@ -480,11 +533,15 @@ static void phase_step(struct model *m, const struct kcp_cc_sample *s)
 	case LOW:
 		if (m->deep && s->now_us - m->phase_us < m->path.least.us + DEEP_US)
 			break;
+		if (m->overflowed && s->now_us - m->phase_us < m->path.least.us)
+			break;
 		if (s->inflight_bytes <= kcp_path_bdp(&m->path, rate, GAIN_1) && low_lasted(m, s))
 			enter(m, CRUISE, s->now_us);
 		break;
 	case STARTUP:
-		if (queue_stands(m, s) && m->round.limited)
+		if (start_outruns(m, s) || start_floods(m, s))
+			start_overflowed(m, s);
+		else if (queue_stands(m, s) && m->round.limited)
 			enter(m, DRAIN, s->now_us);
 		break;
 	case PROBE:
@@ -584,7 +641,7 @@ static void decide_start(const struct model *m, const struct kcp_cc_sample *s,
 static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc_control *c)
 {
 	uint64_t rate = kcp_path_rate(&m->path), cwnd;
-	bool start = m->phase == STARTUP && !m->again;
+	bool start = m->phase == STARTUP && !m->again, apart;
 
 	if (m->shared)
 		rate = shared_rate(m);
@@ -599,7 +656,10 @@ static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc
 	c->pacing_rate = rate * pacing_gain(m, s) / GAIN_1;
 	if (start)
 		decide_start(m, s, c);
-	c->mark = m->phase == LOW || (start && m->phase_rounds < MARK_ROUNDS);
+	apart = m->phase == LOW || (m->phase == DRAIN && m->overflowed) ||
+		(start && m->phase_rounds < MARK_ROUNDS);
+	c->told = m->mark;
+	c->mark = apart ? m->mark : 0;
 	c->path_rate = rate;
 	c->medium_loss_ppm = kcp_path_loss(&m->path);
 	c->phase = phase_names[m->phase];
@@ -612,6 +672,7 @@ static void model_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc
 	*m = (struct model){
 		.phase = STARTUP,
 		.phase_us = s->now_us,
+		.mark = MARK_FIRST,
 		.probe = { .age = PROBE_ECHO, .shift = PROBE_SHIFT_MIN },
 		.random = (uint32_t)s->now_us,
 	};

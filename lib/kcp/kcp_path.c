@@ -161,6 +161,30 @@ static void note_runs(struct kcp_path *p)
 	p->runs_ppm = (uint32_t)((3 * (uint64_t)p->runs_ppm + differs - min64(differs, chance)) / 4);
 }
 
+void kcp_path_overflowed(struct kcp_path *p)
+{
+	uint64_t ppm = kcp_path_loss(p);
+
+	for (unsigned i = 0; i < KCP_PATH_ROUNDS; i++) {
+		p->rate.round[i] = p->rate.round[i] * (PPM - ppm) / PPM;
+		p->rate.loss[i] = 0;
+	}
+	p->low_acked = p->low_lost = 0;
+	p->low_known = p->low_known_lost = p->low_unknown = 0;
+}
+
+void kcp_path_settle(struct kcp_path *p)
+{
+	uint64_t ppm = kcp_path_loss(p);
+
+	for (unsigned i = 0; i < KCP_PATH_ROUNDS; i++) {
+		if (p->rate.loss[i] != 0)
+			continue;
+		p->rate.round[i] = p->rate.round[i] * PPM / (PPM - ppm);
+		p->rate.loss[i] = (uint16_t)(ppm / LOSS_UNIT);
+	}
+}
+
 /* What could not be seen again is doubted: many that flood a path because of what they once saw
  * lost would else keep each other from seeing that it was their own doing. */
 void kcp_path_low(struct kcp_path *p)
@@ -233,6 +257,30 @@ static void note_pause(struct kcp_path *p, const struct kcp_cc_sample *s)
 		p->train = (struct kcp_path_train){ .prior_bytes = s->delivered_bytes };
 }
 
+uint64_t kcp_path_arrived(const struct kcp_cc_sample *s)
+{
+	return (s->delivered_bytes - s->prior_delivered_bytes) * US_PER_S / max64(s->interval_us, 1);
+}
+
+static bool of_train(const struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	return p->train.heard_us != 0 && s->prior_delivered_bytes == p->train.prior_bytes;
+}
+
+uint64_t kcp_path_train_rate(const struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	const struct kcp_path_train *t = &p->train;
+	uint64_t us = max64(s->now_us - t->heard_us, s->tx_sent_us - t->sent_us);
+
+	return of_train(p, s) ? rate_since(p, s, t->delivered_bytes, t->lost_bytes, max64(us, 1)) : 0;
+}
+
+bool kcp_path_outrun(const struct kcp_path *p, const struct kcp_cc_sample *s)
+{
+	return of_train(p, s) && p->heard_rtt_us > kcp_path_empty(p) + kcp_path_gap(p) +
+							   (s->tx_sent_us - p->train.sent_us) / 5;
+}
+
 /* 0: it was too short, against the batches in which acknowledgements come.  The first of all is the
  * start's, which counts its steps in round trips. */
 static uint64_t train_sample(struct kcp_path *p, const struct kcp_cc_sample *s)
@@ -240,7 +288,7 @@ static uint64_t train_sample(struct kcp_path *p, const struct kcp_cc_sample *s)
 	struct kcp_path_train *t = &p->train;
 	uint64_t us;
 
-	if (t->prior_bytes == 0 || s->prior_delivered_bytes != t->prior_bytes)
+	if (s->prior_delivered_bytes != t->prior_bytes)
 		return 0;
 	if (t->heard_us == 0) {
 		t->heard_us = s->now_us;
@@ -249,10 +297,11 @@ static uint64_t train_sample(struct kcp_path *p, const struct kcp_cc_sample *s)
 		t->lost_bytes = s->lost_total_bytes;
 		return 0;
 	}
-	us = max64(s->now_us - t->heard_us, s->tx_sent_us - t->sent_us);
-	if (us < max64(p->least.us / 4, TRAIN_GAPS * (uint64_t)kcp_path_gap(p)) || us < TRAIN_MIN_US)
+	us = s->now_us - t->heard_us;
+	if (t->prior_bytes == 0 || us < TRAIN_MIN_US ||
+	    us < max64(p->least.us / 4, TRAIN_GAPS * (uint64_t)kcp_path_gap(p)))
 		return 0;
-	return rate_since(p, s, t->delivered_bytes, t->lost_bytes, us);
+	return kcp_path_train_rate(p, s);
 }
 
 /* To be called once for each sample: it remembers of a train when it began. */

@@ -67,10 +67,21 @@ void kcp_path_note(struct kcp_path *p, const struct kcp_cc_sample *s);
 /* A sample of the rate; 0 when there is none. */
 uint64_t kcp_path_sample(struct kcp_path *p, const struct kcp_cc_sample *s);
 void kcp_path_add_rate(struct kcp_path *p, uint64_t rate);
+/* Of the train that is under way, at this sample of it: the rate at which it arrives; and whether
+ * it needs longer to arrive than it took to leave, by a fifth, so that the path carries no more. */
+/* What arrived for this sample, nothing added for the medium. */
+uint64_t kcp_path_arrived(const struct kcp_cc_sample *s);
+uint64_t kcp_path_train_rate(const struct kcp_path *p, const struct kcp_cc_sample *s);
+bool kcp_path_outrun(const struct kcp_path *p, const struct kcp_cc_sample *s);
 /* The path carries no more than this. */
 void kcp_path_cut(struct kcp_path *p, uint64_t rate);
 /* Another round begins; `best` is the best rate for long. */
 void kcp_path_round(struct kcp_path *p, uint32_t mss, uint64_t best);
+/* What was sent to be told apart, up to now, overflowed a queue: its losses are no measure, and what
+ * arrived is all that the path carries. */
+void kcp_path_overflowed(struct kcp_path *p);
+/* That is known better now that the medium's loss is. */
+void kcp_path_settle(struct kcp_path *p);
 /* A low phase begins: those before count less. */
 void kcp_path_low(struct kcp_path *p);
 /* The least round trip was not seen for a while, and the queues should be drained to see it. */

@@ -133,14 +133,15 @@ uint8_t *session_reserve_packet(void *user, size_t cap)
 size_t session_output_packet(void *user, uint8_t *buf, size_t len)
 {
 	struct session *s = user;
-	size_t index = s->out->count - 1, bytes = s->repair.unpaid;
+	size_t index = s->out->count - 1, from, bytes;
 
 	assert(buf == s->out->v[index].data);
 	s->out->v[index].len = len;
 	session_repair_output(s, buf, len);
+	from = s->out->count;
 	fec_pair_add(&s->fec, s->flush_us, s->out, index);
-	s->repair.unpaid = 0;
-	for (size_t i = index; i < s->out->count; i++)
+	bytes = s->out->v[index].len + s->cfg.seal_overhead;
+	for (size_t i = from; i < s->out->count; i++)
 		bytes += s->out->v[i].len + s->cfg.seal_overhead;
 	return bytes;
 }
@@ -170,6 +171,8 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 			break;
 	} while (!stopped && kcp_queued(s->kcp) == 0 && kcp_send_room(s->kcp) > 0);
 	stopped |= session_repair_end(s);
+	kcp_sent_beside(s->kcp, s->repair.unpaid);
+	s->repair.unpaid = 0;
 	fec_pair_settle(&s->fec);
 	count_output(s);
 	s->out = NULL;

@@ -389,10 +389,13 @@ static void close_set(struct session *s)
 	struct session_repair *r = &s->repair;
 	unsigned count = repair_out_count(r->out);
 	unsigned parity = has_copies(s) ? 0 : repair_share(count, loss_ppm(r));
+	size_t from = s->out->count;
 
 	r->parity = repair_out_close(r->out, parity, s->out, s->out_path);
 	r->count = count;
 	r->sent += r->parity;
+	for (; from < s->out->count; from++)
+		r->unpaid += s->out->v[from].len + s->cfg.seal_overhead;
 }
 
 /* A set begins with a large segment, and takes what follows it. */
@@ -428,7 +431,6 @@ void session_repair_output(struct session *s, const uint8_t *buf, size_t len)
 bool session_repair_end(struct session *s)
 {
 	struct session_repair *r = &s->repair;
-	size_t from;
 
 	if (!r->sends && !set_is_open(r))
 		return false;
@@ -438,10 +440,7 @@ bool session_repair_end(struct session *s)
 		return false;
 	if (batch_room(s->out) < REPAIR_PARITY_MAX)
 		return true;
-	from = s->out->count;
 	close_set(s);
-	for (; from < s->out->count; from++)
-		r->unpaid += s->out->v[from].len + s->cfg.seal_overhead;
 	return false;
 }
 

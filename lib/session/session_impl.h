@@ -52,7 +52,7 @@ struct session_repair {
 	uint64_t span_us;          /* that a set may take */
 	unsigned count, parity;    /* of the last set */
 	uint64_t sent;             /* parity packets */
-	size_t unpaid;             /* bytes of them that KCP has not been told of */
+	size_t unpaid;             /* bytes of them on the wire, in this flush */
 	struct session_share loss; /* of segments, those lost */
 	uint64_t round_us;         /* when the round trip began in which */
 	int64_t round_acked;       /* so many were acknowledged in it, */

@@ -156,6 +156,7 @@ static void spy_update(void *state, const struct kcp_cc_sample *s, struct kcp_cc
 
 		*to = rate > *to ? rate : *to;
 	}
+	control->told = 1;
 	control->mark = spy->flips++ % 2 == 0;
 }
 
