@@ -69,22 +69,23 @@ struct model {
 	uint32_t phase_rounds; /* since it began, */
 	uint64_t phase_us;     /* then */
 	uint32_t cruise_rounds;
-	bool again;         /* startup was entered once more: the path has more */
-	bool deep;          /* this low phase looks for the least round trip */
-	uint8_t mark;       /* of what is sent to be told apart */
-	bool overflowed;    /* by the start: the medium's loss is learnt in this drain, */
-	uint32_t settle_in; /* and is known after so many rounds */
-	uint32_t full_rounds;
+	bool again;        /* startup was entered once more: the path has more */
+	bool deep;         /* this low phase looks for the least round trip */
+	uint8_t mark;      /* of what is sent to be told apart */
+	bool overflowed;   /* by the start: the medium's loss is learnt in this drain, */
+	uint8_t settle_in; /* and is known after so many rounds */
+	uint8_t full_rounds;
+	uint32_t low_rounds; /* how long the last low phase was, */
+	uint64_t low_us;     /* and when it ended */
 	uint64_t full_rate;
 	uint64_t arrived,
 		full_arrived; /* in startup, the best sample: so far, and when it last had grown */
-	uint64_t low_us;      /* when the last low phase ended */
-	uint32_t low_rounds;  /* how long it was */
-	uint32_t random;
 
 	struct round round;
+	uint32_t random;
 	uint32_t last_rtt_us; /* of the round before: the least, */
 	uint64_t last_rate;   /* the mean, */
+	uint64_t stood_rate;  /* the best, if a queue stood; */
 	bool lossy, flooded; /* whether something, and much more than the medium takes, was lost, */
 	bool lossiest;       /* or an eighth of all */
 
@@ -100,7 +101,7 @@ struct model {
 	} late;
 
 	struct arrival { /* of half a round trip, whatever was sent */
-		uint64_t us, delivered, rate;
+		uint64_t us, delivered, rate, before;
 	} arrival;
 
 	struct slower { /* times in sequence that the path was found to carry less */
@@ -339,6 +340,14 @@ static void undrained_round(struct model *m, uint64_t rate)
 	m->others.busy_rate = 0;
 }
 
+/* Of two rounds, because jitter makes what arrives in one differ. */
+static void standing_round(struct model *m, uint64_t rate)
+{
+	if (m->stood_rate != 0 && rate != 0)
+		kcp_path_cut(&m->path, max64(rate, m->stood_rate));
+	m->stood_rate = rate;
+}
+
 /* The queue stood for a whole round, so what came was all that the path carries, if the queue is
  * ours.  Where it stands although little of ours is in it, others fill it. */
 static void queue_round(struct model *m, const struct kcp_cc_sample *s)
@@ -346,6 +355,7 @@ static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 	bool stands = kcp_path_queued(&m->path, m->round.rtt_us, kcp_path_lucky(&m->path), 4, 10000);
 
 	if (!stands) {
+		m->stood_rate = 0;
 		m->others.drained++;
 		if (m->shared && m->others.drained >= DRAINED_MIN &&
 		    s->now_us - m->others.stood_us >= DRAINED_US) {
@@ -363,8 +373,8 @@ static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 		return;
 	if (m->phase_rounds == 1)
 		undrained_round(m, round_rate(m, s));
-	else if (!m->shared && kcp_path_round_rate(&m->path) != 0)
-		kcp_path_cut(&m->path, kcp_path_round_rate(&m->path));
+	else if (!m->shared)
+		standing_round(m, kcp_path_round_rate(&m->path));
 	if (m->others.undrained >= (s->now_us - m->others.left_us < AWAY_US ? 1 : UNDRAINED_MIN))
 		share(m, 0, s->now_us);
 }
@@ -450,6 +460,7 @@ static bool arrival_step(struct model *m, const struct kcp_cc_sample *s)
 
 	if (elapsed < max64(max32(m->path.least.us / 2, 4 * kcp_path_gap(&m->path)), ARRIVAL_MIN_US))
 		return false;
+	m->arrival.before = m->arrival.rate;
 	m->arrival.rate = kcp_path_rate_over(&m->path, s->delivered_bytes - m->arrival.delivered,
 					     elapsed);
 	m->arrival.delivered = s->delivered_bytes;
@@ -509,7 +520,7 @@ static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 		return;
 	}
 	note_cut(m, s);
-	kcp_path_cut(&m->path, m->arrival.rate);
+	kcp_path_cut(&m->path, max64(m->arrival.rate, m->arrival.before));
 	m->others.busy_rate = m->slower.rate;
 	if (m->phase != DRAIN && m->phase != LOW)
 		enter(m, LOW, s->now_us);
