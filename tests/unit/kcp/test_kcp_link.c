@@ -270,6 +270,28 @@ static void the_time_in_queues_is_seen_from_the_receiving_end(void **state)
 	net_free(n);
 }
 
+/* As much again as half of the limit. */
+static void what_is_sent_beside_is_taken_from_the_rate(void **state)
+{
+	struct kcp_config a = net_config(1024), b = net_config(1024);
+	struct net *n;
+	uint64_t bytes = 0;
+
+	(void)state;
+	a.rate_limit = 1000000;
+	n = net_new(23, &a, &b);
+	both(n, (struct net_path){ .delay_us = 20 * MS });
+	n->end[0].to_send = UINT64_MAX;
+	carried(n, 1 * S);
+	assert_in_range(carried(n, 1 * S), 950000, 1000000);
+	for (unsigned i = 0; i < 100; i++) {
+		kcp_sent_beside(n->end[0].kcp, 5000);
+		bytes += carried(n, 10 * MS);
+	}
+	assert_in_range(bytes, 450000, 540000);
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +306,7 @@ int main(void)
 		cmocka_unit_test(the_least_round_trip_is_forgotten),
 		cmocka_unit_test(a_window_that_is_told_holds_the_sender_and_drops_nothing),
 		cmocka_unit_test(the_time_in_queues_is_seen_from_the_receiving_end),
+		cmocka_unit_test(what_is_sent_beside_is_taken_from_the_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
