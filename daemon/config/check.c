@@ -290,6 +290,18 @@ static void check_buffers(const struct check *k)
 			  t->framesize_bytes, t->streambuf_bytes);
 }
 
+static void check_silence(const struct check *k)
+{
+	static const enum conf_id ids[] = { KEY_SESSIONTIMEOUT, KEY_KEEPALIVE };
+	const struct conf_tunnel *t = k->t;
+
+	if (known(k, ids, ARRAY_LEN(ids)) && t->sessiontimeout_s <= t->keepalive_s)
+		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
+			   "a sessiontimeout of %u ends sessions before the next sign of life, after a "
+			   "keepalive of %u",
+			   t->sessiontimeout_s, t->keepalive_s);
+}
+
 static void check_qpp(const struct check *k)
 {
 	const struct conf_tunnel *t = k->t;
@@ -313,6 +325,7 @@ static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
 	settle_fec(&k);
 	check_mtu(&k);
 	check_buffers(&k);
+	check_silence(&k);
 	check_qpp(&k);
 }
 

@@ -87,6 +87,7 @@ struct conf_tunnel {
 	unsigned smuxbuf_bytes, streambuf_bytes; /* or CONF_AUTO */
 	unsigned memory_bytes;
 	unsigned keepalive_s;
+	unsigned sessiontimeout_s;
 	unsigned closewait_s;
 	bool quiet; /* do not log each stream */
 	bool qpp;

@@ -129,8 +129,10 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_MAXSTREAMS] = { NULL, NULL,
 		"A client accepts no connection that no session has room for. " },
 	[KEY_KEEPALIVE] = { NULL, NULL,
-		"A session from which nothing is heard for 30 s is given up. A shorter keepalive "
-		"also holds the mappings of address translators open. " },
+		"A shorter keepalive also holds the mappings of address translators open. " },
+	[KEY_SESSIONTIMEOUT] = { NULL, NULL,
+		"As long as that the streams of a session wait for a path that is down to come back. It has to be "
+		"longer than keepalive, at both ends. " },
 	[KEY_CLOSEWAIT] = { NULL, NULL,
 		"A stream that is closed in one direction goes on in the other as long as data "
 		"comes. With 0 both directions end together, as in kcptun of 2021. " },

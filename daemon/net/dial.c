@@ -147,6 +147,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct dial *d = w->data;
 
+	if (reactor_puts_off(d->reactor, w))
+		return;
 	ev_io_stop(loop, &d->connecting);
 	close_socket(d);
 	if (d->tried < d->count) {
@@ -207,6 +209,7 @@ struct dial *dial_start(struct reactor *r, const struct conf_addr *to, dial_done
 	d->deadline_us = r->now_us + DIAL_TIMEOUT_S * 1000000ull;
 	ev_timer_init(&d->timer, on_timer, DIAL_TIMEOUT_S, 0.);
 	d->timer.data = d;
+	ev_set_priority(&d->timer, EV_MINPRI); /* a connection that is there is seen first */
 	ev_timer_start(r->loop, &d->timer);
 	if (to->path != NULL) {
 		start_path(d);

@@ -10,6 +10,9 @@
 #include "log.h"
 #include "resolve.h"
 
+/* A poll that a signal ends tells of no descriptor; only the one after it does. */
+#define STOOD_US UINT64_C(1000000)
+
 static uint64_t monotonic_us(void)
 {
 	struct timespec ts;
@@ -21,8 +24,20 @@ static uint64_t monotonic_us(void)
 static void on_check(struct ev_loop *loop, ev_check *w, int revents)
 {
 	struct reactor *r = w->data;
+	uint64_t now_us = monotonic_us();
 
-	r->now_us = monotonic_us();
+	r->stood = now_us - r->now_us >= STOOD_US;
+	r->now_us = now_us;
+}
+
+bool reactor_puts_off(const struct reactor *r, ev_timer *w)
+{
+	if (!r->stood)
+		return false;
+	ev_timer_stop(r->loop, w);
+	ev_timer_set(w, 0., w->repeat);
+	ev_timer_start(r->loop, w);
+	return true;
 }
 
 /* Tasks may touch further tasks; those run in the same round, at its end.  The

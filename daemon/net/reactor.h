@@ -28,6 +28,8 @@ struct task {
 struct reactor {
 	struct ev_loop *loop;
 	uint64_t now_us; /* monotonic; read once per iteration, after the poll */
+	bool stood; /* so long has passed since the iteration before that the process may have stood
+			  * still: what waits to be read may be seen only in the next one */
 	struct resolver *resolver;
 
 	/* work memory, of use within one iteration only */
@@ -58,6 +60,9 @@ void reactor_touch(struct reactor *r, struct task *task);
 void reactor_forget(struct reactor *r, struct task *task);
 /* There was traffic: memory will want trimming in a while. */
 void reactor_busy(struct reactor *r);
+/* For a timer that judges a silence: true when it has fired in an iteration in which that may be the process's own. It
+ * is started again, and fires once what waits was seen. */
+bool reactor_puts_off(const struct reactor *r, ev_timer *w);
 /* Seconds from the loop's present to an absolute time of our clock. */
 double reactor_delay(const struct reactor *r, uint64_t at_us);
 

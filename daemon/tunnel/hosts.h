@@ -23,6 +23,7 @@ struct host {
 	struct udp_path address; /* the port is 0 */
 	struct path *path;
 	unsigned users;
+	bool proven;                /* what is sent there is acknowledged */
 	uint64_t left_us;           /* when the last user left */
 	struct host *chain;         /* same bucket */
 	struct host *older, *newer; /* of those without a user, by left_us */

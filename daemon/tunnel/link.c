@@ -76,8 +76,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct link *l = w->data;
 
+	if (reactor_puts_off(l->tunnel->reactor, w))
+		return;
 	l->armed_us = KT_NEVER;
-	session_tick(l->session, l->tunnel->reactor->now_us);
+	l->overdue = true;
 	link_touch(l);
 }
 
@@ -109,14 +111,22 @@ static void note_pace(struct link *l)
 	pace_note(&l->pace, &s);
 }
 
+/* Input before deadlines: where the whole process stood still, what waits tells that the peer did not. */
 static void pump(struct link *l)
 {
 	session_process(l->session, l->tunnel->reactor->now_us);
+	if (l->overdue) {
+		l->overdue = false;
+		session_tick(l->session, l->tunnel->reactor->now_us);
+		session_process(l->session, l->tunnel->reactor->now_us); /* it may have made room */
+	}
 	drain_events(l);
 	if (end_with_session(l))
 		return;
 	flush(l);
 	note_pace(l);
+	if (l->host != NULL && l->heard && !session_guarded(l->session))
+		l->host->proven = true;
 	drain_events(l); /* room that the flush made */
 	spread_note(&l->meter, l->tunnel->reactor->now_us, session_carried_bytes(l->session));
 	if (end_with_session(l))
@@ -220,6 +230,25 @@ void link_free(struct link *l)
 	session_free(l->session);
 	leave_host(l);
 	free(l);
+}
+
+/* What waits for room in the old port's socket is sent by the new one: the session still has it. */
+void link_move(struct link *l, struct port *p, const struct udp_path *path)
+{
+	if (!hosts_same(&l->path, path)) {
+		leave_host(l);
+		l->path = *path;
+		link_change(l);
+	}
+	l->path = *path;
+	udp_path_text(path, l->peer);
+	if (p != l->port) {
+		port_forget(l->port, &l->turn);
+		if (l->port->link == l)
+			l->port->link = NULL;
+		l->port = p;
+	}
+	link_touch(l);
 }
 
 void link_touch(struct link *l)

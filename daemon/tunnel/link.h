@@ -31,12 +31,13 @@ struct link {
 	bool heard;           /* a good datagram came: the peer has our key */
 	bool trusted;         /* client: not heard yet, but the server answers other sessions */
 	bool draining;        /* gets no new streams and ends when it has none */
+	bool overdue;         /* its timer fired: to be seen to once what came was read */
 	bool ended;           /* waits for the tunnel to reap it */
 	enum session_end end; /* why, once ended */
 	uint32_t conv;
-	uint64_t serial;        /* of the tunnel, never used twice */
-	unsigned slot;          /* client: which of `conn` it serves */
-	struct link *hash_next; /* server: same bucket of the table */
+	uint64_t serial;                    /* of the tunnel, never used twice */
+	unsigned slot;                      /* client: which of `conn` it serves */
+	struct link *peer_next, *conv_next; /* server: same buckets of the table */
 	uint64_t opened_us, heard_us;
 	uint64_t quiet_us;         /* when it last had a relay, if it has none */
 	struct spread_meter meter; /* of the session's bytes */
@@ -57,6 +58,8 @@ void link_free(struct link *l);
 
 /* Give it a turn at the end of this iteration. */
 void link_touch(struct link *l);
+/* Its peer talks from another address now, or to another port of ours. */
+void link_move(struct link *l, struct port *p, const struct udp_path *path);
 /* An opened datagram for this link. */
 void link_input(struct link *l, struct view payload);
 /* End it: its relays deliver what they still hold, then the tunnel reaps it. */

@@ -23,7 +23,10 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 
 static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	relay_step(w->data, RELAY_IDLE);
+	struct relay *relay = w->data;
+
+	if (!reactor_puts_off(relay->tunnel->reactor, w))
+		relay_step(relay, RELAY_IDLE);
 }
 
 /* Write what came, unless there is no socket yet or it is full.  False when the relay is
@@ -59,6 +62,7 @@ static struct relay *new_relay(struct tunnel *t)
 	relay->readable.data = relay;
 	relay->writable.data = relay;
 	relay->idle.data = relay;
+	ev_set_priority(&relay->idle, EV_MINPRI); /* what came is heard first */
 	t->relay_count++;
 	return relay;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "link_table.h"
 #include "log.h"
 #include "relay.h"
 #include "resolve.h"
@@ -11,7 +12,6 @@
 #include "tunnel.h"
 
 enum {
-	TABLE_SIZE_MIN = 64,
 	/* A conversation starts with small sequence numbers: a client has at
 	 * most this many segments under way before it was ever answered.  An
 	 * unknown address that sends later ones is in the middle of a
@@ -20,84 +20,17 @@ enum {
 };
 
 struct server {
-	struct link **table; /* by peer address, chained through hash_next */
-	size_t table_size;   /* a power of two */
-	unsigned count;
-	uint64_t hash_seed;
+	struct link_table links;
 	struct log_limit refused;
 };
-
-/* ---- table -------------------------------------------------------------------------- */
-
-static struct link **bucket(const struct server *s, const struct udp_path *path)
-{
-	return &s->table[udp_path_hash(path, s->hash_seed) & (s->table_size - 1)];
-}
-
-/* Datagrams come in trains: most often it is the link of the one before. */
-static struct link *find(const struct server *s, struct port *p, const struct udp_path *path)
-{
-	struct link *l = p->link;
-
-	if (l != NULL && udp_path_same_peer(&l->path, path))
-		return l;
-	l = *bucket(s, path);
-	while (l != NULL && !(l->port == p && udp_path_same_peer(&l->path, path)))
-		l = l->hash_next;
-	p->link = l;
-	return l;
-}
-
-/* Twice the buckets; when there is no memory the chains just get longer. */
-static void grow(struct server *s)
-{
-	size_t old_size = s->table_size;
-	struct link **old = s->table;
-	struct link **table = calloc(2 * old_size, sizeof(*table));
-
-	if (table == NULL)
-		return;
-	s->table = table;
-	s->table_size = 2 * old_size;
-	for (size_t i = 0; i < old_size; i++) {
-		struct link *next;
-
-		for (struct link *l = old[i]; l != NULL; l = next) {
-			struct link **head = bucket(s, &l->path);
-
-			next = l->hash_next;
-			l->hash_next = *head;
-			*head = l;
-		}
-	}
-	free(old);
-}
-
-static void insert(struct server *s, struct link *l)
-{
-	struct link **head;
-
-	if (s->count >= s->table_size)
-		grow(s);
-	head = bucket(s, &l->path);
-	l->hash_next = *head;
-	*head = l;
-	s->count++;
-}
 
 static void link_ended(struct tunnel *t, struct link *l)
 {
 	struct server *s = t->state;
-	struct link **at = bucket(s, &l->path);
 
 	if (l->port->link == l)
 		l->port->link = NULL;
-	while (*at != NULL && *at != l)
-		at = &(*at)->hash_next;
-	if (*at == l) {
-		*at = l->hash_next;
-		s->count--;
-	}
+	link_table_remove(&s->links, l);
 }
 
 static void link_reaped(struct tunnel *t, struct link *l)
@@ -114,10 +47,10 @@ static bool admits(struct tunnel *t)
 {
 	struct server *s = t->state;
 
-	if (s->count < t->conf->maxsessions)
+	if (s->links.count < t->conf->maxsessions)
 		return true;
 	if (log_allow(&s->refused, t->reactor->now_us, 60 * 1000000ull))
-		log_warn(t->name, "%u sessions: no more are accepted (maxsessions)", s->count);
+		log_warn(t->name, "%u sessions: no more are accepted (maxsessions)", s->links.count);
 	return false;
 }
 
@@ -130,66 +63,72 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 		t->past.sessions_refused++;
 		return NULL;
 	}
-	insert(t->state, l);
+	if (l->host == NULL || !l->host->proven)
+		session_guard(l->session, t->reactor->now_us);
+	link_table_add(&((struct server *)t->state)->links, l);
 	if (tunnel_may_log(t))
 		log_info(t->name, "session %08x of %s opened", conv, l->peer);
 	return l;
 }
 
-/* What a datagram says of the conversation that it belongs to. */
-enum claim {
-	CLAIM_NONE,  /* nothing: it is for whoever its address is known as */
-	CLAIM_AMID,  /* in the middle of `conv`: for one that is known */
-	CLAIM_EARLY, /* among the first of `conv`: one may be opened for it */
-	CLAIM_FIRST, /* the very first of `conv`: it may take the place of another */
-};
-
-static enum claim claim_of(const struct session_sniff *sniff)
+/* Among the first of its conversation. */
+static bool is_early(const struct session_sniff *sniff)
 {
-	if (!sniff->has_conv)
-		return CLAIM_NONE;
-	if (sniff->cmd != KCP_CMD_PUSH || sniff->sn > FIRST_SN_MAX)
-		return CLAIM_AMID;
-	return sniff->sn == 0 ? CLAIM_FIRST : CLAIM_EARLY;
+	return sniff->cmd == KCP_CMD_PUSH && sniff->sn <= FIRST_SN_MAX;
 }
 
-/* Nothing that the datagram says speaks against its being of the link at its address. */
-static bool belongs_to(const struct link *l, enum claim claim, uint32_t conv)
+/* Datagrams come in trains: most often it is the link of the one before. */
+static struct link *find(const struct server *s, struct port *p, const struct udp_path *path,
+			 const struct session_sniff *sniff)
 {
-	return claim == CLAIM_NONE || conv == l->conv;
+	struct link *l = p->link;
+
+	if (l != NULL && udp_path_same_peer(&l->path, path) &&
+	    (!sniff->has_conv || l->conv == sniff->conv))
+		return l;
+	return sniff->has_conv ? link_table_at(&s->links, p, path, sniff->conv)
+			       : link_table_latest(&s->links, p, path);
 }
 
-/* A client that begins anew on the port it had before ends what it left behind there.  Only the
- * first packet of all does that: a late one of yet another conversation must not. */
-static bool takes_over(struct link *l, enum claim claim)
+/* One whose peer has moved: who sends what never came before is no stranger who repeats it. */
+static struct link *find_moved(struct tunnel *t, struct port *p, const struct udp_path *path,
+			       uint32_t conv, struct view payload)
 {
-	if (claim != CLAIM_FIRST)
-		return false;
-	log_debug(l->tunnel->name, "%s starts another conversation", l->peer);
-	link_end(l, SESSION_ALIVE);
-	return true;
-}
+	struct server *s = t->state;
+	struct link *l = NULL;
 
-static bool may_open(const struct tunnel *t, enum claim claim)
-{
-	return claim >= CLAIM_EARLY && !t->draining;
+	while ((l = link_table_next(&s->links, l, conv)) != NULL) {
+		if (!session_is_news(l->session, payload))
+			continue;
+		if (tunnel_may_log(t))
+			log_info(t->name, "session %08x of %s goes on from another address", conv,
+				 l->peer);
+		link_table_remove(&s->links, l);
+		link_move(l, p, path);
+		session_guard(l->session, t->reactor->now_us);
+		link_table_add(&s->links, l);
+		return l;
+	}
+	return NULL;
 }
 
 /* Which link a datagram is for, a new one if it starts a conversation. */
 static struct link *route(struct tunnel *t, struct port *p, const struct packet *pkt)
 {
-	struct link *l = find(t->state, p, pkt->path);
+	struct view payload = { pkt->data, pkt->len };
 	struct session_sniff sniff;
-	enum claim claim;
+	struct link *l;
 
-	if (!session_sniff((struct view){ pkt->data, pkt->len }, &sniff))
-		return l; /* counted there, if anywhere */
-	claim = claim_of(&sniff);
-	if (l != NULL && belongs_to(l, claim, sniff.conv))
-		return l;
-	if (l != NULL && !takes_over(l, claim))
+	if (!session_sniff(payload, &sniff))
 		return NULL;
-	return may_open(t, claim) ? new_link(t, p, pkt->path, sniff.conv) : NULL;
+	l = find(t->state, p, pkt->path, &sniff);
+	if (l == NULL && sniff.has_conv)
+		l = find_moved(t, p, pkt->path, sniff.conv, payload);
+	if (l == NULL && sniff.has_conv && is_early(&sniff) && !t->draining)
+		l = new_link(t, p, pkt->path, sniff.conv);
+	if (l != NULL)
+		p->link = l;
+	return l;
 }
 
 static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
@@ -199,7 +138,8 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 	if (pkt->bad) {
 		t->past.in_csum_errors++;
 		t->past.in_pkts++;
-		if (find(t->state, p, pkt->path) == NULL) /* else the network did it */
+		if (link_table_latest(&((struct server *)t->state)->links, p, pkt->path) ==
+		    NULL) /* else the network did it */
 			diagnosis_bad_packet(t, pkt->path, NULL);
 		return;
 	}
@@ -270,14 +210,13 @@ static int start(struct tunnel *t)
 {
 	const struct conf_addr *at = &t->conf->listen;
 	struct server *s = calloc(1, sizeof(*s));
+	uint64_t seed;
 
 	if (s == NULL)
 		return -1;
 	t->state = s;
-	reactor_random(&s->hash_seed, sizeof(s->hash_seed));
-	s->table_size = TABLE_SIZE_MIN;
-	s->table = calloc(s->table_size, sizeof(*s->table));
-	if (s->table == NULL)
+	reactor_random(&seed, sizeof(seed));
+	if (!link_table_init(&s->links, seed))
 		return -1;
 	for (unsigned number = at->port; number <= at->port_last; number++)
 		if (open_ports(t, number) != 0)
@@ -298,7 +237,7 @@ static void stop(struct tunnel *t)
 
 	while (t->ports != NULL)
 		port_free(t->ports);
-	free(s->table);
+	link_table_dispose(&s->links);
 	free(s);
 	t->state = NULL;
 }

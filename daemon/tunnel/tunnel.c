@@ -264,6 +264,7 @@ void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_
 		.stream_send_bytes_max = STREAM_SEND_MAX,
 		.streams_max = c->maxstreams,
 		.keepalive_us = c->keepalive_s * 1000000ull,
+		.timeout_us = c->sessiontimeout_s * 1000000ull,
 		.qpp = t->qpp,
 		.pool = &t->fifos,
 		.scratch = &t->reactor->scratch,

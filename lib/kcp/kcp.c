@@ -65,6 +65,7 @@ enum {
 	COPY_LOSS_THREE = 150000,
 	COPY_LOSS_FEW = 4000, /* ppm of all segments may have one copy because they were lost often */
 	COPY_LOSS_RARE = 500, /* and two */
+	ALLOWANCE_SPARE = 64, /* bytes that may be added to a datagram */
 	COVER_LONGER = 32,    /* bytes: what is so much longer than what is covered is left out */
 	COVER_FEW = 3,        /* in flight: each has covers of its own, as it would have copies */
 	COVER_LOSS_THREE = 280000, /* of more */
@@ -1689,7 +1690,8 @@ struct kcp {
 	struct rate rate;
 	struct delivered delivered;
 	struct copier copier;
-	bool covers; /* cover() is called */
+	bool covers;        /* cover() is called */
+	uint64_t allowance; /* bytes that may leave */
 	struct silence silence;
 	struct queue queue;
 	struct receiver rcv;
@@ -2467,13 +2469,22 @@ static void datagram_end(struct flush *f)
 		pacer_spend(&f->k->pacer, bytes);
 		ratio_learn(&f->k->pacer, bytes, f->len);
 	}
+	if (f->k->allowance != UINT64_MAX)
+		f->k->allowance -= min64(bytes, f->k->allowance);
 	f->buf = NULL;
 	f->len = 0;
 }
 
+/* With what is added below, as far as that is known to anybody here. */
+static bool allowed(const struct flush *f, size_t n)
+{
+	return f->k->allowance == UINT64_MAX ||
+	       (f->buf != NULL ? f->len + f->tail_len : 0) + n + ALLOWANCE_SPARE <= f->k->allowance;
+}
+
 static bool fits(const struct flush *f, size_t n)
 {
-	return f->buf != NULL && f->len + f->tail_len + n <= f->k->cfg.mtu;
+	return f->buf != NULL && f->len + f->tail_len + n <= f->k->cfg.mtu && allowed(f, n);
 }
 
 /* Room for a segment of n bytes, in this datagram or the next. */
@@ -2482,7 +2493,7 @@ static bool make_room(struct flush *f, size_t n)
 	if (fits(f, n))
 		return true;
 	datagram_end(f);
-	f->buf = reserve(f->k);
+	f->buf = allowed(f, n) ? reserve(f->k) : NULL;
 	f->acks_only = false;
 	f->no_room = f->buf == NULL;
 	return !f->no_room;
@@ -3040,6 +3051,21 @@ void kcp_sent_beside(struct kcp *k, size_t bytes)
 	departures_limited(&k->departures, k->now_us, true);
 }
 
+void kcp_set_allowance(struct kcp *k, uint64_t bytes)
+{
+	k->allowance = bytes;
+}
+
+bool kcp_acked_since(const struct kcp *k, uint64_t since_us)
+{
+	return k->rtt.srtt_us != 0 && seq_diff(k->rtt.sample_ts, clock_ms(since_us)) >= 0;
+}
+
+bool kcp_is_new(const struct kcp *k, uint32_t sn)
+{
+	return seq_diff(sn, k->rcv.high) >= 0 && seq_diff(sn, k->rcv.nxt) < (int32_t)k->cfg.rcv_wnd;
+}
+
 static uint64_t acks_leave_at(const struct kcp *k)
 {
 	uint64_t due = acks_due_at(&k->acks, &k->cfg, k->rtt.srtt_us);
@@ -3096,6 +3122,7 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 	k->cfg = *cfg;
 	delivered_resize(&k->delivered, cfg->resend);
 	k->mem.full_cap = cfg->mtu - KCP_OVERHEAD;
+	k->allowance = UINT64_MAX;
 	k->now_us = now_us;
 	pacer_init(&k->pacer, now_us);
 	k->prober.rmt_wnd = KCP_RMT_WND_INITIAL;

@@ -252,6 +252,13 @@ bool kcp_flush(struct kcp *k, uint64_t now_us);
 /* So many bytes were sent beside what output() told of, now and then: they are taken from what may leave
  * next, and are no part of what each packet costs. */
 void kcp_sent_beside(struct kcp *k, size_t bytes);
+/* At most so many bytes may leave from now on, of those that output() tells of, and acknowledgements are no
+ * exception: for a peer that has yet to prove where it is.  UINT64_MAX: any number. */
+void kcp_set_allowance(struct kcp *k, uint64_t bytes);
+/* An acknowledgement came of something that left at that time or later. */
+bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
+/* A segment of this number never came, and could be stored. */
+bool kcp_is_new(const struct kcp *k, uint32_t sn);
 /* When to call kcp_flush() if nothing else happens: absolute, in the past when
  * something is due at once, KCP_NEVER when nothing is in flight or owed. */
 uint64_t kcp_deadline(const struct kcp *k);

@@ -85,6 +85,14 @@ static void input_plain(struct session *s, uint64_t now_us, struct view pkt)
 		fec_pair_input_rest(&s->fec, rest);
 }
 
+bool session_is_news(const struct session *s, struct view payload)
+{
+	struct session_sniff sniff;
+
+	return session_sniff(payload, &sniff) && sniff.has_conv && sniff.conv == s->cfg.conv &&
+	       sniff.cmd == KCP_CMD_PUSH && kcp_is_new(s->kcp, sniff.sn);
+}
+
 void session_input(struct session *s, uint64_t now_us, struct view payload)
 {
 	struct view inner;

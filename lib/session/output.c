@@ -153,6 +153,25 @@ static void count_output(struct session *s)
 	s->out_pkts += s->out->count - s->out_start;
 }
 
+enum { GUARD_TIMES = 3 };
+
+static void watch_guard(struct session *s)
+{
+	struct session_guard *g = &s->guard;
+	uint64_t may, sent;
+
+	if (!g->on)
+		return;
+	if (kcp_acked_since(s->kcp, g->since_us)) {
+		g->on = false;
+		kcp_set_allowance(s->kcp, UINT64_MAX);
+		return;
+	}
+	may = GUARD_TIMES * (s->in_bytes - g->in_bytes);
+	sent = s->out_bytes - g->out_bytes;
+	kcp_set_allowance(s->kcp, may > sent ? may - sent : 0);
+}
+
 bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const void *path)
 {
 	bool stopped;
@@ -161,6 +180,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 	s->out_start = out->count;
 	s->out_path = path;
 	s->flush_us = now_us;
+	watch_guard(s);
 	session_repair_begin(s, now_us);
 	do {
 		bool pulled = pull_frames(s, now_us);

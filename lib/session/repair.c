@@ -15,10 +15,11 @@
 
 /* Bits of the number of SMUX_NOTE_REPAIR. */
 enum {
-	CAN = 1,   /* understands FEC_REPAIR, and what SMUX_NOTE_REPAIRED says */
-	SENDS = 2, /* may send it from now on */
-	PACES = 4, /* sends by a model of the path, and floods nobody */
-	KNOWS = 8, /* understands FEC_RLC */
+	CAN = 1,      /* understands FEC_REPAIR, and what SMUX_NOTE_REPAIRED says */
+	SENDS = 2,    /* may send it from now on */
+	PACES = 4,    /* sends by a model of the path, and floods nobody */
+	KNOWS = 8,    /* understands FEC_RLC */
+	FOLLOWS = 16, /* a session from one address to another; and waits longer than 30 s */
 };
 
 enum {
@@ -52,7 +53,7 @@ enum {
 static uint16_t ours(const struct session *s)
 {
 	return (uint16_t)((s->repair.offered ? CAN | KNOWS : 0) | (s->repair.sends ? SENDS : 0) |
-			  (s->cfg.congestion == SESSION_MODEL ? PACES : 0));
+			  (s->cfg.congestion == SESSION_MODEL ? PACES : 0) | FOLLOWS);
 }
 
 void session_repair_start(struct session *s)
@@ -60,7 +61,7 @@ void session_repair_start(struct session *s)
 	const struct session_config *c = &s->cfg;
 
 	s->repair.offered = c->data_shards == SESSION_AUTO && c->parity_shards == SESSION_AUTO;
-	if (c->client && ours(s) != 0)
+	if (c->client)
 		smux_note(s->smux, SMUX_NOTE_REPAIR, ours(s));
 }
 
@@ -118,6 +119,10 @@ static void hear_notes(struct session *s)
 		smux_note(s->smux, SMUX_NOTE_REPAIR, ours(s));
 	r->heard_note = true;
 	r->peer_paces = (note & PACES) != 0;
+	if (!r->peer_follows && (note & FOLLOWS) != 0) {
+		r->peer_follows = true;
+		smux_set_timeout(s->smux, s->cfg.timeout_us);
+	}
 	kcp_set_steady_acks(s->kcp, !r->peer_paces);
 	r->understood = r->offered && (note & CAN) != 0;
 	r->covered = r->offered && (note & KNOWS) != 0;

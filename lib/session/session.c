@@ -20,7 +20,11 @@ const char *session_end_text(enum session_end end)
 	case SESSION_ALIVE:
 		return "alive";
 	case SESSION_TIMEOUT:
-		return "nothing heard for 30 s";
+		return "nothing heard for too long";
+	case SESSION_UNKNOWN:
+		return "the peer does not know it: it was restarted";
+	case SESSION_PEER_LEFT:
+		return "the peer stops";
 	case SESSION_NO_FRAME:
 		return "no smux frame ever came";
 	case SESSION_FOREIGN:
@@ -122,6 +126,8 @@ struct session *session_new(const struct session_config *cfg, uint64_t now_us)
 	if (s == NULL)
 		return NULL;
 	s->cfg = *cfg;
+	if (s->cfg.timeout_us == 0)
+		s->cfg.timeout_us = SMUX_TIMEOUT_US;
 	fifo_account_init(&s->account, cfg->pool);
 	s->born_us = now_us;
 	s->codec_in = CODEC_UNKNOWN;
@@ -273,6 +279,26 @@ uint64_t session_sent_bytes(const struct session *s)
 uint64_t session_acked_bytes(const struct session *s)
 {
 	return kcp_stats(s->kcp)->acked_bytes;
+}
+
+void session_guard(struct session *s, uint64_t now_us)
+{
+	s->guard = (struct session_guard){
+		.on = true,
+		.since_us = now_us,
+		.in_bytes = s->in_bytes,
+		.out_bytes = s->out_bytes,
+	};
+}
+
+bool session_guarded(const struct session *s)
+{
+	return s->guard.on;
+}
+
+bool session_peer_follows(const struct session *s)
+{
+	return s->repair.peer_follows;
 }
 
 uint64_t session_carried_bytes(const struct session *s)

@@ -86,6 +86,9 @@ struct session_config {
 	size_t stream_send_bytes_max; /* unsent bytes that a stream may hold */
 	unsigned streams_max;
 	uint64_t keepalive_us;
+	/* Of silence that ends it; SMUX_TIMEOUT_US, which is 0 here as well, at most until the peer is known
+	 * as one of ours. */
+	uint64_t timeout_us;
 
 	const struct qpp *qpp;           /* borrowed; NULL: off */
 	struct fifo_pool *pool;          /* borrowed */
@@ -98,7 +101,9 @@ struct session_config {
 
 enum session_end {
 	SESSION_ALIVE,
-	SESSION_TIMEOUT,       /* nothing heard for 30 s */
+	SESSION_TIMEOUT,       /* nothing heard for too long */
+	SESSION_UNKNOWN,       /* the peer says that it does not know it: it was restarted */
+	SESSION_PEER_LEFT,     /* the peer says that it stops */
 	SESSION_NO_FRAME,      /* server: no smux frame within SESSION_FIRST_FRAME_US */
 	SESSION_FOREIGN,       /* the stream's first bytes are of nothing we know */
 	SESSION_OTHER_CODEC,   /* the peer compresses in another way: session_peer_codec() */
@@ -133,6 +138,15 @@ bool session_sniff(struct view payload, struct session_sniff *out);
 
 /* An opened datagram, borrowed for the call.  Bad ones are counted and dropped. */
 void session_input(struct session *s, uint64_t now_us, struct view payload);
+/* Does it carry something of this session that never came before?  Then it is no repeat of what was heard,
+ * and who sent it is where it comes from. */
+bool session_is_news(const struct session *s, struct view payload);
+/* The peer may not be where it seems to be: until it acknowledges something that leaves from now on, three times
+ * as many bytes leave as come, at most. */
+void session_guard(struct session *s, uint64_t now_us);
+bool session_guarded(const struct session *s);
+/* The peer is one of ours, and follows a session from one address to another. */
+bool session_peer_follows(const struct session *s);
 /* Move what KCP has in order through codec and smux. */
 void session_process(struct session *s, uint64_t now_us);
 /* Append what is to leave now to `out`, each packet with this `path`.  True when it stopped for

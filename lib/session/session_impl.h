@@ -37,6 +37,7 @@ struct session_repair {
 	bool offered;           /* our numbers are automatic */
 	bool heard_note;        /* the peer is a kcptund */
 	bool peer_paces;        /* that floods nobody */
+	bool peer_follows;      /* from one address to another */
 	bool understood;        /* both numbers are automatic */
 	bool covered;           /* and it understands cover.c */
 	bool sends, peer_sends; /* it pays to, as was told */
@@ -84,11 +85,19 @@ struct session_cover {
 	struct rlc_in_stats past; /* of receivers that were given up */
 };
 
+/* Until the peer has shown that it is where it seems to be. */
+struct session_guard {
+	bool on;
+	uint64_t since_us;
+	uint64_t in_bytes, out_bytes; /* totals then */
+};
+
 struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
 	struct path_member member; /* of cfg.path */
 	struct fec_pair fec;
+	struct session_guard guard;
 	struct session_cover cover;
 	struct session_repair repair;
 	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */

@@ -34,7 +34,7 @@ bool session_start_smux(struct session *s, int version, uint64_t now_us)
 		.send_bytes_max = s->cfg.stream_send_bytes_max,
 		.streams_max = s->cfg.streams_max,
 		.keepalive_us = s->cfg.keepalive_us,
-		.timeout_us = SMUX_TIMEOUT_US,
+		.timeout_us = s->cfg.timeout_us < SMUX_TIMEOUT_US ? s->cfg.timeout_us : SMUX_TIMEOUT_US,
 		.account = &s->account,
 		.wake = s->cfg.wake,
 		.wake_user = s->cfg.wake_user,

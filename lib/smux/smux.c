@@ -105,6 +105,11 @@ void smux_tick(struct smux *m, uint64_t now_us)
 		m->nop_pending = true;
 }
 
+void smux_set_timeout(struct smux *m, uint64_t timeout_us)
+{
+	m->cfg.timeout_us = timeout_us;
+}
+
 void smux_ping(struct smux *m)
 {
 	if (m->closed == SMUX_ALIVE)

@@ -145,6 +145,8 @@ void smux_hold(struct smux *m, bool on);
 
 uint64_t smux_deadline(const struct smux *m); /* next keepalive or timeout */
 void smux_tick(struct smux *m, uint64_t now_us);
+/* Another time of silence after which the session ends. */
+void smux_set_timeout(struct smux *m, uint64_t timeout_us);
 /* Send a NOP with the next frames: to be heard of at once. */
 void smux_ping(struct smux *m);
 /* Send a note, behind the first frame of all; of several that wait the last one goes. */

@@ -124,7 +124,7 @@ def add_death(role, at_end, limit):
             return was_reset(conn, limit)
 
         far = Listener(serve)
-        pair = Pair(case, far.text)
+        pair = Pair(case, far.text, client={"sessiontimeout": 20})
         with dial(pair.address) as s:
             s.sendall(b"?")
             read_exactly(s, 14)

@@ -20,6 +20,7 @@ import kcptunctl_cases  # noqa: F401
 import life_cases  # noqa: F401
 import limit_cases  # noqa: F401
 import metrics_cases  # noqa: F401
+import peer_cases  # noqa: F401
 import reload_cases  # noqa: F401
 import setting_cases  # noqa: F401
 import snmplog_cases  # noqa: F401

@@ -1,0 +1,266 @@
+"""Peers that move, restart and stop for a while; and strangers who repeat what they heard."""
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+
+from suite import suite
+from tunnels import LOCAL, Listener, Pair, check_traffic, counters, dial, pair_to_target, read_exactly
+import ends
+from cases import check, wait_until
+
+
+class Path:
+    """Datagrams between the two ends, which may be made to come from another address, or not at all."""
+
+    def __init__(self, case, pair):
+        self.port = case.port()
+        self.far = pair.far
+        self.kept = []  # towards the server
+        self.open = True
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((LOCAL, self.port))
+        self.client = None
+        self.out = self._socket()
+        threading.Thread(target=self._run, daemon=True).start()
+        ends.stop_cleanly(pair.client)
+        pair.texts["client"] = pair.texts["client"].replace(f"remoteaddr = {LOCAL}:{pair.far}",
+                                                            f"remoteaddr = {LOCAL}:{self.port}")
+        pair.start_client("client2")
+
+    def _socket(self):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind((LOCAL, 0))
+        return s
+
+    def move(self):
+        """From now on the server sees another address; what it sends to the old one is lost."""
+        self.out = self._socket()
+
+    def _run(self):
+        while True:
+            out = self.out
+            for s in select.select([self.sock, out], [], [], 0.05)[0]:
+                try:
+                    data, peer = s.recvfrom(2048)
+                except OSError:
+                    continue
+                if s is self.sock:
+                    self.client = peer
+                    self.kept.append(data)
+                    if self.open:
+                        self.out.sendto(data, (LOCAL, self.far))
+                elif self.client and self.open and s is self.out:
+                    self.sock.sendto(data, self.client)
+
+
+def echo(conn):
+    while data := conn.recv(65536):
+        conn.sendall(data)
+
+
+def rounds(sock, seconds):
+    """One byte there and back, again and again; the longest time that took."""
+    worst, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        start = time.monotonic()
+        sock.sendall(b"x")
+        read_exactly(sock, 1)
+        worst = max(worst, time.monotonic() - start)
+        time.sleep(0.02)
+    return worst
+
+
+def opens_within(address, seconds):
+    """A new connection carries a byte there and back; how long that took."""
+    start = time.monotonic()
+    with dial(address) as s:
+        s.settimeout(seconds)
+        s.sendall(b"y")
+        read_exactly(s, 1)
+    return time.monotonic() - start
+
+
+def ends_within(sock, seconds):
+    """What there is to read ends, in whatever way; how long that took."""
+    start = time.monotonic()
+    sock.settimeout(seconds)
+    try:
+        while sock.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return time.monotonic() - start
+
+
+# ---- moving ------------------------------------------------------------------------------
+
+
+@suite.case("streams_go_on_when_the_clients_address_changes", seconds=40)
+def moved(case):
+    pair = Pair(case, Listener(echo).text)
+    path = Path(case, pair)
+    with dial(pair.address) as s:
+        s.settimeout(10)
+        rounds(s, 1)
+        worst = 0
+        for _ in range(3):
+            path.move()
+            worst = max(worst, rounds(s, 2))
+        case.note = f"{worst * 1000:.0f} ms at most"
+        check(worst < 1, f"a round trip took {worst:.1f} s after the address had changed")
+    check(counters(pair.server)["PassiveOpens"] <= 2, "a session was opened instead")
+    pair.stop()
+
+
+@suite.case("a_download_goes_on_when_the_clients_address_changes", seconds=40)
+def moved_download(case):
+    def serve(conn):
+        read_exactly(conn, 1)
+        conn.sendall(bytes(40_000_000))
+        conn.shutdown(socket.SHUT_WR)
+        conn.recv(1)
+
+    pair = Pair(case, Listener(serve).text, client={"ratelimit": 0}, server={"ratelimit": 10_000_000})
+    path = Path(case, pair)
+    with dial(pair.address) as s:
+        s.settimeout(10)
+        s.sendall(b"?")
+        read_exactly(s, 4_000_000)
+        path.move()
+        start = time.monotonic()
+        read_exactly(s, 8_000_000)
+        took = time.monotonic() - start
+        case.note = f"8 MB in {took:.1f} s across the move"
+        check(took < 6, f"8 MB took {took:.1f} s")
+    pair.stop()
+
+
+@suite.case("what_was_heard_before_does_not_move_a_session", seconds=40)
+def old_does_not_move(case):
+    pair = Pair(case, Listener(echo).text)
+    path = Path(case, pair)
+    with dial(pair.address) as s:
+        s.settimeout(10)
+        rounds(s, 1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind((LOCAL, 0))
+            stranger.settimeout(0.5)
+            for data in list(path.kept):
+                stranger.sendto(data, (LOCAL, pair.far))
+            worst = rounds(s, 1)
+            got, end = 0, time.monotonic() + 2
+            while time.monotonic() < end:
+                try:
+                    got += len(stranger.recv(2048))
+                except TimeoutError:
+                    break
+        check(worst < 0.5, f"a round trip took {worst:.1f} s")
+        check(got <= 3 * sum(len(d) for d in path.kept), f"{got} bytes went to the stranger")
+    pair.stop()
+
+
+@suite.case("an_earlier_first_datagram_does_not_end_a_session", seconds=40)
+def earlier_first(case):
+    """Sent again from the address that the client has now."""
+    pair = Pair(case, Listener(echo).text)
+    path = Path(case, pair)
+    with dial(pair.address) as s:
+        s.settimeout(10)
+        rounds(s, 0.5)
+    first = list(path.kept[:4])
+    ends.stop_cleanly(pair.client)
+    pair.start_client("client3")
+    with dial(pair.address) as s:
+        s.settimeout(10)
+        rounds(s, 0.5)
+        for data in first:
+            path.out.sendto(data, (LOCAL, pair.far))
+        worst = rounds(s, 1)
+        check(worst < 0.5, f"a round trip took {worst:.1f} s")
+    pair.stop()
+
+
+# ---- restarting ----------------------------------------------------------------------------
+
+
+def add_restart(name, stop):
+    @suite.case(f"a_server_that_was_{name}_and_is_back_serves_within_a_second", seconds=60)
+    def restarted(case):
+        pair = Pair(case, Listener(echo).text)
+        with dial(pair.address) as s:
+            s.settimeout(10)
+            rounds(s, 0.5)
+            stop(pair.server)
+            time.sleep(1)
+            pair.start_server("server2")
+            start = time.monotonic()
+            took = opens_within(pair.address, 20)
+            ended = max(0, ends_within(s, 20) - (time.monotonic() - start))
+            case.note = f"a new connection after {took:.2f} s, the old one ended"
+            check(took < 1, f"a new connection worked after {took:.1f} s")
+            check(ended < 1, f"the old connection ended after {ended:.1f} s")
+        pair.stop()
+
+
+add_restart("killed", lambda p: p.kill())
+add_restart("stopped", lambda p: ends.stop_cleanly(p))
+
+
+@suite.case("a_connection_of_before_a_restart_is_not_repeated_after_it", seconds=60)
+def not_repeated(case):
+    """What the first server may have passed on is not passed on by the second."""
+    seen = []
+
+    def serve(conn):
+        while data := conn.recv(65536):
+            seen.append(data)
+
+    pair = Pair(case, Listener(serve).text)
+    with dial(pair.address) as s:
+        s.sendall(b"once")
+        wait_until(lambda: seen, 10, "the target has it")
+        pair.server.kill()
+        pair.start_server("server2")
+        ends_within(s, 20)
+    check(b"".join(seen) == b"once", f"the target saw {seen}")
+    pair.stop()
+
+
+# ---- standing still --------------------------------------------------------------------------
+
+
+@suite.case("a_client_that_was_stopped_reads_what_waits_before_it_gives_up", seconds=60)
+def stopped_client(case):
+    pair = Pair(case, Listener(echo).text, client={"sessiontimeout": 5, "keepalive": 1}, server={"keepalive": 1})
+    with dial(pair.address) as s:
+        s.settimeout(10)
+        rounds(s, 0.5)
+        pair.client.signal(signal.SIGSTOP)
+        time.sleep(8)
+        pair.client.signal(signal.SIGCONT)
+        worst = rounds(s, 2)
+        check(worst < 1, f"a round trip took {worst:.1f} s")
+    pair.stop()
+
+
+@suite.case("streams_survive_a_path_that_is_down_for_40_seconds", seconds=90)
+def down_40(case):
+    pair = Pair(case, Listener(echo).text)
+    path = Path(case, pair)
+    with dial(pair.address) as s:
+        s.settimeout(20)
+        rounds(s, 0.5)
+        path.open = False
+        s.sendall(b"x")
+        time.sleep(40)
+        path.open = True
+        start = time.monotonic()
+        read_exactly(s, 1)
+        took = time.monotonic() - start
+        case.note = f"back after {took:.2f} s"
+        check(took < 3, f"back after {took:.1f} s")
+    pair.stop()
