@@ -25,27 +25,33 @@ void smux_note_moved(struct smux_stream *st, enum fifo_way way, size_t held)
 
 /* ---- waiting ------------------------------------------------------------------------- */
 
+static bool anybody_waits(const struct smux *m)
+{
+	return smux_waits(m, FIFO_IN) || smux_waits(m, FIFO_OUT);
+}
+
+/* The next look is due when it was, however often somebody finds that there is nothing yet. */
 static void starve(struct smux *m, enum fifo_way way)
 {
 	fifo_account_wait(m->cfg.account, way);
 	if (m->starved_us[way] == KT_NEVER)
 		m->starved_us[way] = m->now_us;
-	if (m->look_us <= m->now_us)
+	if (!anybody_waits(m))
 		m->look_us = m->now_us + SMUX_LOOK_US;
 }
 
 void smux_starve_input(struct smux *m)
 {
-	m->input_starved = true;
 	starve(m, FIFO_IN);
+	m->input_starved = true;
 }
 
 void smux_starve_writer(struct smux_stream *st)
 {
+	starve(st->m, FIFO_OUT);
 	st->want_write = true;
 	if (!linked(&st->starved))
 		link_append(&st->m->starved, &st->starved);
-	starve(st->m, FIFO_OUT);
 }
 
 void smux_not_starved(struct smux *m, enum fifo_way way)

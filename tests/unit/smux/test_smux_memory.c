@@ -218,6 +218,31 @@ static void when_input_starves_the_stream_that_holds_most_is_reset(void **state)
 	end(&x);
 }
 
+/* A driver may well hear what came before it looks at the time. */
+static void to_be_offered_input_again_puts_nothing_off(void **state)
+{
+	static const uint8_t rest[64];
+	struct fixture x;
+	uint32_t sid = 5;
+	size_t left;
+
+	begin_cfg(&x, config(2, false), 64 * FIFO_CHUNK);
+	accept_sid(&x, 3);
+	for (int i = 0; i < 4; i++)
+		feed_frame(&x, SMUX_PSH, 3, 65535, NULL);
+	for (accept_sid(&x, sid); feed_frame(&x, SMUX_PSH, sid, 15000, &left) == KT_OK; sid += 2)
+		accept_sid(&x, sid + 2);
+	for (uint64_t i = 0; i <= SMUX_STARVE_US / SMUX_LOOK_US + 1; i++, x.now += SMUX_LOOK_US) {
+		struct view more = { rest, left < sizeof(rest) ? left : sizeof(rest) }; /* of that frame */
+
+		smux_input(x.m, x.now, &more);
+		left -= sizeof(rest) < left ? sizeof(rest) - more.n : left - more.n;
+		smux_tick(x.m, x.now);
+	}
+	assert_int_equal(smux_stats(x.m)->memory_resets, 1);
+	end(&x);
+}
+
 /* Behind the first that is given up wait more of its kind. */
 static void the_next_ones_are_not_waited_for_so_long(void **state)
 {
@@ -364,6 +389,7 @@ int main(void)
 		cmocka_unit_test(room_goes_past_a_stream_that_holds_its_share),
 		cmocka_unit_test(writers_leave_room_to_input_and_to_each_other),
 		cmocka_unit_test(when_input_starves_the_stream_that_holds_most_is_reset),
+		cmocka_unit_test(to_be_offered_input_again_puts_nothing_off),
 		cmocka_unit_test(the_next_ones_are_not_waited_for_so_long),
 		cmocka_unit_test(what_is_being_read_is_not_given_up),
 		cmocka_unit_test(a_paused_stream_of_version_1_is_back_pressure),
