@@ -87,11 +87,27 @@ static void renew(struct tunnel *t)
 	}
 }
 
+/* A server that stops gets no more streams; the next one may be there soon. */
+static void link_pumped(struct tunnel *t, struct link *l)
+{
+	struct client *c = t->state;
+	struct slot *slot = &c->slots[l->slot];
+
+	client_watch(l);
+	if (slot->link != l || !session_peer_leaves(l->session))
+		return;
+	log_info(t->name, "%s stops", l->peer);
+	client_retire(slot);
+	if (client_spread_wants(slot))
+		client_dial(slot);
+}
+
 static void link_ended(struct tunnel *t, struct link *l)
 {
 	struct client *c = t->state;
 	struct slot *slot = &c->slots[l->slot];
 
+	client_watch_stop(l);
 	client_forget_expired(c, l);
 	if (slot->link != l)
 		return;
@@ -105,6 +121,8 @@ static void link_reaped(struct tunnel *t, struct link *l)
 {
 	struct port *p = l->port;
 
+	client_watch_stop(l);
+	client_forget_old_port(l);
 	link_free(l);
 	port_free(p);
 }
@@ -122,6 +140,8 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 			diagnosis_bad_packet(t, NULL, l->peer);
 		return;
 	}
+	if (p == l->port)
+		client_forget_old_port(l);
 	link_input(l, (struct view){ pkt->data, pkt->len });
 }
 
@@ -206,6 +226,7 @@ const struct tunnel_role client_role = {
 	.stop = stop,
 	.datagram = datagram,
 	.stream_opened = stream_opened,
+	.link_pumped = link_pumped,
 	.link_ended = link_ended,
 	.link_reaped = link_reaped,
 	.relay_orphaned = relay_orphaned,

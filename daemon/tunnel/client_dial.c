@@ -79,6 +79,7 @@ static int fill(struct slot *slot, const struct udp_path *path)
 	if (slot->link == NULL)
 		return err;
 	slot->link->slot = slot->index;
+	client_watch_init(slot->link);
 	log_info(t->name, "session %08x to %s opened", slot->link->conv, slot->link->peer);
 	if (t->conf->autoexpire_s > 0) {
 		ev_timer_set(&slot->expiry, t->conf->autoexpire_s, 0.);
@@ -169,7 +170,10 @@ void client_redial(struct slot *slot, const struct link *ended)
 	if (ended->heard && life_us >= SOUND_LIFE_S * 1000000ull)
 		slot->attempts = 0;
 	/* Silence has lasted half a minute already; other ends come fast. */
-	if (ended->end == SESSION_TIMEOUT) {
+	if (ended->end == SESSION_UNKNOWN) { /* the server is back */
+		slot->attempts = 0;
+		client_dial(slot);
+	} else if (ended->end == SESSION_TIMEOUT) {
 		slot->attempts += !ended->heard;
 		client_dial(slot);
 	} else {

@@ -86,6 +86,15 @@ void client_retire(struct slot *slot);
 /* It has ended: it is no longer to be cut off. */
 void client_forget_expired(struct client *c, const struct link *l);
 
+/* ---- client_watch.c: links that fall silent ----------------------------------------------- */
+
+void client_watch_init(struct link *l);
+/* Something was said or heard. */
+void client_watch(struct link *l);
+void client_watch_stop(struct link *l);
+/* The new socket works, or the link goes. */
+void client_forget_old_port(struct link *l);
+
 /* ---- client_spread.c: sessions as streams come ------------------------------------------- */
 
 void client_spread_init(struct tunnel *t);

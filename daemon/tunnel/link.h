@@ -41,6 +41,13 @@ struct link {
 	uint64_t opened_us, heard_us;
 	uint64_t quiet_us;         /* when it last had a relay, if it has none */
 	struct spread_meter meter; /* of the session's bytes */
+	/* client_watch.c */
+	ev_timer watch;
+	struct port *old_port;  /* the one before, as long as it may bring something */
+	uint64_t watched_bytes; /* received, when it was last looked at */
+	uint64_t much_us;       /* when much was coming */
+	uint64_t socket_us;     /* when it got its socket */
+	bool replaced;          /* its slot has another */
 	struct pace pace;
 	ev_timer timer;
 	uint64_t armed_us; /* when the timer fires, KT_NEVER: stopped */

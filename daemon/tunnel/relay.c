@@ -116,6 +116,11 @@ void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st)
 	relay->stream = st;
 	relay->life = relay->fd >= 0 ? RELAY_FLOWING : RELAY_DIALLING;
 	smux_set_user(st, relay);
+	if (relay->kept_len > 0 && !relay_kept_repeat(relay)) {
+		relay_abort(relay);
+		return;
+	}
+	relay_kept_begin(relay);
 	relay_resume(relay);
 	link_touch(l);
 	if (tunnel_may_log(relay->tunnel))
@@ -176,6 +181,7 @@ void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st)
 
 void relay_event(struct relay *relay, unsigned what)
 {
+	relay_kept_look(relay);
 	if (what & SMUX_RESET) {
 		if (was_reset(relay))
 			deliver(relay);
@@ -205,7 +211,9 @@ void relay_session_ended(struct relay *relay)
 {
 	struct tunnel *t = relay->tunnel;
 
-	if (unheard(relay) && t->role->relay_orphaned != NULL && !t->draining) {
+	bool over = unheard(relay) || (relay->link->end == SESSION_UNKNOWN && relay_kept_all(relay));
+
+	if (over && t->role->relay_orphaned != NULL && !t->draining) {
 		relay_leave(relay);
 		t->role->relay_orphaned(t, relay);
 		return;

@@ -51,6 +51,7 @@ void relay_free(struct relay *relay)
 	ev_timer_stop(loop, &relay->idle);
 	if (relay->dial != NULL)
 		dial_cancel(relay->dial);
+	relay_kept_end(relay);
 	if (relay->fd >= 0)
 		close(relay->fd);
 	if (relay->link != NULL)

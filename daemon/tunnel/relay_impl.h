@@ -3,6 +3,7 @@
  *     relay.c        beginnings, and all that happens to a relay from outside
  *     relay_pump.c   bytes: from the socket to the stream (up) and back (down)
  *     relay_end.c    its states: what follows from what happened, and all ways to end
+ *     relay_kept.c   what it said first
  *     relay_look.c   what is told of it
  *
  * The pumps change no state: they report what they met, and relay_step() alone decides what
@@ -69,6 +70,11 @@ struct relay {
 	uint64_t mark;       /* place of the stream's end among the session's bytes, 0: not out */
 	uint64_t sent, received;       /* bytes towards the far peer, and from it */
 	uint64_t opened_us, active_us; /* when it began, when bytes last passed */
+	/* relay_kept.c */
+	bool keeps;
+	uint64_t attached_us; /* when it got its stream */
+	uint8_t *kept;
+	size_t kept_len;
 };
 
 static inline struct ev_loop *relay_loop(const struct relay *relay)
@@ -94,6 +100,20 @@ enum relay_happening {
 enum relay_happening relay_pump_up(struct relay *relay);
 /* Write what the stream has, as far as the socket takes it; the rest when it is writable. */
 enum relay_happening relay_pump_down(struct relay *relay);
+
+/* ---- relay_kept.c ---------------------------------------------------------------- */
+
+/* It has a stream. */
+void relay_kept_begin(struct relay *relay);
+void relay_kept_end(struct relay *relay);
+/* It says this. */
+void relay_kept_add(struct relay *relay, const uint8_t *bytes, size_t n);
+/* Something was heard on its link. */
+void relay_kept_look(struct relay *relay);
+/* Its link ended as one that the server does not know: is all there that it said, and was none of it passed on? */
+bool relay_kept_all(const struct relay *relay);
+/* Say it in the stream that it has now; false when that has no room. */
+bool relay_kept_repeat(struct relay *relay);
 
 /* ---- relay_end.c ----------------------------------------------------------------- */
 

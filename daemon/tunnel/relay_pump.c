@@ -48,6 +48,8 @@ static enum relay_happening read_turn(struct relay *relay, size_t *total)
 			break;
 		}
 		got = read(relay->fd, room.p, room.n);
+		if (got > 0)
+			relay_kept_add(relay, room.p, (size_t)got);
 		smux_commit(relay->stream, got > 0 ? (size_t)got : 0);
 		if (got == 0)
 			return RELAY_LOCAL_END;

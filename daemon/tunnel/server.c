@@ -9,6 +9,7 @@
 #include "relay.h"
 #include "resolve.h"
 #include "socket.h"
+#include "tell.h"
 #include "tunnel.h"
 
 enum {
@@ -17,11 +18,14 @@ enum {
 	 * unknown address that sends later ones is in the middle of a
 	 * conversation that this server never saw and cannot deliver. */
 	FIRST_SN_MAX = 255,
+	TELLS_PER_S = 200,
 };
 
 struct server {
 	struct link_table links;
 	struct log_limit refused;
+	uint64_t tell_us; /* when this second began */
+	unsigned tells;   /* in it */
 };
 
 static void link_ended(struct tunnel *t, struct link *l)
@@ -71,10 +75,10 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 	return l;
 }
 
-/* Among the first of its conversation. */
+/* Among the first of its conversation: its sender has had nothing from a server yet. */
 static bool is_early(const struct session_sniff *sniff)
 {
-	return sniff->cmd == KCP_CMD_PUSH && sniff->sn <= FIRST_SN_MAX;
+	return sniff->cmd == KCP_CMD_PUSH && sniff->sn <= FIRST_SN_MAX && sniff->una == 0;
 }
 
 /* Datagrams come in trains: most often it is the link of the one before. */
@@ -112,6 +116,35 @@ static struct link *find_moved(struct tunnel *t, struct port *p, const struct ud
 	return NULL;
 }
 
+/* Not more often than that: whoever has old datagrams can ask as often as he likes. */
+static bool may_tell(struct server *s, uint64_t now_us)
+{
+	if (now_us - s->tell_us >= 1000000) {
+		s->tell_us = now_us;
+		s->tells = 0;
+	}
+	return s->tells++ < TELLS_PER_S;
+}
+
+/* The middle of a conversation that never came here.  A client of ours begins anew when it hears so. */
+static void tell_unknown(struct tunnel *t, struct port *p, const struct packet *pkt)
+{
+	struct reactor *r = t->reactor;
+	uint64_t up_ms = (r->now_us - t->started_us) / 1000;
+	struct packet *answer;
+
+	if (p->udp.blocked || !may_tell(t->state, r->now_us) || (answer = batch_add(&r->out)) == NULL)
+		return;
+	if (!tell_encode(answer->data, (struct view){ pkt->data, pkt->len },
+			 up_ms < UINT32_MAX ? (uint32_t)up_ms : UINT32_MAX)) {
+		batch_undo(&r->out);
+		return;
+	}
+	answer->len = TELL_BYTES;
+	answer->path = pkt->path;
+	port_send(p);
+}
+
 /* Which link a datagram is for, a new one if it starts a conversation. */
 static struct link *route(struct tunnel *t, struct port *p, const struct packet *pkt)
 {
@@ -126,6 +159,8 @@ static struct link *route(struct tunnel *t, struct port *p, const struct packet 
 		l = find_moved(t, p, pkt->path, sniff.conv, payload);
 	if (l == NULL && sniff.has_conv && is_early(&sniff) && !t->draining)
 		l = new_link(t, p, pkt->path, sniff.conv);
+	else if (l == NULL && sniff.has_conv && sniff.cmd == KCP_CMD_PUSH)
+		tell_unknown(t, p, pkt);
 	if (l != NULL)
 		p->link = l;
 	return l;
@@ -228,7 +263,10 @@ static int start(struct tunnel *t)
 
 static void drain(struct tunnel *t)
 {
-	(void)t; /* may_open() looks at t->draining */
+	for (struct link *l = t->links; l != NULL; l = l->next) {
+		session_leave(l->session);
+		link_touch(l);
+	}
 }
 
 static void stop(struct tunnel *t)

@@ -40,6 +40,8 @@ enum fec_kind fec_classify(struct view pkt, struct view *payload)
 		return FEC_REPAIR;
 	case FEC_TYPE_RLC:
 		return FEC_RLC;
+	case FEC_TYPE_TELL:
+		return FEC_TELL;
 	default:
 		*payload = pkt;
 		return FEC_PLAIN;

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "err.h"
+#include "tell.h"
 
 enum {
 	PACKET_MTU_USUAL = 1500, /* bytes of memory that a segment of the window may take */
 	WINDOW_LEAST = 32,
+	TELL_AGE_MS = 10000, /* since what is answered left */
 };
 
 /* ---- datagrams -------------------------------------------------------------------- */
@@ -23,6 +25,7 @@ bool session_sniff(struct view payload, struct session_sniff *out)
 	case FEC_PARITY:
 	case FEC_REPAIR:
 	case FEC_RLC:
+	case FEC_TELL:
 	case FEC_OOB:
 		return true;
 	case FEC_PLAIN:
@@ -37,6 +40,7 @@ bool session_sniff(struct view payload, struct session_sniff *out)
 	out->conv = h.conv;
 	out->cmd = h.cmd;
 	out->sn = h.sn;
+	out->una = h.una;
 	return true;
 }
 
@@ -85,6 +89,23 @@ static void input_plain(struct session *s, uint64_t now_us, struct view pkt)
 		fec_pair_input_rest(&s->fec, rest);
 }
 
+/* Only what answers a segment of ours that is under way is believed: it left lately, and was not acknowledged. */
+static void hear_tell(struct session *s, uint64_t now_us, struct view payload)
+{
+	struct kcp_info k;
+	struct tell t;
+
+	if (!s->cfg.client || !tell_decode(payload, &t) || t.conv != s->cfg.conv ||
+	    t.answered.conv != t.conv || t.answered.cmd != KCP_CMD_PUSH)
+		return;
+	kcp_get_info(s->kcp, &k);
+	if (t.answered.sn - k.snd_una >= k.snd_nxt - k.snd_una ||
+	    (uint32_t)(now_us / 1000) - t.answered.ts > TELL_AGE_MS)
+		return;
+	s->peer_uptime_ms = t.uptime_ms;
+	session_fail(s, SESSION_UNKNOWN);
+}
+
 bool session_is_news(const struct session *s, struct view payload)
 {
 	struct session_sniff sniff;
@@ -118,6 +139,9 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 			session_cover_input(s, now_us, payload);
 		else
 			s->fec_errors++;
+		break;
+	case FEC_TELL:
+		hear_tell(s, now_us, payload);
 		break;
 	case FEC_OOB:
 		s->oob_packets++;

@@ -130,14 +130,26 @@ uint8_t *session_reserve_packet(void *user, size_t cap)
 	return pkt->data;
 }
 
+/* Zeros behind the segments, which no peer takes for one. */
+static size_t padded(struct session *s, uint8_t *buf, size_t len)
+{
+	size_t most = s->cfg.packet_bytes_max - (s->fec.enc != NULL ? FEC_PAIR_OVERHEAD : 0);
+
+	if (!s->pads || len >= most)
+		return len;
+	s->pads = false;
+	memset(buf + len, 0, most - len);
+	return most;
+}
+
 size_t session_output_packet(void *user, uint8_t *buf, size_t len)
 {
 	struct session *s = user;
 	size_t index = s->out->count - 1, from, bytes;
 
 	assert(buf == s->out->v[index].data);
-	s->out->v[index].len = len;
 	session_repair_output(s, buf, len);
+	s->out->v[index].len = padded(s, buf, len);
 	from = s->out->count;
 	fec_pair_add(&s->fec, s->flush_us, s->out, index);
 	bytes = s->out->v[index].len + s->cfg.seal_overhead;

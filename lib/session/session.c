@@ -227,6 +227,11 @@ void session_ping(struct session *s)
 		smux_ping(s->smux);
 }
 
+void session_pad(struct session *s)
+{
+	s->pads = true;
+}
+
 bool session_trim(struct session *s)
 {
 	uint64_t pkts = s->in_pkts + s->out_pkts - s->trim_pkts;
@@ -294,6 +299,22 @@ void session_guard(struct session *s, uint64_t now_us)
 bool session_guarded(const struct session *s)
 {
 	return s->guard.on;
+}
+
+uint32_t session_peer_uptime_ms(const struct session *s)
+{
+	return s->peer_uptime_ms;
+}
+
+void session_leave(struct session *s)
+{
+	if (s->smux != NULL && s->repair.peer_follows)
+		smux_note(s->smux, SMUX_NOTE_LEAVES, 1);
+}
+
+bool session_peer_leaves(const struct session *s)
+{
+	return s->smux != NULL && smux_noted(s->smux, SMUX_NOTE_LEAVES) > 0;
 }
 
 bool session_peer_follows(const struct session *s)

@@ -130,6 +130,7 @@ struct session_sniff {
 	uint32_t conv;
 	uint8_t cmd;
 	uint32_t sn;
+	uint32_t una; /* 0: its sender was sent nothing yet */
 };
 /* False when it is nothing that a session could use. */
 bool session_sniff(struct view payload, struct session_sniff *out);
@@ -145,6 +146,12 @@ bool session_is_news(const struct session *s, struct view payload);
  * as many bytes leave as come, at most. */
 void session_guard(struct session *s, uint64_t now_us);
 bool session_guarded(const struct session *s);
+/* SESSION_UNKNOWN: for how long the peer has run, so that what began later never came to the one before. */
+uint32_t session_peer_uptime_ms(const struct session *s);
+/* Tell the peer, if it is one of ours, that this end stops: it is to open no more streams here. */
+void session_leave(struct session *s);
+/* The peer told that. */
+bool session_peer_leaves(const struct session *s);
 /* The peer is one of ours, and follows a session from one address to another. */
 bool session_peer_follows(const struct session *s);
 /* Move what KCP has in order through codec and smux. */
@@ -156,6 +163,8 @@ uint64_t session_deadline(const struct session *s);
 void session_tick(struct session *s, uint64_t now_us);
 /* Send a keepalive with the next flush: an answer shows that the peer is there. */
 void session_ping(struct session *s);
+/* The next packet is to be as long as any: who doubts where it comes from sends no more than three times its length. */
+void session_pad(struct session *s);
 /* Release what a session can do without if it had hardly a packet since the last
  * call.  True when it had, or more can go next time: call again in a few seconds. */
 bool session_trim(struct session *s);

@@ -98,6 +98,8 @@ struct session {
 	struct path_member member; /* of cfg.path */
 	struct fec_pair fec;
 	struct session_guard guard;
+	uint32_t peer_uptime_ms; /* SESSION_UNKNOWN */
+	bool pads;               /* the next packet */
 	struct session_cover cover;
 	struct session_repair repair;
 	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */

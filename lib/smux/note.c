@@ -3,7 +3,7 @@
 
 #include "smux_impl.h"
 
-/* Ids of notes: "kct0", "kct1" as bytes. */
+/* Ids of notes: "kct0", "kct1", "kct2" as bytes. */
 #define NOTE_SID UINT32_C(0x3074636b)
 #define NOTE_STEP UINT32_C(0x01000000)
 

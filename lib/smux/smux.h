@@ -99,6 +99,7 @@ struct smux_stats {
 enum smux_note {
 	SMUX_NOTE_REPAIR,   /* what one understands and does, see session_impl.h */
 	SMUX_NOTE_REPAIRED, /* segments rebuilt so far, modulo 2^16 */
+	SMUX_NOTE_LEAVES,   /* 1: stops, and is to get no more streams */
 	SMUX_NOTES,
 };
 
