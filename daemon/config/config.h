@@ -88,6 +88,7 @@ struct conf_tunnel {
 	unsigned memory_bytes;
 	unsigned keepalive_s;
 	unsigned sessiontimeout_s;
+	unsigned tcptimeout_s;
 	unsigned closewait_s;
 	bool quiet; /* do not log each stream */
 	bool qpp;

@@ -133,6 +133,9 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_SESSIONTIMEOUT] = { NULL, NULL,
 		"As long as that the streams of a session wait for a path that is down to come back. It has to be "
 		"longer than keepalive, at both ends. " },
+	[KEY_TCPTIMEOUT] = { NULL, NULL,
+		"The kernel asks a connection that is idle whether its other end is there. One that answers and does not read is "
+		"not given up. " },
 	[KEY_CLOSEWAIT] = { NULL, NULL,
 		"A stream that is closed in one direction goes on in the other as long as data "
 		"comes. With 0 both directions end together, as in kcptun of 2021. " },

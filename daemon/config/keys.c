@@ -162,6 +162,9 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(closewait_s), "30", .max = YEAR_S,
 		.help = "seconds that a stream closed in one direction may be idle" },
 
+	[KEY_TCPTIMEOUT] = { "tcptimeout", ON_BOTH, CONF_IN_USE, &conf_type_unsigned,
+		T(tcptimeout_s), "30", .max = YEAR_S,
+		.help = "seconds after which a local peer that vanished is given up; 0 is never" },
 	[KEY_CONN] = { "conn", ON_CLIENT, CONF_RESTART, &conf_type_auto, T(conn), "auto",
 		.min = 1, .max = CONN_MAX,
 		.help = "sessions in use at once, each from a UDP port of its own" },

@@ -72,6 +72,7 @@ static void take_fd(struct relay *relay, int fd)
 	relay->fd = fd;
 	ev_io_set(&relay->readable, fd, EV_READ);
 	ev_io_set(&relay->writable, fd, EV_WRITE);
+	relay_alive_watch(relay);
 }
 
 struct relay *relay_accept(struct tunnel *t, int fd)

@@ -57,4 +57,8 @@ void relay_get_info(const struct relay *relay, struct relay_info *info);
 /* Nothing more to do for its local peer. */
 bool relay_idle(const struct relay *relay);
 
+/* relay_alive.c: of the tunnel, whose local peers are looked at now and then while it has relays. */
+void relay_alive_init(struct tunnel *t);
+void relay_alive_stop(struct tunnel *t);
+
 #endif

@@ -3,6 +3,7 @@
  *     relay.c        beginnings, and all that happens to a relay from outside
  *     relay_pump.c   bytes: from the socket to the stream (up) and back (down)
  *     relay_end.c    its states: what follows from what happened, and all ways to end
+ *     relay_alive.c  local peers that vanished
  *     relay_kept.c   what it said first
  *     relay_look.c   what is told of it
  *
@@ -100,6 +101,11 @@ enum relay_happening {
 enum relay_happening relay_pump_up(struct relay *relay);
 /* Write what the stream has, as far as the socket takes it; the rest when it is writable. */
 enum relay_happening relay_pump_down(struct relay *relay);
+
+/* ---- relay_alive.c --------------------------------------------------------------- */
+
+/* It has a socket. */
+void relay_alive_watch(struct relay *relay);
 
 /* ---- relay_kept.c ---------------------------------------------------------------- */
 

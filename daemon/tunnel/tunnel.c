@@ -79,6 +79,7 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf, const str
 	t->name = conf->name;
 	t->role = conf->role == ROLE_CLIENT ? &client_role : &server_role;
 	t->reaper.run = reap;
+	relay_alive_init(t);
 	t->started_us = t->counted_us = r->now_us;
 	flow_init(&t->flow, r->now_us);
 	fifo_pool_init(&t->fifos, conf->memory_bytes);
@@ -193,6 +194,7 @@ void tunnel_free(struct tunnel *t)
 		t->role->stop(t);
 	if (t->hooked != NULL)
 		t->hooks->leaves(t, t->hooked);
+	relay_alive_stop(t);
 	walk_tunnel_leaves(t);
 	reactor_forget(t->reactor, &t->reaper);
 	hosts_dispose(&t->hosts);

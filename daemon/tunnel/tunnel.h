@@ -76,6 +76,7 @@ struct tunnel {
 	struct relay *relays; /* all, those without a link too */
 	unsigned relay_count;
 	struct task reaper; /* frees ended links after the pump */
+	ev_timer alive;     /* looks at the local peers, while there are any */
 	bool draining;
 	uint64_t drain_us; /* since when */
 	bool sockbuf_told;

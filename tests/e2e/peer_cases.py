@@ -4,13 +4,15 @@ import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
 from suite import suite
 from tunnels import LOCAL, Listener, Pair, check_traffic, counters, dial, pair_to_target, read_exactly
 import ends
-from cases import check, wait_until
+from cases import Skip, check, wait_until
 
 
 class Path:
@@ -264,3 +266,61 @@ def down_40(case):
         case.note = f"back after {took:.2f} s"
         check(took < 3, f"back after {took:.1f} s")
     pair.stop()
+
+
+# ---- vanishing ---------------------------------------------------------------------------------
+
+
+class Host:
+    """Another host on a wire of its own, which can be cut."""
+
+    def __init__(self, case):
+        self.name = f"kt{os.getpid()}"
+        self.near, self.far = "198.18.77.1", "198.18.77.2"
+        case.run_ip = lambda *a: subprocess.run(["ip", *a], check=True, capture_output=True)
+        if os.geteuid() != 0:
+            raise Skip("needs root for a network namespace")
+        case.run_ip("netns", "add", self.name)
+        self.case = case
+        case.run_ip("link", "add", self.name, "type", "veth", "peer", "name", "veth0", "netns", self.name)
+        case.run_ip("addr", "add", f"{self.near}/30", "dev", self.name)
+        case.run_ip("link", "set", self.name, "up")
+        case.run_ip("-n", self.name, "addr", "add", f"{self.far}/30", "dev", "veth0")
+        case.run_ip("-n", self.name, "link", "set", "veth0", "up")
+
+    def start(self, text):
+        return self.case.start(["ip", "netns", "exec", self.name, sys.executable, "-c", text], "host")
+
+    def cut(self):
+        self.case.run_ip("-n", self.name, "link", "set", "veth0", "down")
+
+    def remove(self):
+        subprocess.run(["ip", "netns", "del", self.name], check=False)
+
+
+@suite.case("a_local_peer_that_vanished_is_given_up", seconds=60)
+def vanished(case):
+    """Both kinds: one to which nothing is under way, and one to which something is."""
+    host = Host(case)
+    try:
+        pair = Pair(case, Listener(echo).text, client={"tcptimeout": 4})
+        pair.client.term(10)
+        pair.texts["client"] = pair.texts["client"].replace(f"localaddr = {LOCAL}:{pair.local}",
+                                                            f"localaddr = {host.near}:{pair.local}")
+        pair.client = ends.start_daemon(case, pair.texts["client"], "client2")
+        text = (f"import socket, time\n"
+                f"for n in range(20):\n"
+                f"    s = socket.create_connection(('{host.near}', {pair.local}))\n"
+                f"    s.sendall(b'x'); s.recv(1); globals()[f's{{n}}'] = s\n"
+                f"    if n % 2: s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096); s.sendall(bytes(200000))\n"
+                f"print('there', flush=True); time.sleep(60)\n")
+        idle = len(os.listdir(f"/proc/{pair.client.pid}/fd"))
+        far = host.start(text)
+        wait_until(lambda: "there" in far.log(), 20, "20 connections")
+        check(len(os.listdir(f"/proc/{pair.client.pid}/fd")) >= idle + 20, "they have no descriptors")
+        host.cut()
+        start = time.monotonic()
+        wait_until(lambda: len(os.listdir(f"/proc/{pair.client.pid}/fd")) <= idle + 9, 20, "their descriptors are closed")  # 8 are sessions
+        case.note = f"after {time.monotonic() - start:.1f} s"
+    finally:
+        host.remove()
