@@ -41,7 +41,8 @@ bool socket_peer_vanished(int fd, unsigned seconds)
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
 		return false;
 	return info.tcpi_state == TCP_CLOSE ||
-	       (info.tcpi_unacked > 0 && info.tcpi_last_ack_recv / 1000 >= seconds);
+	       ((info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES) &&
+		info.tcpi_last_ack_recv / 1000 >= seconds);
 #else
 	(void)fd;
 	(void)seconds;
