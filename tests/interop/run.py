@@ -15,6 +15,7 @@ import re
 import signal
 import socket
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
@@ -137,6 +138,7 @@ def add_special_cases(s, roles):
         for what, difference in (("key", {"key": "not the same"}), ("crypt", {"crypt": "salsa20"})):
             s.add(f"{way}_wrong-{what}_is_told", mismatch_case(*programs(way, roles), difference), seconds=60)
     if programs("ours-to-go", roles) == (OURS, GO):
+        s.add("ours-to-go_a-restarted-server_is_noticed", restart_case, seconds=60)
         for ours, theirs, words in STREAM_MISMATCHES:
             name = "_".join(f"{k}-{v}" for k, v in ours.items())
             s.add(f"ours-to-go_{name}_is_told", stream_mismatch_case(ours, theirs, words), seconds=60)
@@ -221,6 +223,32 @@ def mismatch_case(client, server, difference):
         check(target.accepted == 0, "a connection reached the target")
         ends.stop_cleanly(ours)
     return run
+
+
+def carries(port, seconds):
+    """A new connection works within that time."""
+    try:
+        traffic.run_plan(("127.0.0.1", port), [(1, 1)], seconds)
+        return True
+    except (TimeoutError, EOFError, OSError):
+        return False
+
+
+def restart_case(case):
+    """kcptun does not know what went before either, and cannot say so: our client notices the silence."""
+    target = traffic.Target()
+    settings = {"smuxver": 1}
+    _, q, local = tunnel(case, OURS, GO, settings, settings, None, target.port)
+    check(carries(local, 10), "nothing passes")
+    far = next(int(a.rsplit(":", 1)[1]) for flag, a in zip(q.argv, q.argv[1:]) if flag == "--listen")
+    q.kill()
+    q.wait(5)
+    start_server(case, GO, settings, far, target.port)
+    start = time.monotonic()
+    wait_until(lambda: carries(local, 0.5), 20, "a new connection works")
+    took = time.monotonic() - start
+    case.note = f"after {took:.1f} s"
+    check(took < 4, f"a new connection worked after {took:.1f} s")
 
 
 # What a client of ours is set to, a kcptun server, and the words with the key to set.
