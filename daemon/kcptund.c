@@ -1,4 +1,5 @@
 /* kcptund.c - the daemon's command line. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,18 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+/* What is opened later must not be taken for one of these: what goes to stderr would go to it. */
+static void keep_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .source.file = DEFAULT_FILE };
@@ -110,6 +123,7 @@ int main(int argc, char **argv)
 	enum conf_role role;
 	int status;
 
+	keep_standard_descriptors();
 	if (argc > 1 && compat_is_role(argv[1], &role))
 		return compat_main(role, argc - 2, argv + 2, report);
 	if (sip003_wanted(argc, argv))

@@ -29,6 +29,8 @@ struct listener {
 	struct reactor *reactor;
 	char *tag;
 	char *path; /* of a Unix socket, or NULL */
+	dev_t device;
+	ino_t inode; /* of that path's file, 0: not known */
 	listener_accept_fn *accept;
 	void *user;
 	ev_io io[LISTEN_SOCKETS_MAX];
@@ -157,6 +159,17 @@ static bool listen_tcp(struct listener *l, const struct conf_addr *at)
 	return err == 0;
 }
 
+static void note_path(struct listener *l, const char *path)
+{
+	struct stat st;
+
+	l->path = strdup(path);
+	if (lstat(path, &st) != 0)
+		return;
+	l->device = st.st_dev;
+	l->inode = st.st_ino;
+}
+
 /* A path that nobody accepts on any more was left by a process that crashed. */
 static void remove_stale(const struct sockaddr_un *un)
 {
@@ -203,7 +216,7 @@ static bool listen_path(struct listener *l, const struct conf_addr *at)
 			close(fd);
 		return false;
 	}
-	l->path = strdup(at->path);
+	note_path(l, at->path);
 	if (add_socket(l, fd))
 		return true;
 	log_err(l->tag, "cannot listen on %s: %s", at->path, strerror(errno));
@@ -233,7 +246,7 @@ struct listener *listener_adopt(struct reactor *r, int fd, const char *path, con
 	struct listener *l = make(r, tag, accept_fn, user);
 
 	if (l != NULL && add_socket(l, fd)) {
-		l->path = strdup(path);
+		note_path(l, path);
 		l->uses_kept = true;
 		return l;
 	}
@@ -256,6 +269,16 @@ struct listener *listener_new(struct reactor *r, const struct conf_addr *at, con
 	return NULL;
 }
 
+/* Not that of another process that took it over. */
+static void remove_path(const struct listener *l)
+{
+	struct stat st;
+
+	if (l->path != NULL && lstat(l->path, &st) == 0 && st.st_dev == l->device &&
+	    st.st_ino == l->inode)
+		unlink(l->path);
+}
+
 void listener_free(struct listener *l)
 {
 	if (l == NULL)
@@ -265,8 +288,7 @@ void listener_free(struct listener *l)
 		ev_io_stop(l->reactor->loop, &l->io[i]);
 		close(l->io[i].fd);
 	}
-	if (l->path != NULL)
-		unlink(l->path);
+	remove_path(l);
 	free(l->path);
 	free(l->tag);
 	free(l);

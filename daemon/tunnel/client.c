@@ -108,6 +108,7 @@ static void link_ended(struct tunnel *t, struct link *l)
 	struct slot *slot = &c->slots[l->slot];
 
 	client_watch_stop(l);
+	client_race_left(slot, l);
 	client_forget_expired(c, l);
 	if (slot->link != l)
 		return;
@@ -132,6 +133,7 @@ static void link_reaped(struct tunnel *t, struct link *l)
 static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 {
 	struct link *l = p->link;
+	bool first;
 
 	if (pkt->bad) {
 		t->past.in_pkts++;
@@ -142,7 +144,10 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 	}
 	if (p == l->port)
 		client_forget_old_port(l);
+	first = !l->heard;
 	link_input(l, (struct view){ pkt->data, pkt->len });
+	if (first && l->heard)
+		client_race_won(l);
 }
 
 /* A kcptun server never opens streams: there is nothing here to connect one to. */

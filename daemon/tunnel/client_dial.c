@@ -1,5 +1,4 @@
 /* client_dial.c - from an empty slot to a link: a name, an address, a socket, a session. */
-#include <errno.h>
 #include <string.h>
 
 #include "client_impl.h"
@@ -41,7 +40,7 @@ static bool answers_lately(const struct tunnel *t, const struct udp_path *path)
 	return false;
 }
 
-static struct link *open_link(struct tunnel *t, const struct udp_path *path, int *err)
+struct link *client_open_link(struct tunnel *t, const struct udp_path *path, int *err)
 {
 	bool trusted = answers_lately(t, path);
 	struct udp_options opt;
@@ -69,13 +68,12 @@ static struct link *open_link(struct tunnel *t, const struct udp_path *path, int
 	return l;
 }
 
-/* A link for an empty slot; 0 or a negative errno. */
-static int fill(struct slot *slot, const struct udp_path *path)
+int client_fill(struct slot *slot, const struct udp_path *path)
 {
 	struct tunnel *t = slot->tunnel;
 	int err;
 
-	slot->link = open_link(t, path, &err);
+	slot->link = client_open_link(t, path, &err);
 	if (slot->link == NULL)
 		return err;
 	slot->link->slot = slot->index;
@@ -93,8 +91,6 @@ static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t
 			const char *error)
 {
 	struct slot *slot = user;
-	const struct sockaddr_storage *to;
-	struct udp_path path;
 	int err;
 
 	slot->query = NULL;
@@ -102,10 +98,7 @@ static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t
 		failed(slot, error);
 		return;
 	}
-	/* After a failure another of the name's addresses has its turn. */
-	to = &addrs[slot->attempts % count];
-	err = udp_path_init(&path, (const struct sockaddr *)to, sockaddr_len(to)) ? fill(slot, &path)
-										  : -EAFNOSUPPORT;
+	err = client_race(slot, addrs, count);
 	if (err != 0)
 		failed(slot, strerror(-err));
 	else
@@ -141,7 +134,7 @@ bool client_dial_like(struct slot *slot, const struct link *like)
 		path.peer.v6.sin6_port = number;
 	else
 		path.peer.v4.sin_port = number;
-	return fill(slot, &path) == 0;
+	return client_fill(slot, &path) == 0;
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
@@ -153,11 +146,13 @@ void client_dial_init(struct slot *slot)
 {
 	ev_init(&slot->retry, on_retry);
 	slot->retry.data = slot;
+	client_race_init(slot);
 }
 
 void client_dial_cancel(struct slot *slot)
 {
 	ev_timer_stop(client_loop(slot->tunnel), &slot->retry);
+	client_race_stop(slot);
 	if (slot->query != NULL)
 		resolve_cancel(slot->query);
 	slot->query = NULL;

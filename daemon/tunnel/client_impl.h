@@ -24,7 +24,7 @@
 struct scavenge;
 
 /* Sessions of `conn = auto`, at most. */
-enum { CLIENT_AUTO_MAX = 8 };
+enum { CLIENT_AUTO_MAX = 8, CLIENT_ADDRESSES_MAX = 8 };
 
 /* One of the `conn` places for a session. */
 struct slot {
@@ -34,6 +34,12 @@ struct slot {
 	struct resolve_query *query; /* under way */
 	unsigned attempts;           /* that failed, since the last good session */
 	ev_timer retry, expiry;
+	/* client_race.c: of the server's name, and the links to those that were tried beside the first */
+	struct udp_path addresses[CLIENT_ADDRESSES_MAX];
+	unsigned address_count, address_next;
+	struct link *rivals[CLIENT_ADDRESSES_MAX];
+	unsigned rival_count;
+	ev_timer race;
 	struct relay *waiting, **waiting_tail; /* accepted, without a stream yet */
 	unsigned waiting_count;
 	struct log_limit limit;
@@ -46,6 +52,8 @@ struct client {
 	bool spread;                /* conn = auto */
 	ev_timer quiet;             /* of that, while there are several sessions */
 	struct scavenge *scavenged; /* expired links that are to end at a given time */
+	bool has_good;
+	struct udp_path good; /* the last that answered */
 };
 
 static inline struct ev_loop *client_loop(const struct tunnel *t)
@@ -77,6 +85,23 @@ bool client_dial_like(struct slot *slot, const struct link *like);
 /* The slot's link has ended by itself and was taken out: go for the next, now or later. */
 void client_redial(struct slot *slot, const struct link *ended);
 void client_dial_cancel(struct slot *slot);
+
+/* A link to there, which nobody knows of yet; NULL and a negative errno. */
+struct link *client_open_link(struct tunnel *t, const struct udp_path *path, int *err);
+/* A link for an empty slot; 0 or a negative errno. */
+int client_fill(struct slot *slot, const struct udp_path *path);
+
+/* ---- client_race.c: a name with several addresses ---------------------------------------- */
+
+void client_race_init(struct slot *slot);
+/* A link for an empty slot to the first of these, and to the others as long as none answers; 0 or a negative
+ * errno. */
+int client_race(struct slot *slot, const struct sockaddr_storage *addrs, size_t count);
+/* It was heard for the first time. */
+void client_race_won(struct link *l);
+/* It has ended. */
+void client_race_left(struct slot *slot, const struct link *l);
+void client_race_stop(struct slot *slot);
 
 /* ---- client_expiry.c: links that are to be used no more ---------------------------------- */
 

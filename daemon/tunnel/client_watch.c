@@ -4,7 +4,7 @@
  *                       that the client has no more is silent, and learns the new one from what comes
  *     after SILENCE_US  with something unanswered: a new socket.  A kcptund server follows; what else may be wrong with
  *                       the old one, as an address that is gone, is over
- *     after twice that, or at once before a server that does not follow: a session for what comes, to an address that
+ *     half a second later, or at once before a server that does not follow: a session for what comes, to an address that
  *                       is looked up again, while this one may yet recover
  *
  * It costs nothing while nothing is said: the timer runs only after the link was pumped, until all is answered. */
@@ -16,7 +16,8 @@ enum {
 	ASK_US = 300 * 1000,
 	MUCH_US = 1500 * 1000, /* so long ago at most */
 	SILENCE_US = 3 * 1000 * 1000,
-	ASKED_MAX = 16, /* segments unanswered, of a session that never was */
+	REPLACE_US = 500 * 1000, /* after that */
+	ASKED_MAX = 16,          /* segments unanswered, of a session that never was */
 };
 
 static uint64_t received_bytes(const struct link *l)
@@ -82,7 +83,7 @@ static void on_silence(struct link *l, uint64_t silent_us)
 			ask(l);
 		}
 	}
-	if (!session_peer_follows(l->session) || silent_us >= 2 * SILENCE_US)
+	if (!session_peer_follows(l->session) || silent_us >= SILENCE_US + REPLACE_US)
 		replace(l);
 }
 
@@ -112,6 +113,14 @@ static void look(struct link *l)
 		on_silence(l, silent_us);
 }
 
+/* All is answered, and no more is about to come; or nobody waits. */
+static bool nothing_to_watch(const struct link *l)
+{
+	if (!l->heard)
+		return l->relay_count == 0;
+	return session_drained(l->session) && l->tunnel->reactor->now_us - l->much_us >= MUCH_US;
+}
+
 static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct link *l = w->data;
@@ -122,7 +131,7 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 		look_unheard(l);
 	else
 		look(l);
-	if (session_drained(l->session) && l->tunnel->reactor->now_us - l->heard_us >= MUCH_US)
+	if (nothing_to_watch(l))
 		ev_timer_stop(loop, w);
 }
 

@@ -115,6 +115,35 @@ def stale_unix_socket(case):
     ends.stop_cleanly(p)
 
 
+@suite.case("a_unix_socket_that_another_process_took_over_is_left_to_it")
+def taken_over(case):
+    near, target = case.path("near.sock"), traffic.Target()
+    first, second = (ends.ini(ends.section("client", "near", {
+        **BASE, "localaddr": near, "remoteaddr": f"{LOCAL}:{case.port()}"})) for _ in range(2))
+    p = ends.start_daemon(case, first, "first")
+    wait_until(lambda: os.path.exists(near), 10, "the first listens")
+    os.unlink(near)
+    q = ends.start_daemon(case, second, "second")
+    wait_until(lambda: os.path.exists(near), 10, "the second listens")
+    ends.stop_cleanly(p)
+    check(os.path.exists(near), "the second's socket was removed by the first")
+    ends.stop_cleanly(q)
+    check(not os.path.exists(near), "the second's socket is still there")
+    check(target.accepted == 0, "who called?")
+
+
+@suite.case("closed_standard_descriptors_are_taken_by_nothing_else")
+def closed_descriptors(case):
+    local = case.port()
+    path = case.write("closed.ini", ends.ini(ends.section("client", "near", {
+        **BASE, "localaddr": f"{LOCAL}:{local}", "remoteaddr": f"{LOCAL}:{case.port()}"})))
+    p = case.start(["sh", "-c", 'exec "$0" -c "$1" 0<&- 1>&- 2>&-', ends.kcptund(), path], "closed")
+    ends.wait_ready(p, tcp=[local])
+    links = [os.readlink(f"/proc/{p.pid}/fd/{fd}") for fd in range(3)]
+    check(links == ["/dev/null"] * 3, f"descriptors 0 to 2 are {links}")
+    ends.stop_cleanly(p)
+
+
 @suite.case("a_server_listens_on_every_port_of_a_range")
 def server_range(case):
     local, first = case.port(8), case.port(8)

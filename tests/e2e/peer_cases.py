@@ -232,6 +232,35 @@ def not_repeated(case):
     pair.stop()
 
 
+# ---- several addresses ------------------------------------------------------------------------
+
+
+def add_addresses(name, host):
+    @suite.case(f"of_two_addresses_only_{name}_answers")
+    def addresses(case):
+        """The name has both, in whatever order; the server has one."""
+        if os.geteuid() != 0:
+            raise Skip("needs root for a hosts file of its own")
+        hosts = case.write("hosts", "127.0.0.1 localhost both\n::1 both\n")
+        pair = Pair(case, Listener(echo).text)
+        pair.stop()
+        pair.texts["server"] = pair.texts["server"].replace(f"listen = {LOCAL}:", f"listen = {host}:")
+        pair.start_server("server2")
+        text = pair.texts["client"].replace(f"remoteaddr = {LOCAL}:", "remoteaddr = both:")
+        pair.client = case.start(["unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc/hosts && exec "$0" -c "$2"',
+                                  ends.kcptund(), hosts, case.write("both.ini", text)], "client2")
+        ends.wait_ready(pair.client, tcp=[pair.local])
+        took = opens_within(pair.address, 10)
+        case.note = f"after {took * 1000:.0f} ms"
+        check(took < 1.5, f"the first connection took {took:.1f} s")
+        check(opens_within(pair.address, 10) < 0.3, "the second connection waited, too")
+        pair.stop()
+
+
+add_addresses("v4", LOCAL)
+add_addresses("v6", "[::1]")
+
+
 # ---- standing still --------------------------------------------------------------------------
 
 
