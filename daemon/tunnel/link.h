@@ -38,6 +38,8 @@ struct link {
 	uint64_t serial;                    /* of the tunnel, never used twice */
 	unsigned slot;                      /* client: which of `conn` it serves */
 	struct link *peer_next, *conv_next; /* server: same buckets of the table */
+	struct link *half_prev, *half_next; /* server: half_open.h */
+	bool half_open;
 	uint64_t opened_us, heard_us;
 	uint64_t quiet_us;         /* when it last had a relay, if it has none */
 	struct spread_meter meter; /* of the session's bytes */

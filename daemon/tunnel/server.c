@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "half_open.h"
 #include "link_table.h"
 #include "log.h"
 #include "relay.h"
@@ -23,6 +24,7 @@ enum {
 
 struct server {
 	struct link_table links;
+	struct half_open half_open;
 	struct log_limit refused;
 	uint64_t tell_us; /* when this second began */
 	unsigned tells;   /* in it */
@@ -35,6 +37,16 @@ static void link_ended(struct tunnel *t, struct link *l)
 	if (l->port->link == l)
 		l->port->link = NULL;
 	link_table_remove(&s->links, l);
+	half_open_remove(&s->half_open, l);
+}
+
+/* It has acknowledged something. */
+static void link_pumped(struct tunnel *t, struct link *l)
+{
+	struct server *s = t->state;
+
+	if (l->half_open && !session_guarded(l->session))
+		half_open_remove(&s->half_open, l);
 }
 
 static void link_reaped(struct tunnel *t, struct link *l)
@@ -51,25 +63,41 @@ static bool admits(struct tunnel *t)
 {
 	struct server *s = t->state;
 
-	if (s->links.count < t->conf->maxsessions)
+	if (s->links.count - s->half_open.count < t->conf->maxsessions)
 		return true;
 	if (log_allow(&s->refused, t->reactor->now_us, 60 * 1000000ull))
-		log_warn(t->name, "%u sessions: no more are accepted (maxsessions)", s->links.count);
+		log_warn(t->name, "%u sessions: no more are accepted (maxsessions)",
+			 s->links.count - s->half_open.count);
 	return false;
+}
+
+/* A quarter of what the others may be. */
+static unsigned half_open_max(const struct tunnel *t)
+{
+	return t->conf->maxsessions / 4 + 1;
 }
 
 static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_path *path,
 			     uint32_t conv)
 {
-	struct link *l = admits(t) ? link_new(t, p, path, conv) : NULL;
+	struct server *s = t->state;
+	struct link *l = NULL;
 
+	if (s->half_open.count >= half_open_max(t)) {
+		t->past.sessions_refused++;
+		link_end(s->half_open.first, SESSION_NO_FRAME);
+	}
+	if (admits(t))
+		l = link_new(t, p, path, conv);
 	if (l == NULL) {
 		t->past.sessions_refused++;
 		return NULL;
 	}
-	if (l->host == NULL || !l->host->proven)
+	if (l->host == NULL || !l->host->proven) {
 		session_guard(l->session, t->reactor->now_us);
-	link_table_add(&((struct server *)t->state)->links, l);
+		half_open_add(&s->half_open, l);
+	}
+	link_table_add(&s->links, l);
 	if (tunnel_may_log(t))
 		log_info(t->name, "session %08x of %s opened", conv, l->peer);
 	return l;
@@ -184,6 +212,7 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 		t->past.in_ignored++;
 		return;
 	}
+	half_open_heard(&((struct server *)t->state)->half_open, l);
 	l->path = *(const struct udp_path *)pkt->path; /* answer from the address that was asked */
 	link_input(l, (struct view){ pkt->data, pkt->len });
 }
@@ -294,6 +323,7 @@ const struct tunnel_role server_role = {
 	.stop = stop,
 	.datagram = datagram,
 	.stream_opened = stream_opened,
+	.link_pumped = link_pumped,
 	.link_ended = link_ended,
 	.link_reaped = link_reaped,
 };

@@ -186,6 +186,26 @@ def earlier_first(case):
     pair.stop()
 
 
+@suite.case("openings_that_nobody_is_behind_keep_no_client_out", seconds=60)
+def half_open(case):
+    pair = Pair(case, Listener(echo).text, server={"maxsessions": 8})
+    path = Path(case, pair)
+    with dial(pair.address) as s:
+        s.settimeout(10)
+        rounds(s, 0.5)
+        first = list(path.kept[:4])
+        for _ in range(100):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                for data in first:
+                    stranger.sendto(data, (LOCAL, pair.far))
+        ends.stop_cleanly(pair.client)
+    pair.start_client("client3")
+    took = opens_within(pair.address, 10)
+    check(took < 1, f"a client that came after them was served after {took:.1f} s")
+    check("more are accepted" not in pair.server.log(), "they counted as sessions")
+    pair.stop()
+
+
 # ---- restarting ----------------------------------------------------------------------------
 
 
