@@ -45,7 +45,7 @@ static void link_pumped(struct tunnel *t, struct link *l)
 {
 	struct server *s = t->state;
 
-	if (l->half_open && !session_guarded(l->session))
+	if (l->half_open && session_acked_bytes(l->session) > 0)
 		half_open_remove(&s->half_open, l);
 }
 
@@ -93,10 +93,9 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 		t->past.sessions_refused++;
 		return NULL;
 	}
-	if (l->host == NULL || !l->host->proven) {
+	if (l->host == NULL || !l->host->proven)
 		session_guard(l->session, t->reactor->now_us);
-		half_open_add(&s->half_open, l);
-	}
+	half_open_add(&s->half_open, l);
 	link_table_add(&s->links, l);
 	if (tunnel_may_log(t))
 		log_info(t->name, "session %08x of %s opened", conv, l->peer);
