@@ -51,6 +51,7 @@ int client_race(struct slot *slot, const struct sockaddr_storage *addrs, size_t 
 {
 	int err = -EAFNOSUPPORT;
 
+	client_race_stop(slot); /* what is left of another race */
 	take_addresses(slot, addrs, count);
 	while (slot->link == NULL && slot->address_next < slot->address_count)
 		err = client_fill(slot, &slot->addresses[slot->address_next++]);

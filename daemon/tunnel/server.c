@@ -186,7 +186,7 @@ static struct link *route(struct tunnel *t, struct port *p, const struct packet 
 		l = find_moved(t, p, pkt->path, sniff.conv, payload);
 	if (l == NULL && sniff.has_conv && is_early(&sniff) && !t->draining)
 		l = new_link(t, p, pkt->path, sniff.conv);
-	else if (l == NULL && sniff.has_conv && sniff.cmd == KCP_CMD_PUSH)
+	else if (l == NULL && sniff.has_conv && sniff.cmd == KCP_CMD_PUSH && !is_early(&sniff))
 		tell_unknown(t, p, pkt);
 	if (l != NULL)
 		p->link = l;

@@ -23,8 +23,6 @@ const char *session_end_text(enum session_end end)
 		return "nothing heard for too long";
 	case SESSION_UNKNOWN:
 		return "the peer does not know it: it was restarted";
-	case SESSION_PEER_LEFT:
-		return "the peer stops";
 	case SESSION_NO_FRAME:
 		return "no smux frame ever came";
 	case SESSION_FOREIGN:

@@ -103,7 +103,6 @@ enum session_end {
 	SESSION_ALIVE,
 	SESSION_TIMEOUT,       /* nothing heard for too long */
 	SESSION_UNKNOWN,       /* the peer says that it does not know it: it was restarted */
-	SESSION_PEER_LEFT,     /* the peer says that it stops */
 	SESSION_NO_FRAME,      /* server: no smux frame within SESSION_FIRST_FRAME_US */
 	SESSION_FOREIGN,       /* the stream's first bytes are of nothing we know */
 	SESSION_OTHER_CODEC,   /* the peer compresses in another way: session_peer_codec() */
