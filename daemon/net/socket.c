@@ -38,7 +38,7 @@ bool socket_peer_vanished(int fd, unsigned seconds)
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+	if (seconds == 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
 		return false;
 	return info.tcpi_state == TCP_CLOSE ||
 	       ((info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES) &&

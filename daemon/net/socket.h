@@ -10,7 +10,7 @@
 void socket_prepare(int fd);
 /* A TCP peer that is silent for so long is asked whether it is there, and given up after about twice that; 0: never. */
 void socket_keep_alive(int fd, unsigned seconds);
-/* Whether a TCP peer has taken no notice for so long of what was sent to it, or is known to be gone.  One that takes notice
+/* Whether a TCP peer has taken no notice for so long of what was sent to it, or is known to be gone; 0: never.  One that takes notice
  * and reads nothing is there: TCP_USER_TIMEOUT, which cannot tell the two apart, would end its connection. */
 bool socket_peer_vanished(int fd, unsigned seconds);
 

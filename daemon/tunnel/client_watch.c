@@ -50,7 +50,7 @@ static bool new_socket(struct link *l)
 
 static void ask(struct link *l)
 {
-	if (session_drained(l->session))
+	if (!session_unanswered(l->session))
 		session_ping(l->session);
 	session_pad(l->session);
 	link_touch(l);
@@ -109,7 +109,7 @@ static void look(struct link *l)
 	if (silent_us >= ASK_US && silent_us < SILENCE_US && now_us - l->much_us < MUCH_US &&
 	    session_drained(l->session))
 		ask(l);
-	if (silent_us >= SILENCE_US && !session_drained(l->session))
+	if (silent_us >= SILENCE_US && session_unanswered(l->session))
 		on_silence(l, silent_us);
 }
 
@@ -118,7 +118,7 @@ static bool nothing_to_watch(const struct link *l)
 {
 	if (!l->heard)
 		return l->relay_count == 0;
-	return session_drained(l->session) && l->tunnel->reactor->now_us - l->much_us >= MUCH_US;
+	return !session_unanswered(l->session) && l->tunnel->reactor->now_us - l->much_us >= MUCH_US;
 }
 
 static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)

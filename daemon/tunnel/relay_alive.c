@@ -22,6 +22,11 @@ static void look_at(struct link *l)
 	}
 }
 
+static double period(const struct tunnel *t)
+{
+	return (double)t->conf->tcptimeout_s / LOOKS;
+}
+
 static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct tunnel *t = w->data;
@@ -30,7 +35,8 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
 		return;
 	for (struct link *l = t->links; l != NULL; l = l->next)
 		look_at(l);
-	if (t->relay_count == 0)
+	w->repeat = period(t); /* as it is now */
+	if (t->relay_count == 0 || w->repeat == 0.)
 		ev_timer_stop(loop, w);
 }
 
@@ -48,11 +54,10 @@ void relay_alive_stop(struct tunnel *t)
 void relay_alive_watch(struct relay *relay)
 {
 	struct tunnel *t = relay->tunnel;
-	unsigned seconds = t->conf->tcptimeout_s;
 
-	socket_keep_alive(relay->fd, seconds / 2);
-	if (seconds == 0 || ev_is_active(&t->alive))
+	socket_keep_alive(relay->fd, t->conf->tcptimeout_s / 2);
+	if (t->conf->tcptimeout_s == 0 || ev_is_active(&t->alive))
 		return;
-	ev_timer_set(&t->alive, (double)seconds / LOOKS, (double)seconds / LOOKS);
+	ev_timer_set(&t->alive, period(t), period(t));
 	ev_timer_start(t->reactor->loop, &t->alive);
 }

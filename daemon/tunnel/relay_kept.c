@@ -8,7 +8,7 @@
 
 #include "relay_impl.h"
 
-enum { KEPT_MAX = 64 * 1024 };
+enum { KEPT_MAX = 16 * 1024 }; /* a request, mostly */
 
 static bool server_is_known(const struct relay *relay)
 {

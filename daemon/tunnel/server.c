@@ -19,6 +19,7 @@ enum {
 	 * unknown address that sends later ones is in the middle of a
 	 * conversation that this server never saw and cannot deliver. */
 	FIRST_SN_MAX = 255,
+	HALF_OPEN_LEAST = 16,
 	TELLS_PER_S = 200,
 };
 
@@ -38,15 +39,6 @@ static void link_ended(struct tunnel *t, struct link *l)
 		l->port->link = NULL;
 	link_table_remove(&s->links, l);
 	half_open_remove(&s->half_open, l);
-}
-
-/* It has acknowledged something. */
-static void link_pumped(struct tunnel *t, struct link *l)
-{
-	struct server *s = t->state;
-
-	if (l->half_open && session_acked_bytes(l->session) > 0)
-		half_open_remove(&s->half_open, l);
 }
 
 static void link_reaped(struct tunnel *t, struct link *l)
@@ -71,10 +63,27 @@ static bool admits(struct tunnel *t)
 	return false;
 }
 
-/* A quarter of what the others may be. */
+/* A quarter of what the others may be, and enough for a few that come together. */
 static unsigned half_open_max(const struct tunnel *t)
 {
-	return t->conf->maxsessions / 4 + 1;
+	unsigned quarter = t->conf->maxsessions / 4;
+
+	return quarter > HALF_OPEN_LEAST ? quarter : HALF_OPEN_LEAST;
+}
+
+/* It has acknowledged something, and counts.  Others may have been faster since it was let in. */
+static void link_pumped(struct tunnel *t, struct link *l)
+{
+	struct server *s = t->state;
+
+	if (!l->half_open || session_acked_bytes(l->session) == 0)
+		return;
+	if (admits(t)) {
+		half_open_remove(&s->half_open, l);
+		return;
+	}
+	t->past.sessions_refused++;
+	link_end(l, SESSION_ALIVE);
 }
 
 static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_path *path,
@@ -85,7 +94,7 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 
 	if (s->half_open.count >= half_open_max(t)) {
 		t->past.sessions_refused++;
-		link_end(s->half_open.first, SESSION_NO_FRAME);
+		link_end(s->half_open.first, SESSION_ALIVE);
 	}
 	if (admits(t))
 		l = link_new(t, p, path, conv);
@@ -195,13 +204,14 @@ static struct link *route(struct tunnel *t, struct port *p, const struct packet 
 
 static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 {
+	struct server *s = t->state;
 	struct link *l;
 
 	if (pkt->bad) {
 		t->past.in_csum_errors++;
 		t->past.in_pkts++;
-		if (link_table_latest(&((struct server *)t->state)->links, p, pkt->path) ==
-		    NULL) /* else the network did it */
+		l = link_table_latest(&s->links, p, pkt->path);
+		if (l == NULL) /* else the network did it */
 			diagnosis_bad_packet(t, pkt->path, NULL);
 		return;
 	}
@@ -211,7 +221,7 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 		t->past.in_ignored++;
 		return;
 	}
-	half_open_heard(&((struct server *)t->state)->half_open, l);
+	half_open_heard(&s->half_open, l);
 	l->path = *(const struct udp_path *)pkt->path; /* answer from the address that was asked */
 	link_input(l, (struct view){ pkt->data, pkt->len });
 }

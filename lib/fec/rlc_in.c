@@ -143,11 +143,16 @@ static void reduce(struct rlc_in *r, struct equation *e, uint32_t number, struct
 	e->missing &= (uint16_t) ~(1u << (number - e->first));
 }
 
-static void reduce_all(struct rlc_in *r, uint32_t number, struct view payload)
+/* True when that changed any: then there may be something to solve. */
+static bool reduce_all(struct rlc_in *r, uint32_t number, struct view payload)
 {
-	for (unsigned i = 0; i < RLC_SYMBOLS; i++)
-		if (r->equations[i].missing != 0)
-			reduce(r, &r->equations[i], number, payload);
+	bool any = false;
+
+	for (unsigned i = 0; i < RLC_SYMBOLS; i++) {
+		any |= lacks(&r->equations[i], number);
+		reduce(r, &r->equations[i], number, payload);
+	}
+	return any;
 }
 
 /* ---- solving ------------------------------------------------------------------------ */
@@ -337,8 +342,8 @@ void rlc_in_data(struct rlc_in *r, uint32_t number, struct view payload)
 	drop_rebuilt(r);
 	if (payload.n > RLC_PAYLOAD_MAX || !keep(r, number, payload))
 		return;
-	reduce_all(r, number, payload);
-	solve(r);
+	if (reduce_all(r, number, payload))
+		solve(r);
 }
 
 /* One equation, in the place of the oldest. */

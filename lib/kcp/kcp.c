@@ -1691,6 +1691,7 @@ struct kcp {
 	struct delivered delivered;
 	struct copier copier;
 	bool covers;        /* cover() is called */
+	bool held;          /* by the allowance, at the last flush: only input changes that */
 	uint64_t allowance; /* bytes that may leave */
 	struct silence silence;
 	struct queue queue;
@@ -2493,7 +2494,8 @@ static bool make_room(struct flush *f, size_t n)
 	if (fits(f, n))
 		return true;
 	datagram_end(f);
-	f->buf = allowed(f, n) ? reserve(f->k) : NULL;
+	f->k->held = !allowed(f, n);
+	f->buf = f->k->held ? NULL : reserve(f->k);
 	f->acks_only = false;
 	f->no_room = f->buf == NULL;
 	return !f->no_room;
@@ -3022,6 +3024,7 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	hear_time(k, now_us);
 	f.una = k->rcv.nxt;
 	f.wnd = told_window(k);
+	k->held = false;
 	k->flight.memory_at = 0;
 	if (k->queue.count > 0)
 		not_limited(k);
@@ -3038,7 +3041,7 @@ bool kcp_flush(struct kcp *k, uint64_t now_us)
 	put_acks(&f, false);
 	datagram_end(&f);
 	find_limit(&f);
-	return f.no_room;
+	return f.no_room && !k->held;
 }
 
 /* What is delivered meanwhile is less than the path carries. */
@@ -3053,6 +3056,7 @@ void kcp_sent_beside(struct kcp *k, size_t bytes)
 
 void kcp_set_allowance(struct kcp *k, uint64_t bytes)
 {
+	k->held &= bytes <= k->allowance;
 	k->allowance = bytes;
 }
 
@@ -3093,6 +3097,8 @@ uint64_t kcp_deadline(const struct kcp *k)
 	uint64_t probe = probe_due_at(&k->prober, k->now_us, k->queue.count);
 	uint64_t copies = k->copier.count > 0 ? copies_due_at(k) : KCP_NEVER;
 
+	if (k->held)
+		return KCP_NEVER;
 	if (copies != KCP_NEVER)
 		tell = min64(tell, max64(copies, k->pacer.wait_until));
 	return min64(min64(acks, data_due_at(k)), min64(tell, probe));

@@ -253,7 +253,8 @@ bool kcp_flush(struct kcp *k, uint64_t now_us);
  * next, and are no part of what each packet costs. */
 void kcp_sent_beside(struct kcp *k, size_t bytes);
 /* At most so many bytes may leave from now on, of those that output() tells of, and acknowledgements are no
- * exception: for a peer that has yet to prove where it is.  UINT64_MAX: any number. */
+ * exception: for a peer that has yet to prove where it is.  UINT64_MAX: any number.  Where nothing may leave
+ * any more nothing is due. */
 void kcp_set_allowance(struct kcp *k, uint64_t bytes);
 /* An acknowledgement came of something that left at that time or later. */
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us);

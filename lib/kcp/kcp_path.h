@@ -67,10 +67,10 @@ void kcp_path_note(struct kcp_path *p, const struct kcp_cc_sample *s);
 /* A sample of the rate; 0 when there is none. */
 uint64_t kcp_path_sample(struct kcp_path *p, const struct kcp_cc_sample *s);
 void kcp_path_add_rate(struct kcp_path *p, uint64_t rate);
-/* Of the train that is under way, at this sample of it: the rate at which it arrives; and whether
- * it needs longer to arrive than it took to leave, by a fifth, so that the path carries no more. */
 /* What arrived for this sample, nothing added for the medium. */
 uint64_t kcp_path_arrived(const struct kcp_cc_sample *s);
+/* Of the train that is under way, at this sample of it: the rate at which it arrives; and whether
+ * it needs longer to arrive than it took to leave, by a fifth, so that the path carries no more. */
 uint64_t kcp_path_train_rate(const struct kcp_path *p, const struct kcp_cc_sample *s);
 bool kcp_path_outrun(const struct kcp_path *p, const struct kcp_cc_sample *s);
 /* The path carries no more than this. */

@@ -60,8 +60,7 @@ static void input_shard(struct session *s, uint64_t now_us, struct view pkt)
 		input_kcp(s, now_us, rebuilt, KCP_INPUT_RECOVERED);
 }
 
-/* What stands behind the last segment. */
-static struct view rest_of(struct view pkt)
+struct view session_rest_of(struct view pkt)
 {
 	struct kcp_seg_header h;
 
@@ -75,7 +74,7 @@ static struct view rest_of(struct view pkt)
 /* Segments, and what may stand behind them: a symbol of fec_rlc.h, or the mark of fec_pair.h. */
 static void input_plain(struct session *s, uint64_t now_us, struct view pkt)
 {
-	struct view rest = rest_of(pkt);
+	struct view rest = session_rest_of(pkt);
 	bool covers = rlc_is_symbol(rest, s->cfg.conv);
 
 	if (covers)

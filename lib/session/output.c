@@ -130,12 +130,12 @@ uint8_t *session_reserve_packet(void *user, size_t cap)
 	return pkt->data;
 }
 
-/* Zeros behind the segments, which no peer takes for one. */
+/* Zeros behind the segments, which no peer takes for one; not behind symbols, which end where the packet does. */
 static size_t padded(struct session *s, uint8_t *buf, size_t len)
 {
 	size_t most = s->cfg.packet_bytes_max - (s->fec.enc != NULL ? FEC_PAIR_OVERHEAD : 0);
 
-	if (!s->pads || len >= most)
+	if (!s->pads || len >= most || session_rest_of((struct view){ buf, len }).n > 0)
 		return len;
 	s->pads = false;
 	memset(buf + len, 0, most - len);

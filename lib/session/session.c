@@ -284,6 +284,11 @@ uint64_t session_acked_bytes(const struct session *s)
 	return kcp_stats(s->kcp)->acked_bytes;
 }
 
+bool session_unanswered(const struct session *s)
+{
+	return kcp_waiting(s->kcp) > kcp_queued(s->kcp);
+}
+
 void session_guard(struct session *s, uint64_t now_us)
 {
 	s->guard = (struct session_guard){

@@ -129,7 +129,7 @@ struct session_sniff {
 	uint32_t conv;
 	uint8_t cmd;
 	uint32_t sn;
-	uint32_t una; /* 0: its sender was sent nothing yet */
+	uint32_t una; /* 0: its sender has had nothing yet */
 };
 /* False when it is nothing that a session could use. */
 bool session_sniff(struct view payload, struct session_sniff *out);
@@ -173,6 +173,8 @@ enum codec_kind session_peer_codec(const struct session *s); /* CODEC_UNKNOWN be
 int session_peer_version(const struct session *s);           /* 0 before it was heard */
 /* Nothing queued, nothing in flight: all that was written has arrived. */
 bool session_drained(const struct session *s);
+/* Something left and was not acknowledged; what waits for the peer's window did not leave. */
+bool session_unanswered(const struct session *s);
 /* Bytes of the stream of streams that were sent so far, and of them those that arrived. */
 uint64_t session_sent_bytes(const struct session *s);
 uint64_t session_acked_bytes(const struct session *s);

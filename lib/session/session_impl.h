@@ -208,6 +208,11 @@ size_t session_memory(const struct session *s);
 /* Charge it to the pool; if that holds too much, give KCP no more to hold. */
 void session_report_memory(struct session *s);
 
+/* ---- input.c ---------------------------------------------------------------------- */
+
+/* What stands behind the last segment of a plain packet. */
+struct view session_rest_of(struct view pkt);
+
 /* ---- output.c: kcp.h's reserve and output ---------------------------------------- */
 
 /* Room for this packet and for the parity it may complete. */

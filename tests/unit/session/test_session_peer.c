@@ -1,0 +1,181 @@
+/* test_session_peer.c - a peer that may not be where it seems to be, or says that it does not know a session. */
+#include "session_bed.h"
+
+#include "tell.h"
+
+static struct tunnel *two_ends(void)
+{
+	struct tunnel *t = tunnel_new(20, 0);
+
+	open(t);
+	steps(t, 200);
+	return t;
+}
+
+static struct kcp_info kcp_of(const struct tunnel *t, int side)
+{
+	struct session_info info;
+
+	session_get_info(t->end[side], &info);
+	return info.kcp;
+}
+
+/* ---- the guard ------------------------------------------------------------------------- */
+
+static void three_times_what_comes_is_sent_until_it_is_acknowledged(void **state)
+{
+	struct tunnel *t = two_ends();
+	size_t in = t->way[0].bytes, out = t->way[1].bytes;
+
+	(void)state;
+	session_guard(t->end[1], t->now_us);
+	t->loss = 1000; /* the client hears nothing, and nothing of it is heard */
+	while (t->sent < 100000)
+		assert_true(write_some(t, (size_t)(100000 - t->sent)) > 0);
+	steps(t, 3000);
+	assert_true(session_guarded(t->end[1]));
+	assert_int_equal(t->way[1].bytes, out);
+	assert_true(session_deadline(t->end[1]) > t->now_us); /* and it does not try on and on */
+	t->loss = 0;
+	steps(t, 3000);
+	session_ping(t->end[0]);
+	session_pad(t->end[0]);
+	for (unsigned i = 0; i < 5000 && session_guarded(t->end[1]); i++) {
+		step(t);
+		if (session_guarded(t->end[1])) /* what proves it opens the way in the same step */
+			assert_true(t->way[1].bytes - out <= 3 * (t->way[0].bytes - in));
+	}
+	assert_false(session_guarded(t->end[1]));
+	steps(t, 2000);
+	assert_int_equal(t->received, 100000);
+	tunnel_free(t);
+}
+
+/* ---- news ------------------------------------------------------------------------------- */
+
+static void only_what_never_came_is_news(void **state)
+{
+	struct tunnel *t = two_ends();
+	struct kcp_info k = kcp_of(t, 1);
+	struct kcp_seg_header h = { .conv = 77, .cmd = KCP_CMD_PUSH };
+	uint8_t pkt[KCP_OVERHEAD];
+
+	(void)state;
+	for (uint32_t sn = 0; sn < k.rcv_nxt + 5; sn++) {
+		h.sn = sn;
+		kcp_header_encode(pkt, &h);
+		assert_int_equal(session_is_news(t->end[1], (struct view){ pkt, sizeof(pkt) }),
+				 sn >= k.rcv_nxt);
+	}
+	h.cmd = KCP_CMD_ACK;
+	kcp_header_encode(pkt, &h);
+	assert_false(session_is_news(t->end[1], (struct view){ pkt, sizeof(pkt) }));
+	h.cmd = KCP_CMD_PUSH;
+	h.conv++;
+	kcp_header_encode(pkt, &h);
+	assert_false(session_is_news(t->end[1], (struct view){ pkt, sizeof(pkt) }));
+	tunnel_free(t);
+}
+
+/* ---- not known ---------------------------------------------------------------------------- */
+
+static void hear(struct tunnel *t, uint32_t conv, uint8_t cmd, uint32_t sn, uint64_t sent_us)
+{
+	struct kcp_seg_header h = { .conv = conv, .cmd = cmd, .sn = sn, .ts = (uint32_t)(sent_us / MS) };
+	uint8_t asked[KCP_OVERHEAD], told[TELL_BYTES];
+
+	kcp_header_encode(asked, &h);
+	assert_true(tell_encode(told, (struct view){ asked, sizeof(asked) }, 1234));
+	session_input(t->end[0], t->now_us, (struct view){ told, sizeof(told) });
+}
+
+static void what_answers_nothing_under_way_ends_nothing(void **state)
+{
+	struct tunnel *t = two_ends();
+	uint32_t una;
+
+	(void)state;
+	t->loss = 1000;
+	session_ping(t->end[0]);
+	steps(t, 5);
+	una = kcp_of(t, 0).snd_una;
+	assert_int_equal(kcp_of(t, 0).snd_nxt, una + 1);
+	hear(t, 77, KCP_CMD_PUSH, una - 1, t->now_us);          /* acknowledged */
+	hear(t, 77, KCP_CMD_PUSH, una + 1, t->now_us);          /* not sent yet */
+	hear(t, 78, KCP_CMD_PUSH, una, t->now_us);              /* another conversation */
+	hear(t, 77, KCP_CMD_ACK, una, t->now_us);               /* no segment */
+	hear(t, 77, KCP_CMD_PUSH, una, t->now_us - 11000 * MS); /* long ago */
+	assert_int_equal(session_ended(t->end[0]), SESSION_ALIVE);
+	hear(t, 77, KCP_CMD_PUSH, una, t->now_us - 3 * MS);
+	assert_int_equal(session_ended(t->end[0]), SESSION_UNKNOWN);
+	assert_int_equal(session_peer_uptime_ms(t->end[0]), 1234);
+	tunnel_free(t);
+}
+
+static void a_server_is_told_nothing(void **state)
+{
+	struct tunnel *t = two_ends();
+	struct kcp_seg_header h = { .conv = 77, .cmd = KCP_CMD_PUSH };
+	uint8_t asked[KCP_OVERHEAD], told[TELL_BYTES];
+
+	(void)state;
+	t->loss = 1000;
+	session_ping(t->end[1]);
+	steps(t, 5);
+	h.sn = kcp_of(t, 1).snd_una;
+	h.ts = (uint32_t)(t->now_us / MS);
+	kcp_header_encode(asked, &h);
+	assert_true(tell_encode(told, (struct view){ asked, sizeof(asked) }, 1));
+	session_input(t->end[1], t->now_us, (struct view){ told, sizeof(told) });
+	assert_int_equal(session_ended(t->end[1]), SESSION_ALIVE);
+	tunnel_free(t);
+}
+
+/* ---- silence --------------------------------------------------------------------------------- */
+
+static void two_of_ours_wait_longer_than_thirty_seconds(void **state)
+{
+	struct tunnel *t = tunnel_new(20, 0);
+	struct session_config cfg[2] = { config(t, true), config(t, false) };
+
+	(void)state;
+	cfg[0].timeout_us = cfg[1].timeout_us = 60000000;
+	open_with(t, &cfg[0], &cfg[1]);
+	steps(t, 200);
+	t->loss = 1000;
+	steps(t, 40000);
+	t->loss = 0;
+	transfer(t, 1000);
+	t->loss = 1000;
+	steps(t, 61000);
+	assert_int_equal(session_ended(t->end[0]), SESSION_TIMEOUT);
+	assert_int_equal(session_ended(t->end[1]), SESSION_TIMEOUT);
+	tunnel_free(t);
+}
+
+static void who_leaves_says_so(void **state)
+{
+	struct tunnel *t = two_ends();
+
+	(void)state;
+	assert_false(session_peer_leaves(t->end[0]));
+	session_leave(t->end[1]);
+	steps(t, 100);
+	assert_true(session_peer_leaves(t->end[0]));
+	transfer(t, 1000);
+	tunnel_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(three_times_what_comes_is_sent_until_it_is_acknowledged),
+		cmocka_unit_test(only_what_never_came_is_news),
+		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
+		cmocka_unit_test(a_server_is_told_nothing),
+		cmocka_unit_test(two_of_ours_wait_longer_than_thirty_seconds),
+		cmocka_unit_test(who_leaves_says_so),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
