@@ -5,6 +5,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 from suite import suite
@@ -89,9 +90,13 @@ def term_client_in_flight(case):
 def term_server_in_flight(case):
     data = os.urandom(150_000)
 
+    taken = threading.Event()
+
     def serve(conn):
         read_exactly(conn, 1)
         conn.sendall(data)
+        wait_until(lambda: all_is_read(conn), 20, "the server has read it")
+        taken.set()
         return read_to_end(conn)
 
     far = Listener(serve)
@@ -100,6 +105,7 @@ def term_server_in_flight(case):
     with dial(pair.address) as s:
         s.sendall(b"?")
         got = read_exactly(s, 1)
+        check(taken.wait(20), "the server has not read it")  # a part is held back until the client is proven
         code = pair.server.term(15)
         check(code == 0, f"exit code {code}")
         got += read_exactly(s, len(data) - 1)
