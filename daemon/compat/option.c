@@ -192,6 +192,7 @@ static const struct built_in {
 	const char *partner;   /* of which it is a half; or NULL */
 } built_in[] = {
 	{ "mode", { "fast", "fast" }, NULL },
+	{ "mtu", { "1350", "1350" }, NULL },
 	{ "sndwnd", { "128", "1024" }, NULL },
 	{ "rcvwnd", { "512", "1024" }, NULL },
 	{ "datashard", { "10", "10" }, "parityshard" },

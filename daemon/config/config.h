@@ -70,10 +70,10 @@ struct conf_tunnel {
 	enum session_congestion congestion;        /* as given, or what nc means for it */
 	unsigned copies;                           /* of small segments, or CONF_AUTO */
 
-	unsigned conn;         /* client: sessions in use at once, or CONF_AUTO */
-	unsigned autoexpire_s; /* 0: never */
-	int scavengettl_s;     /* -1: never */
-	unsigned mtu_bytes;
+	unsigned conn;                     /* client: sessions in use at once, or CONF_AUTO */
+	unsigned autoexpire_s;             /* 0: never */
+	int scavengettl_s;                 /* -1: never */
+	unsigned mtu_bytes;                /* or CONF_AUTO */
 	uint64_t ratelimit_bytes;          /* per second and session, 0: none */
 	unsigned sndwnd_segs, rcvwnd_segs; /* or CONF_AUTO */
 	unsigned datashard, parityshard;   /* both positive, both 0: no FEC, or both CONF_AUTO */

@@ -91,7 +91,9 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"floods the line, as kcptun does, is told of less. " },
 	[KEY_MTU] = { NULL, NULL,
 		"With cipher and error correction, but without the headers of UDP and IP (28 bytes, "
-		"48 with IPv6). Make it smaller when only small transfers get through. " },
+		"48 with IPv6). Datagrams begin with 1200, become as long as is found to pass, with "
+		"`auto` what fits into 1500 at most, and shorter when the path does. A kcptun at the "
+		"other end has an `mtu` of its own, which stays as it is. " },
 	[KEY_RATELIMIT] = { NULL, NULL, "What is resent counts, parity does not. " },
 	[KEY_ACKNODELAY] = { NULL, NULL,
 		"Otherwise acknowledgements wait for each other for up to the interval of the "

@@ -104,9 +104,9 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		.min = 1, .max = KCP_WND_MAX, .beyond = WND_BEYOND,
 		.help = "packets that the peer may have in flight; auto sets no bound of its "
 			"own" },
-	[KEY_MTU] = { "mtu", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_unsigned, T(mtu_bytes), "1350",
+	[KEY_MTU] = { "mtu", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_auto, T(mtu_bytes), "auto",
 		.min = KCP_MTU_MIN, .max = PACKET_MTU_MAX,
-		.help = "bytes of the largest datagram" },
+		.help = "bytes of the largest datagram; what the path takes is found out, up to that" },
 	[KEY_RATELIMIT] = { "ratelimit", ON_BOTH, CONF_IN_USE, &conf_type_rate,
 		T(ratelimit_bytes), "0", .max = (int64_t)RATE_MAX_GIB << 30,
 		.help = "bytes per second that a session may send; 0 for no limit" },

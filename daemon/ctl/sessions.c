@@ -15,7 +15,7 @@ static const char *const heads[] = {
 	"LIMIT",
 	/* with --all */
 	"CONV", ">AGE", ">IDLE", ">STREAMS", ">RTO", "WND SND/RCV/RMT/CC", "CC", ">PACING", ">QUEUED",
-	">RECEIVED", ">SENT", ">LOSS IN/OUT", "CIPHER", "FEC IN/OUT", "COMPRESSION IN/OUT", ">SMUX",
+	">RECEIVED", ">SENT", ">LOSS IN/OUT", ">MTU IN/OUT", "CIPHER", "FEC IN/OUT", "COMPRESSION IN/OUT", ">SMUX",
 	">MEMORY",
 };
 /* clang-format on */
@@ -123,6 +123,7 @@ static void add_rest(struct table *t, const json_t *row, const json_t *before, d
 	add_stream_bytes(t, row, before, "bytes_sent", seconds);
 	table_addf(t, "%s/%s", ctl_share(a, ctl_number(row, "loss_in")),
 		   ctl_share(b, ctl_number(row, "loss_out")));
+	table_addf(t, "%.0f/%.0f", ctl_number(row, "mtu_in_bytes"), ctl_number(row, "mtu_bytes"));
 	table_add(t, ctl_string(row, "crypt"));
 	table_addf(t, "%s/%s", show_shards(a, row, "fec_in"), show_shards(b, row, "fec_out"));
 	table_addf(t, "%s/%s", show_or_dash(ctl_string(row, "compression_in")),

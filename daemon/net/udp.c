@@ -87,27 +87,37 @@ static void set_dscp(struct udp *u, unsigned dscp)
 	}
 }
 
-/* IPv4: leave the "don't fragment" bit off and take no path MTU from anyone.  A tunnel that
- * crosses a narrower path where ICMP is filtered must get through in fragments rather than
- * lose each full datagram for ever; nor can a forged ICMP message then shrink our datagrams or
- * make GSO, which refuses to fragment, fall back.  IPv6 has no such choice (routers never
- * fragment, the sender must learn the path's MTU), so the kernel's default stays. */
+/* PROBE and OMIT take no path MTU from anyone: a forged ICMP message then cannot shrink our
+ * datagrams, nor make GSO, which never fragments, fall back.  What a path takes is found out by whoever
+ * sends (session/pmtu.h).  Where a kernel cannot say "don't fragment", IP cuts what is too long. */
 static void set_pmtu_policy(struct udp *u)
 {
-#ifdef IP_MTU_DISCOVER
-#ifdef IP_PMTUDISC_OMIT
-	int value = IP_PMTUDISC_OMIT;
-#else
-	int value = IP_PMTUDISC_DONT;
-#endif
-	(void)setsockopt(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof(value));
-#elif defined(IP_DONTFRAG)
-	int value = 0;
+#ifdef IP_PMTUDISC_PROBE
+	int v4 = u->fragments ? IP_PMTUDISC_OMIT : IP_PMTUDISC_PROBE;
+	/* Routers never cut IPv6: it has to leave in fragments, as the kernel was told of the path. */
+	int v6 = u->fragments ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE;
 
-	(void)setsockopt(u->fd, IPPROTO_IP, IP_DONTFRAG, &value, sizeof(value));
+	(void)setsockopt(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof(v4));
+	if (u->family == AF_INET6)
+		(void)setsockopt(u->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof(v6));
+#elif defined(IP_DONTFRAG) && defined(IPV6_DONTFRAG)
+	int value = !u->fragments;
+
+	if (u->family == AF_INET6)
+		(void)setsockopt(u->fd, IPPROTO_IPV6, IPV6_DONTFRAG, &value, sizeof(value));
+	else
+		(void)setsockopt(u->fd, IPPROTO_IP, IP_DONTFRAG, &value, sizeof(value));
 #else
 	(void)u;
 #endif
+}
+
+void udp_set_fragments(struct udp *u, bool may)
+{
+	if (u->fragments == may)
+		return;
+	u->fragments = may;
+	set_pmtu_policy(u);
 }
 
 /* Which of the wanted features this build and this kernel have; recvmmsg and sendmmsg

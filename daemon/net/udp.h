@@ -1,5 +1,8 @@
 /* udp.h - one UDP socket: datagrams in and out, in batches.
  *
+ * They leave with "don't fragment" where that can be said, unless a packet says that it may be cut:
+ * one that is too long for its path is lost, and to be noticed by those who sent it.
+ *
  * On Linux a receive is one recvmmsg with GRO and a send is GSO and sendmmsg;
  * where the kernel or the build lacks them it falls back, down to one plain call per datagram
  * (-Dudp_batch=plain builds only that).  Replies leave from the address that was asked. */
@@ -36,6 +39,8 @@ const char *udp_path_text(const struct udp_path *p, char buf[UDP_ADDR_TEXT]);
 /* The path to `peer` with the kernel's choice of source; false when the address
  * is neither IPv4 nor IPv6, or `len` is too short for it. */
 bool udp_path_init(struct udp_path *p, const struct sockaddr *peer, socklen_t len);
+/* Bytes of the IP and UDP headers of a datagram to the peer. */
+size_t udp_path_overhead(const struct udp_path *p);
 /* Same peer, and same address of ours. */
 bool udp_path_equal(const struct udp_path *a, const struct udp_path *b);
 /* Same peer, whichever of our addresses it talks to: what a session is known by. */
@@ -61,6 +66,7 @@ struct udp_stats {
 	uint64_t recv_errs, send_errs;                   /* errors other than "would block" */
 	uint64_t recv_calls, send_calls;                 /* system calls */
 	uint64_t in_pkts, in_bytes, out_pkts, out_bytes; /* datagrams, their payload */
+	uint64_t too_long;                               /* for their device; no errors */
 	int last_errno;                                  /* of the last error, 0: none so far */
 };
 
@@ -72,6 +78,7 @@ struct udp {
 	uint16_t port;           /* ours, host order */
 	unsigned rcvbuf, sndbuf; /* what the kernel gave, in the unit that was asked for */
 	struct udp_stats stats;
+	bool fragments;        /* IP may cut what is sent now; private */
 	bool blocked;          /* the last send met a full socket */
 	struct batch *backlog; /* sealed packets that wait for it; private */
 	unsigned gso_fails;    /* GSO sends refused in a row; private */

@@ -44,6 +44,9 @@ bool udp_path_from_msg(struct udp_path *p, const struct msghdr *m);
 /* Writes the control message that sets the source; returns its space, 0: none needed. */
 size_t udp_path_put_source(const struct udp_path *p, struct cmsghdr *c);
 
+/* udp.c: may IP cut what is sent from now on?  At first it may not. */
+void udp_set_fragments(struct udp *u, bool may);
+
 /* udp_send.c */
 void udp_backlog_drop(struct udp *u);
 

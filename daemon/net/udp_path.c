@@ -88,6 +88,15 @@ const char *udp_path_text(const struct udp_path *p, char buf[UDP_ADDR_TEXT])
 	}
 }
 
+/* A dual-stack socket has IPv4 peers, too. */
+size_t udp_path_overhead(const struct udp_path *p)
+{
+	enum { IPV4 = 20, IPV6 = 40, UDP = 8 };
+	bool v4 = p->peer.sa.sa_family == AF_INET || IN6_IS_ADDR_V4MAPPED(&p->peer.v6.sin6_addr);
+
+	return (v4 ? IPV4 : IPV6) + UDP;
+}
+
 bool udp_path_same_peer(const struct udp_path *a, const struct udp_path *b)
 {
 	return a->peer_len == b->peer_len && memcmp(&a->peer, &b->peer, sizeof(a->peer)) == 0;

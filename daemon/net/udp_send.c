@@ -34,6 +34,7 @@ struct run {
 	struct udp *u;
 	const struct packet *v;
 	size_t n, done;
+	size_t end;       /* of those that may be cut by IP like the one ahead, or not */
 	size_t plain;     /* packets ahead to send without GSO: their GSO message was refused */
 	bool gso_suspect; /* whether GSO was to blame shows when they go alone */
 	bool retried;     /* the message ahead has met an error before */
@@ -65,10 +66,11 @@ static size_t group_size(const struct udp *u, const struct packet *p, size_t n)
 {
 	size_t total = p[0].len, i = 1;
 
-	if (!(u->features & UDP_GSO))
+	if (!(u->features & UDP_GSO) || p[0].may_fragment || p[0].alone)
 		return 1;
 	for (; i < n && i < GSO_SEGS_MAX && p[i - 1].len == p[0].len; i++) {
-		if (p[i].len == 0 || p[i].len > p[0].len || total + p[i].len > GSO_BYTES_MAX)
+		if (p[i].len == 0 || p[i].len > p[0].len || p[i].alone ||
+		    total + p[i].len > GSO_BYTES_MAX)
 			break;
 		if (!same_path(u, &p[0], &p[i]))
 			break;
@@ -135,7 +137,7 @@ static void fill_message(const struct udp *u, struct tx *tx, size_t m, struct io
 
 static void build(const struct run *r, struct tx *tx)
 {
-	size_t end = r->plain > 0 ? r->done + r->plain : r->n;
+	size_t end = r->plain > 0 ? r->done + r->plain : r->end;
 	struct iovec *iov = tx->iov;
 
 	tx->count = 0;
@@ -256,7 +258,10 @@ static bool recover(struct run *r, size_t packets, int err)
 		r->gso_suspect = true;
 		return true;
 	}
-	note_error(u, err);
+	if (err == EMSGSIZE)
+		u->stats.too_long++;
+	else
+		note_error(u, err);
 	r->gso_suspect = false;
 	if (u->connected && !r->retried && may_be_stale(err)) {
 		r->retried = true;
@@ -271,7 +276,19 @@ static bool recover(struct run *r, size_t packets, int err)
 /* The packets at the head of what is left that the message ahead holds. */
 static size_t ahead(const struct run *r)
 {
-	return r->plain > 0 ? 1 : group_size(r->u, &r->v[r->done], r->n - r->done);
+	return r->plain > 0 ? 1 : group_size(r->u, &r->v[r->done], r->end - r->done);
+}
+
+/* Go on with packets of one kind, if those before are out. */
+static void next_kind(struct run *r)
+{
+	bool may = r->v[r->done].may_fragment;
+
+	if (r->done < r->end)
+		return;
+	while (r->end < r->n && r->v[r->end].may_fragment == may)
+		r->end++;
+	udp_set_fragments(r->u, may);
 }
 
 /* How many packets were dealt with, sent or lost; fewer than n: the socket is full. */
@@ -284,11 +301,13 @@ static size_t transmit(struct udp *u, const struct packet *v, size_t n)
 	while (r.done < r.n) {
 		int err;
 
+		next_kind(&r);
 		build(&r, &tx);
 		err = push(&r, &tx);
 		if (err != 0 && !recover(&r, ahead(&r), err))
 			break;
 	}
+	udp_set_fragments(u, false);
 	return r.done;
 }
 

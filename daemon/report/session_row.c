@@ -140,6 +140,8 @@ json_t *report_session_row(const struct link *l)
 	row_int(&r, "queued_bytes", info.queued_bytes);
 	row_int(&r, "unread_bytes", info.unread_bytes);
 	row_str(&r, "crypt", t->conf->crypt->name);
+	row_int(&r, "mtu_bytes", info.mtu_bytes);
+	row_int(&r, "mtu_in_bytes", info.in_longest_bytes);
 	put_pipeline(&r, &info);
 	put_totals(&r, &c);
 	row_int(&r, "memory_bytes", info.memory_bytes);

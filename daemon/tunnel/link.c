@@ -175,7 +175,7 @@ static bool make_session(struct link *l)
 {
 	struct session_config cfg;
 
-	tunnel_session_config(l->tunnel, &cfg, l->conv);
+	tunnel_session_config(l->tunnel, &cfg, &l->path, l->conv);
 	cfg.path = shared_path(l, &cfg);
 	cfg.wake = on_memory;
 	cfg.wake_user = l;
@@ -189,7 +189,7 @@ void link_change(struct link *l)
 {
 	struct session_config cfg;
 
-	tunnel_session_config(l->tunnel, &cfg, l->conv);
+	tunnel_session_config(l->tunnel, &cfg, &l->path, l->conv);
 	cfg.path = shared_path(l, &cfg);
 	session_set_kcp(l->session, &cfg, l->tunnel->reactor->now_us);
 	link_touch(l);

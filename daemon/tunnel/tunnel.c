@@ -237,7 +237,14 @@ static uint32_t stream_bytes(const struct tunnel *t)
 	return bytes == CONF_AUTO ? most / 4 : bytes < most ? bytes : most;
 }
 
-void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_t conv)
+static size_t datagram_bytes(const struct tunnel *t, const struct udp_path *path)
+{
+	return t->conf->mtu_bytes != CONF_AUTO ? t->conf->mtu_bytes
+					       : PACKET_MTU_MAX - udp_path_overhead(path);
+}
+
+void tunnel_session_config(struct tunnel *t, struct session_config *cfg,
+			   const struct udp_path *path, uint32_t conv)
 {
 	const struct conf_tunnel *c = t->conf;
 	size_t overhead = c->crypt->head + c->crypt->tail;
@@ -245,7 +252,8 @@ void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_
 	*cfg = (struct session_config){
 		.client = c->role == ROLE_CLIENT,
 		.conv = conv,
-		.packet_bytes_max = c->mtu_bytes - overhead,
+		.packet_bytes_max = datagram_bytes(t, path) - overhead,
+		.finds_mtu = true,
 		.seal_overhead = overhead,
 		.snd_wnd = c->sndwnd_segs,
 		.rcv_wnd = c->rcvwnd_segs,

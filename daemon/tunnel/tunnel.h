@@ -128,7 +128,9 @@ void tunnel_flow(const struct tunnel *t, struct flow_sample *out);
  * any number of them. */
 bool tunnel_may_log(struct tunnel *t);
 void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count);
-void tunnel_session_config(struct tunnel *t, struct session_config *cfg, uint32_t conv);
+/* Of one on `path`. */
+void tunnel_session_config(struct tunnel *t, struct session_config *cfg,
+			   const struct udp_path *path, uint32_t conv);
 void tunnel_udp_options(const struct tunnel *t, struct udp_options *opt);
 /* Say once if the kernel gave less than `sockbuf`. */
 void tunnel_check_sockbuf(struct tunnel *t, const struct udp *u);

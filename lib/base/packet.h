@@ -32,6 +32,9 @@ struct packet {
 	uint8_t *mem;     /* the pool buffer that holds it, or NULL */
 	const void *path; /* where it goes or came from: the driver's, opaque here */
 	bool bad;         /* set by seal_open(): failed its checksum or tag */
+	/* It is longer than the path takes, and is to go all the same, cut into fragments by IP. */
+	bool may_fragment;
+	bool alone; /* not in one message with others, whose fate it would share */
 };
 
 /* A free list of PACKET_CAP-byte buffers. */

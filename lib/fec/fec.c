@@ -42,6 +42,8 @@ enum fec_kind fec_classify(struct view pkt, struct view *payload)
 		return FEC_RLC;
 	case FEC_TYPE_TELL:
 		return FEC_TELL;
+	case FEC_TYPE_PIECE:
+		return FEC_PIECE;
 	default:
 		*payload = pkt;
 		return FEC_PLAIN;

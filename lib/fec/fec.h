@@ -23,7 +23,8 @@ enum {
 	FEC_TYPE_OOB = 0xf3,
 	FEC_TYPE_REPAIR = 0xf7, /* ours alone: fec_repair.h */
 	FEC_TYPE_RLC = 0xf8,    /* and fec_rlc.h, */
-	FEC_TYPE_TELL = 0xf9,   /* and tell.h */
+	FEC_TYPE_TELL = 0xf9,   /* and tell.h, */
+	FEC_TYPE_PIECE = 0xfa,  /* and piece.h */
 	FEC_SHARDS_MAX = 255,   /* ds + ps */
 	FEC_GAP_MS = 500,       /* a pause this long before the completing shard: no parity */
 	FEC_SETS_MAX = 4,       /* sets held at once: a set is dropped at the fourth newer one */
@@ -38,6 +39,7 @@ enum fec_kind {
 	FEC_REPAIR, /* of fec_repair.h, which looks into it */
 	FEC_RLC,    /* of fec_rlc.h, likewise */
 	FEC_TELL,   /* of tell.h */
+	FEC_PIECE,  /* of piece.h */
 	FEC_BAD,    /* too short, or a size field that does not fit */
 };
 /* Classify `pkt`; for FEC_DATA *payload is the KCP packet inside (the size field is

@@ -247,7 +247,7 @@ struct pool {
 
 struct memory {
 	size_t bytes;      /* all that is held */
-	uint32_t full_cap; /* of CLASS_FULL: the mss */
+	uint32_t full_cap; /* of CLASS_FULL: the longest of ours */
 	struct pool pools[CLASS_COUNT];
 };
 
@@ -1158,13 +1158,14 @@ static bool queue_last_reserve(struct queue *q, struct memory *m, uint32_t n)
 }
 
 /* Segments with the bytes given, at least one; NULL when out of memory. */
-static struct seg *chain_new(struct memory *m, const uint8_t *data, size_t len, uint32_t *count)
+static struct seg *chain_new(struct memory *m, uint32_t mss, const uint8_t *data, size_t len,
+			     uint32_t *count)
 {
 	struct seg *first = NULL, **link = &first;
 
 	*count = 0;
 	do {
-		uint32_t n = (uint32_t)(len < m->full_cap ? len : m->full_cap);
+		uint32_t n = (uint32_t)(len < mss ? len : mss);
 		struct seg *s = seg_new(m, n);
 
 		if (s == NULL) {
@@ -1193,9 +1194,11 @@ static void queue_append_chain(struct queue *q, struct seg *s)
 }
 
 /* Fills up the last segment first; not with a part if it is to stay whole. */
-static int send_stream(struct queue *q, struct memory *m, const uint8_t *data, size_t len, bool whole)
+static int send_stream(struct queue *q, struct memory *m, uint32_t mss, const uint8_t *data,
+		       size_t len, bool whole)
 {
-	uint32_t room = q->last != NULL ? m->full_cap - q->last->len : 0, merged, count;
+	uint32_t room = q->last != NULL && q->last->len < mss ? mss - q->last->len : 0;
+	uint32_t merged, count;
 	struct seg *chain = NULL;
 
 	if (len == 0)
@@ -1206,7 +1209,7 @@ static int send_stream(struct queue *q, struct memory *m, const uint8_t *data, s
 	if (merged > 0 && !queue_last_reserve(q, m, merged))
 		return KCP_ENOMEM;
 	if (len > merged) {
-		chain = chain_new(m, data + merged, len - merged, &count);
+		chain = chain_new(m, mss, data + merged, len - merged, &count);
 		if (chain == NULL)
 			return KCP_ENOMEM;
 	}
@@ -1217,15 +1220,15 @@ static int send_stream(struct queue *q, struct memory *m, const uint8_t *data, s
 }
 
 /* One of `limit` fragments at most. */
-static int send_message(struct queue *q, struct memory *m, uint32_t limit, const uint8_t *data,
-			size_t len)
+static int send_message(struct queue *q, struct memory *m, uint32_t mss, uint32_t limit,
+			const uint8_t *data, size_t len)
 {
 	uint32_t count;
 	struct seg *chain;
 
-	if (len > (size_t)limit * m->full_cap)
+	if (len > (size_t)limit * mss)
 		return KCP_ELIMIT;
-	chain = chain_new(m, data, len, &count);
+	chain = chain_new(m, mss, data, len, &count);
 	if (chain == NULL)
 		return KCP_ENOMEM;
 	for (struct seg *s = chain; s != NULL; s = s->next)
@@ -1676,11 +1679,56 @@ static void probe_wait(struct prober *p, uint64_t now_us, uint64_t wait)
 	p->at = now_us + wait;
 }
 
+/* ---- the length of datagrams ---------------------------------------------- */
+
+/* A probe holds a segment numbered so far back that every peer takes it for one that it had, drops
+ * it and acknowledges it again; and no copy of it is remembered, which would go unanswered. */
+enum { SOUNDING_BEHIND = 1 << 20, SOUNDING_NUMBERS = 1 << 16 };
+
+struct sounding {
+	uint32_t sn;
+	bool waits; /* for an answer */
+	bool asks;  /* for the window, too: that is an answer as well */
+	bool answered;
+};
+
+struct sounder {
+	uint32_t next;
+	struct sounding soundings[KCP_SOUNDINGS];
+};
+
+static uint32_t sounding_sn(struct sounder *s, uint32_t una)
+{
+	return una - SOUNDING_BEHIND - (s->next++ & (SOUNDING_NUMBERS - 1));
+}
+
+static void sounding_acked(struct sounder *s, uint32_t sn)
+{
+	for (unsigned i = 0; i < KCP_SOUNDINGS; i++)
+		if (s->soundings[i].waits && s->soundings[i].sn == sn)
+			s->soundings[i].answered = true;
+}
+
+static void sounding_told(struct sounder *s)
+{
+	for (unsigned i = 0; i < KCP_SOUNDINGS; i++)
+		if (s->soundings[i].waits && s->soundings[i].asks)
+			s->soundings[i].answered = true;
+}
+
+/* Segments longer than any path lets through vanish for ever, so they are looked at apart. */
+struct longs {
+	uint32_t than;     /* bytes of payload */
+	uint32_t sent;     /* since the last that was acknowledged */
+	uint64_t since_us; /* the first of those */
+};
+
 /* ---- the kcp ------------------------------------------------------------- */
 
 struct kcp {
 	struct kcp_config cfg;
 	uint64_t now_us; /* latest time heard of */
+	uint32_t mtu;    /* at present, cfg.mtu at most */
 
 	struct memory mem;
 	struct pacer pacer;
@@ -1700,6 +1748,8 @@ struct kcp {
 	struct oneway oneway;
 	struct teller teller;
 	struct prober prober;
+	struct sounder sounder;
+	struct longs longs;
 	uint8_t *datagram; /* for those without reserve() */
 	struct kcp_stats stats;
 	struct kcp_cc_sample batch; /* what happened since the controller was told */
@@ -1715,7 +1765,7 @@ struct kcp {
 /* Payload bytes of a full segment. */
 static uint32_t mss(const struct kcp *k)
 {
-	return k->cfg.mtu - KCP_OVERHEAD;
+	return k->mtu - KCP_OVERHEAD;
 }
 
 static void hear_time(struct kcp *k, uint64_t now_us)
@@ -1752,7 +1802,7 @@ static void cc_sample(struct kcp *k, struct kcp_cc_sample *s)
 	k->batch = (struct kcp_cc_sample){ 0 };
 	s->arg = k->cfg.cc_arg;
 	s->now_us = k->now_us;
-	s->mss = k->cfg.mtu;
+	s->mss = k->mtu;
 	s->snd_wnd = k->cfg.snd_wnd;
 	s->rmt_wnd = k->prober.rmt_wnd;
 	s->back_us = oneway_wait_us(&k->oneway, k->now_us);
@@ -1776,7 +1826,7 @@ static void loss_recent(struct kcp *k, const struct kcp_cc_sample *s)
 	k->acked_recent += s->acked_bytes;
 	k->lost_recent += s->lost_bytes;
 	k->lost_recent -= min32(s->spurious_bytes, k->lost_recent);
-	if (k->acked_recent + k->lost_recent < LOSS_SEGS * k->cfg.mtu)
+	if (k->acked_recent + k->lost_recent < LOSS_SEGS * k->mtu)
 		return;
 	k->acked_recent /= 2;
 	k->lost_recent /= 2;
@@ -1824,7 +1874,7 @@ static uint64_t pacing_burst(const struct kcp *k, uint64_t rate)
 {
 	if (k->control.burst_bytes != 0)
 		return k->control.burst_bytes;
-	return max64((uint64_t)BURST_PACKETS * k->cfg.mtu, rate * PACE_BURST_US / US_PER_S);
+	return max64((uint64_t)BURST_PACKETS * k->mtu, rate * PACE_BURST_US / US_PER_S);
 }
 
 static bool cc_allows(const struct kcp *k)
@@ -1853,7 +1903,7 @@ static uint32_t new_room(const struct kcp *k)
 {
 	uint32_t bytes = room_below(k->control.cwnd_bytes, k->flight.bytes);
 
-	return bytes == 0 ? 0 : min32(window_room(k), (bytes - 1) / k->cfg.mtu + 1);
+	return bytes == 0 ? 0 : min32(window_room(k), (bytes - 1) / k->mtu + 1);
 }
 
 /* ---- acknowledged -------------------------------------------------------- */
@@ -1935,6 +1985,8 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 	struct slot *s = slot_at(&k->flight, sn);
 
 	n->segs++;
+	if (s->len > k->longs.than)
+		k->longs.sent = 0;
 	k->stats.acked_bytes += s->len;
 	k->batch.acked_bytes += slot_bytes(s);
 	k->rate.delivered_bytes += slot_bytes(s);
@@ -1960,6 +2012,7 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 		return;
 	s = seq_diff(sn, k->flight.una) >= 0 ? slot_at(&k->flight, sn) : NULL;
 	if (s == NULL || s->seg == NULL) {
+		sounding_acked(&k->sounder, sn);
 		/* Freed already, by una mostly.  A repeat of an old ACK says
 		 * nothing about now: only what is newer than the last counts. */
 		if (k->rtt.srtt_us == 0 || seq_diff(ts, k->rtt.sample_ts) > 0)
@@ -2109,9 +2162,8 @@ static bool nothing_new(const struct kcp *k)
 	return k->queue.count == 0 || new_room(k) == 0;
 }
 
-static void lose_front(struct kcp *k, uint32_t level, enum why why)
+static void lose_one(struct kcp *k, uint32_t sn, enum why why)
 {
-	uint32_t sn = k->flight.orders[level].head;
 	struct slot *s = slot_at(&k->flight, sn);
 
 	order_remove(&k->flight, sn);
@@ -2124,7 +2176,7 @@ static void lose_front(struct kcp *k, uint32_t level, enum why why)
 	s->early |= why == WHY_EARLY;
 	if (why != WHY_TIMEOUT)
 		return;
-	s->level = min32(level + 1, LEVELS - 1) & (LEVELS - 1);
+	s->level = min32(s->level + 1u, LEVELS - 1) & (LEVELS - 1);
 	k->batch.timeout = true;
 	k->silence.left--;
 }
@@ -2138,7 +2190,7 @@ static void lose(struct kcp *k, bool early)
 		while ((due = front_due(k, level, early)).at <= k->now_us) {
 			if (due.why == WHY_TIMEOUT)
 				silence_count(&k->silence, k->now_us, k->flight.count, k->rtt.rto_us);
-			lose_front(k, level, due.why);
+			lose_one(k, k->flight.orders[level].head, due.why);
 		}
 	}
 }
@@ -2150,17 +2202,17 @@ int kcp_send(struct kcp *k, const void *data, size_t len)
 	uint32_t limit;
 
 	if (k->cfg.stream)
-		return send_stream(&k->queue, &k->mem, data, len, false);
+		return send_stream(&k->queue, &k->mem, mss(k), data, len, false);
 	limit = min32(KCP_FRG_MAX + 1, k->cfg.rcv_wnd);
-	return send_message(&k->queue, &k->mem, limit, data, len);
+	return send_message(&k->queue, &k->mem, mss(k), limit, data, len);
 }
 
 int kcp_send_whole(struct kcp *k, const void *data, size_t len)
 {
 	assert(k->cfg.stream);
-	if (len > k->mem.full_cap)
+	if (len > mss(k))
 		return KCP_ELIMIT;
-	return send_stream(&k->queue, &k->mem, data, len, true);
+	return send_stream(&k->queue, &k->mem, mss(k), data, len, true);
 }
 
 uint32_t kcp_send_room(const struct kcp *k)
@@ -2168,7 +2220,7 @@ uint32_t kcp_send_room(const struct kcp *k)
 	uint64_t rate = pacing_rate(k), room = new_room(k);
 
 	if (rate != 0)
-		room = min64(room, max64(rate * PACE_ROOM_US / US_PER_S / k->cfg.mtu, ROOM_PACKETS));
+		room = min64(room, max64(rate * PACE_ROOM_US / US_PER_S / k->mtu, ROOM_PACKETS));
 	return room_below((uint32_t)room, k->queue.count);
 }
 
@@ -2371,6 +2423,7 @@ static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8
 		tell_asked(&k->teller, k->now_us);
 		break;
 	default: /* WINS: every header tells the window */
+		sounding_told(&k->sounder);
 		break;
 	}
 }
@@ -2483,9 +2536,10 @@ static bool allowed(const struct flush *f, size_t n)
 	       (f->buf != NULL ? f->len + f->tail_len : 0) + n + ALLOWANCE_SPARE <= f->k->allowance;
 }
 
+/* A segment that was numbered when more would pass goes alone. */
 static bool fits(const struct flush *f, size_t n)
 {
-	return f->buf != NULL && f->len + f->tail_len + n <= f->k->cfg.mtu && allowed(f, n);
+	return f->buf != NULL && f->len + f->tail_len + n <= f->k->mtu && allowed(f, n);
 }
 
 /* Room for a segment of n bytes, in this datagram or the next. */
@@ -2742,7 +2796,7 @@ static void put_copy(struct flush *f, uint32_t sn, struct slot *s)
 /* Is there room for a copy, beside the segment of `next` bytes that leaves anyway? */
 static bool copy_fits(struct flush *f, size_t bytes, size_t next, bool own)
 {
-	if (f->buf != NULL ? fits(f, bytes + next) : next > 0 && bytes + next <= f->k->cfg.mtu)
+	if (f->buf != NULL ? fits(f, bytes + next) : next > 0 && bytes + next <= f->k->mtu)
 		return make_room(f, bytes);
 	return own && make_room(f, bytes);
 }
@@ -2822,7 +2876,7 @@ static void put_cover(struct flush *f, size_t next, bool own)
 	if (v.want == 0 || (n = cover_segs(k, v.longest, segs)) == 0)
 		return;
 	bytes = k->cfg.cover(k->cfg.user, clock_ms(k->now_us), v.want, segs, n, f->tail,
-			     min32(KCP_COVER_MAX, k->cfg.mtu));
+			     min32(KCP_COVER_MAX, k->mtu));
 	if (bytes == 0 || bytes > v.bytes + COVER_LONGER || !copy_fits(f, bytes, next, own))
 		return;
 	f->tail_len = bytes;
@@ -2882,6 +2936,8 @@ static inline void put_push(struct flush *f, uint32_t sn)
 		s->xmit = (s->xmit + 1u) & XMIT_MAX;
 	order_append(&k->flight, s->level, sn);
 	k->stats.out_push++;
+	if (s->len > k->longs.than && k->longs.sent++ == 0)
+		k->longs.since_us = k->now_us;
 	f->departure->count++;
 	f->departure->inflight_bytes = k->flight.bytes;
 	s->copied = 0;
@@ -3127,6 +3183,8 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 	k->mem.bytes = sizeof(*k);
 	k->cfg = *cfg;
 	delivered_resize(&k->delivered, cfg->resend);
+	k->mtu = cfg->mtu;
+	k->longs.than = UINT32_MAX;
 	k->mem.full_cap = cfg->mtu - KCP_OVERHEAD;
 	k->allowance = UINT64_MAX;
 	k->now_us = now_us;
@@ -3176,6 +3234,96 @@ int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd)
 	return KCP_OK;
 }
 
+/* Those that are too long now, and under way. */
+static void lose_longs(struct kcp *k)
+{
+	for (uint32_t sn = k->flight.una; sn != k->flight.nxt; sn++) {
+		const struct slot *s = slot_at(&k->flight, sn);
+
+		if (s->seg != NULL && !s->lost && s->len > mss(k))
+			lose_one(k, sn, WHY_FAST);
+	}
+}
+
+int kcp_set_mtu(struct kcp *k, uint32_t mtu)
+{
+	bool shrinks = mtu < k->mtu;
+
+	if (mtu < KCP_MTU_MIN || mtu > k->cfg.mtu)
+		return KCP_EINVAL;
+	k->mtu = mtu;
+	if (shrinks)
+		lose_longs(k);
+	return KCP_OK;
+}
+
+uint32_t kcp_mtu(const struct kcp *k)
+{
+	return k->mtu;
+}
+
+void kcp_watch_longs(struct kcp *k, uint32_t bytes)
+{
+	k->longs = (struct longs){ .than = bytes - KCP_OVERHEAD };
+}
+
+uint32_t kcp_longs_sent(const struct kcp *k, uint64_t *since_us)
+{
+	*since_us = k->longs.since_us;
+	return k->longs.sent;
+}
+
+/* ---- soundings ------------------------------------------------------------ */
+
+static uint8_t *sounding_header(const struct kcp *k, uint8_t *out, const struct kcp_seg_header *of)
+{
+	struct kcp_seg_header h = *of;
+
+	h.conv = k->cfg.conv;
+	h.wnd = told_window(k);
+	h.una = k->rcv.nxt;
+	kcp_header_encode(out, &h);
+	return out + KCP_OVERHEAD;
+}
+
+void kcp_sound(struct kcp *k, uint64_t now_us, unsigned which, bool ask, uint8_t *buf, size_t bytes)
+{
+	struct sounding *s = &k->sounder.soundings[which];
+	size_t left = bytes - (ask ? KCP_OVERHEAD : 0);
+
+	assert(which < KCP_SOUNDINGS && left >= KCP_OVERHEAD && bytes <= KCP_MTU_MAX);
+	hear_time(k, now_us);
+	*s = (struct sounding){
+		.sn = sounding_sn(&k->sounder, k->flight.una),
+		.waits = true,
+		.asks = ask,
+	};
+	left -= KCP_OVERHEAD;
+	if (ask)
+		buf = sounding_header(k, buf, &(struct kcp_seg_header){ .cmd = KCP_CMD_WASK });
+	buf = sounding_header(k, buf,
+			      &(struct kcp_seg_header){ .cmd = KCP_CMD_PUSH,
+							.ts = clock_ms(k->now_us),
+							.sn = s->sn,
+							.len = (uint32_t)left });
+	memset(buf, 0, left);
+	pacer_spend(&k->pacer, bytes);
+	k->stats.out_segs += 1 + ask;
+}
+
+void kcp_sound_anew(struct kcp *k)
+{
+	memset(k->sounder.soundings, 0, sizeof(k->sounder.soundings));
+}
+
+bool kcp_sounded(const struct kcp *k, unsigned which)
+{
+	assert(which < KCP_SOUNDINGS);
+	return k->sounder.soundings[which].answered;
+}
+
+/* ---- parameters ------------------------------------------------------------ */
+
 int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend_count)
 {
 	struct kcp_config cfg = k->cfg;
@@ -3215,6 +3363,11 @@ void kcp_set_told_window(struct kcp *k, uint32_t segs)
 uint32_t kcp_take_in_delay(struct kcp *k)
 {
 	return oneway_take(&k->oneway);
+}
+
+uint32_t kcp_rto_us(const struct kcp *k)
+{
+	return k->rtt.rto_us;
 }
 
 uint32_t kcp_min_rtt_us(const struct kcp *k)
@@ -3280,7 +3433,7 @@ void kcp_get_info(const struct kcp *k, struct kcp_info *info)
 		.rcv_wnd = k->cfg.rcv_wnd,
 		.rmt_wnd = k->prober.rmt_wnd,
 		.cc_wnd = k->control.cwnd_bytes == UINT32_MAX ? UINT32_MAX
-							      : k->control.cwnd_bytes / k->cfg.mtu,
+							      : k->control.cwnd_bytes / k->mtu,
 		.inflight_segs = inflight(&k->flight),
 		.unacked_segs = k->flight.count,
 		.snd_queue_segs = k->queue.count,
@@ -3327,7 +3480,7 @@ static size_t verify_queue(const struct kcp *k)
 	size_t bytes = 0;
 
 	for (const struct seg *s = k->queue.first; s != NULL; s = s->next) {
-		assert(s->len <= mss(k));
+		assert(s->len <= k->mem.full_cap);
 		bytes += verify_seg(s);
 		before = last;
 		last = s;
@@ -3465,5 +3618,5 @@ void kcp_verify(const struct kcp *k)
 	assert(k->acks.again.count <= (k->acks.again.ring != NULL ? ACKS_AGAIN : 0));
 	assert(k->acks.count == 0 || k->acks.arrivals > 0);
 	assert(kcp_config_check(&k->cfg) == KCP_OK);
-	assert(k->mem.full_cap == mss(k));
+	assert(k->mem.full_cap == k->cfg.mtu - KCP_OVERHEAD && mss(k) <= k->mem.full_cap);
 }

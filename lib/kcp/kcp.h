@@ -199,6 +199,9 @@ int kcp_config_check(const struct kcp_config *cfg);
 /* Change of parameters in use.  0 or KCP_EINVAL (nothing changed). */
 int kcp_set_window(struct kcp *k, uint32_t snd_wnd, uint32_t rcv_wnd);
 int kcp_set_nodelay(struct kcp *k, uint32_t nodelay, uint32_t interval_ms, uint32_t resend);
+/* Datagrams from now on, KCP_MTU_MIN .. the config's mtu.  Segments that have their numbers keep their
+ * lengths: one that is longer goes alone in a datagram that is longer, and at once if it is under way. */
+int kcp_set_mtu(struct kcp *k, uint32_t mtu);
 void kcp_set_rate_limit(struct kcp *k, uint64_t bytes_per_s);
 void kcp_set_copies(struct kcp *k, uint32_t copies);
 /* The peer understands what cover() makes. */
@@ -209,6 +212,8 @@ void kcp_set_told_window(struct kcp *k, uint32_t segs);
 /* How long what came since the last call waited in queues, ms: the most of what its ts tell, above
  * the least of the last minute or two.  UINT32_MAX when nothing came. */
 uint32_t kcp_take_in_delay(struct kcp *k);
+/* What is sent now and not acknowledged for so long is taken for lost. */
+uint32_t kcp_rto_us(const struct kcp *k);
 /* The least round trip of the last seconds; 0 before the first. */
 uint32_t kcp_min_rtt_us(const struct kcp *k);
 void kcp_set_ack_nodelay(struct kcp *k, bool on);
@@ -258,6 +263,29 @@ void kcp_sent_beside(struct kcp *k, size_t bytes);
 void kcp_set_allowance(struct kcp *k, uint64_t bytes);
 /* An acknowledgement came of something that left at that time or later. */
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
+/* ---- the length of datagrams
+ *
+ * What a path lets through is found out by soundings (RFC 8899 calls them probes): datagrams that change
+ * nothing at any peer, and that it answers.  Each is a segment from long before the first, which a peer
+ * drops as a repeat and acknowledges once more. */
+
+enum { KCP_SOUNDINGS = 8 };
+
+/* Make a sounding of exactly `bytes`, 2 * KCP_OVERHEAD .. KCP_MTU_MAX, in `buf`; it leaves by other ways than
+ * output(), and what leaves next waits for it.  `which`, below KCP_SOUNDINGS, is forgotten for it.
+ * `ask`: with a question for the window, because some peers acknowledge repeats only now and then; any
+ * news of the window is taken for an answer. */
+void kcp_sound(struct kcp *k, uint64_t now_us, unsigned which, bool ask, uint8_t *buf, size_t bytes);
+/* It was answered. */
+bool kcp_sounded(const struct kcp *k, unsigned which);
+/* All are forgotten. */
+void kcp_sound_anew(struct kcp *k);
+uint32_t kcp_mtu(const struct kcp *k);
+/* Segments that are longer than this, headers included, may meet paths that swallow them without a word: */
+void kcp_watch_longs(struct kcp *k, uint32_t bytes);
+/* how many of them were sent since the last that was acknowledged, and when the first of those was. */
+uint32_t kcp_longs_sent(const struct kcp *k, uint64_t *since_us);
+
 /* A segment of this number never came, and could be stored. */
 bool kcp_is_new(const struct kcp *k, uint32_t sn);
 /* When to call kcp_flush() if nothing else happens: absolute, in the past when

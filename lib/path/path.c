@@ -110,6 +110,16 @@ uint64_t path_heard_us(const struct path *p)
 	return p->heard_us;
 }
 
+size_t path_mtu(const struct path *p)
+{
+	return p->mtu;
+}
+
+void path_set_mtu(struct path *p, size_t bytes)
+{
+	p->mtu = bytes;
+}
+
 size_t path_memory(const struct path *p)
 {
 	return sizeof(*p) + (p->looks != NULL ? LOOKS * sizeof(*p->looks) : 0);

@@ -75,6 +75,9 @@ unsigned path_members(const struct path *p);
  * follows from that. */
 uint64_t path_heard_us(const struct path *p);
 size_t path_memory(const struct path *p);
+/* The longest UDP payloads that a member found to pass, bytes; 0: nobody looked. */
+size_t path_mtu(const struct path *p);
+void path_set_mtu(struct path *p, size_t bytes);
 
 /* What the controller allows all of them together. */
 const struct kcp_cc_control *path_control(const struct path *p);

@@ -36,6 +36,7 @@ struct path {
 	bool known;                    /* the controller has begun */
 	unsigned members;
 	uint64_t heard_us;
+	size_t mtu; /* 0: unknown */
 
 	/* demand.c */
 	struct path_member *newest, *oldest; /* active ones, by their last update */

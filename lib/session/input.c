@@ -26,6 +26,7 @@ bool session_sniff(struct view payload, struct session_sniff *out)
 	case FEC_REPAIR:
 	case FEC_RLC:
 	case FEC_TELL:
+	case FEC_PIECE:
 	case FEC_OOB:
 		return true;
 	case FEC_PLAIN:
@@ -44,7 +45,7 @@ bool session_sniff(struct view payload, struct session_sniff *out)
 	return true;
 }
 
-static void input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags)
+void session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags)
 {
 	if (kcp_input(s->kcp, now_us, pkt.p, pkt.n, flags) != KCP_OK)
 		s->kcp_in_errors++;
@@ -57,7 +58,7 @@ static void input_shard(struct session *s, uint64_t now_us, struct view pkt)
 	if (fec_pair_input(&s->fec, pkt) <= 0)
 		return;
 	while (fec_pair_next(&s->fec, &rebuilt))
-		input_kcp(s, now_us, rebuilt, KCP_INPUT_RECOVERED);
+		session_input_kcp(s, now_us, rebuilt, KCP_INPUT_RECOVERED);
 }
 
 struct view session_rest_of(struct view pkt)
@@ -79,7 +80,7 @@ static void input_plain(struct session *s, uint64_t now_us, struct view pkt)
 
 	if (covers)
 		pkt.n -= rest.n;
-	input_kcp(s, now_us, pkt, 0);
+	session_input_kcp(s, now_us, pkt, 0);
 	session_repair_hear(s, now_us, pkt);
 	session_cover_hear(s, now_us, pkt);
 	if (covers)
@@ -118,13 +119,16 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 	struct view inner;
 
 	s->in_pkts++;
+	s->heard_us = now_us;
 	s->in_bytes += payload.n + s->cfg.seal_overhead;
+	if (payload.n + s->cfg.seal_overhead > s->in_longest)
+		s->in_longest = payload.n + s->cfg.seal_overhead;
 	switch (fec_classify(payload, &inner)) {
 	case FEC_PLAIN:
 		input_plain(s, now_us, inner);
 		break;
 	case FEC_DATA:
-		input_kcp(s, now_us, inner, 0);
+		session_input_kcp(s, now_us, inner, 0);
 		input_shard(s, now_us, payload);
 		break;
 	case FEC_PARITY:
@@ -141,6 +145,9 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 		break;
 	case FEC_TELL:
 		hear_tell(s, now_us, payload);
+		break;
+	case FEC_PIECE:
+		session_mtu_piece(s, now_us, payload);
 		break;
 	case FEC_OOB:
 		s->oob_packets++;

@@ -115,6 +115,9 @@ void session_get_info(const struct session *s, struct session_info *info)
 	info->fec_bytes = fec_pair_memory(&s->fec) + session_repair_memory(&s->repair) +
 			  session_cover_memory(&s->cover);
 	info->memory_bytes = session_memory(s);
+	info->mtu_bytes = s->pmtu.size;
+	info->mtu_sought = s->pmtu.sounded != 0;
+	info->in_longest_bytes = s->in_longest;
 }
 
 void session_verify(const struct session *s)

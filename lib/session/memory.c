@@ -14,7 +14,7 @@ size_t session_memory(const struct session *s)
 {
 	return sizeof(*s) + kcp_memory(s->kcp) + fec_pair_memory(&s->fec) +
 	       session_repair_memory(&s->repair) + session_cover_memory(&s->cover) +
-	       session_codec_memory(s) + s->kept.len;
+	       session_codec_memory(s) + piece_in_memory(s->pieces) + s->kept.len;
 }
 
 /* Bytes that wait for KCP are accounted for, and while there are too many of KCP's they stay where

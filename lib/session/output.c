@@ -133,7 +133,7 @@ uint8_t *session_reserve_packet(void *user, size_t cap)
 /* Zeros behind the segments, which no peer takes for one; not behind symbols, which end where the packet does. */
 static size_t padded(struct session *s, uint8_t *buf, size_t len)
 {
-	size_t most = s->cfg.packet_bytes_max - (s->fec.enc != NULL ? FEC_PAIR_OVERHEAD : 0);
+	size_t most = session_packet_bytes(s) - (s->fec.enc != NULL ? FEC_PAIR_OVERHEAD : 0);
 
 	if (!s->pads || len >= most || session_rest_of((struct view){ buf, len }).n > 0)
 		return len;
@@ -148,10 +148,14 @@ size_t session_output_packet(void *user, uint8_t *buf, size_t len)
 	size_t index = s->out->count - 1, from, bytes;
 
 	assert(buf == s->out->v[index].data);
+	s->full_left |= len >= kcp_mtu(s->kcp);
 	session_repair_output(s, buf, len);
-	s->out->v[index].len = padded(s, buf, len);
+	s->out->v[index].len = len;
 	from = s->out->count;
-	fec_pair_add(&s->fec, s->flush_us, s->out, index);
+	if (len <= kcp_mtu(s->kcp) || !session_mtu_cut(s, index)) {
+		s->out->v[index].len = padded(s, buf, len);
+		fec_pair_add(&s->fec, s->flush_us, s->out, index);
+	}
 	bytes = s->out->v[index].len + s->cfg.seal_overhead;
 	for (size_t i = from; i < s->out->count; i++)
 		bytes += s->out->v[i].len + s->cfg.seal_overhead;
@@ -206,6 +210,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 	kcp_sent_beside(s->kcp, s->repair.unpaid);
 	s->repair.unpaid = 0;
 	fec_pair_settle(&s->fec);
+	session_mtu_flush(s);
 	count_output(s);
 	s->out = NULL;
 	return stopped;

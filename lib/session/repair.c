@@ -20,6 +20,7 @@ enum {
 	PACES = 4,    /* sends by a model of the path, and floods nobody */
 	KNOWS = 8,    /* understands FEC_RLC */
 	FOLLOWS = 16, /* a session from one address to another; and waits longer than 30 s */
+	JOINS = 32,   /* pieces of a segment */
 };
 
 enum {
@@ -30,7 +31,7 @@ enum {
 	ROUND_LOST = 40, /* of a round trip count; or an eighth of what arrived, */
 	ROUND_USED = 25, /* and for whether it is of use */
 	USE_SEGS = 500,  /* lost ones, of which parity should repair a part */
-	USE_SEGS_MIN = 100,
+	USE_SEGS_MIN = 160,
 	USE_LEAST = 400000, /* ppm */
 	REST_SEGS = 8192,   /* acknowledged before it is tried again, or twice as many each time: */
 	RESTS_MAX = 4,
@@ -53,7 +54,7 @@ enum {
 static uint16_t ours(const struct session *s)
 {
 	return (uint16_t)((s->repair.offered ? CAN | KNOWS : 0) | (s->repair.sends ? SENDS : 0) |
-			  (s->cfg.congestion == SESSION_MODEL ? PACES : 0) | FOLLOWS);
+			  (s->cfg.congestion == SESSION_MODEL ? PACES : 0) | FOLLOWS | JOINS);
 }
 
 void session_repair_start(struct session *s)
@@ -126,6 +127,7 @@ static void hear_notes(struct session *s)
 	kcp_set_steady_acks(s->kcp, !r->peer_paces);
 	r->understood = r->offered && (note & CAN) != 0;
 	r->covered = r->offered && (note & KNOWS) != 0;
+	r->peer_joins = (note & JOINS) != 0;
 	kcp_set_cover(s->kcp, r->covered && s->cfg.copies == SESSION_AUTO);
 	r->peer_sends = (note & SENDS) != 0;
 }
@@ -407,7 +409,7 @@ static void close_set(struct session *s)
 static void add(struct session *s, const struct kcp_seg_header *h, struct view payload)
 {
 	struct session_repair *r = &s->repair;
-	size_t full = s->cfg.packet_bytes_max - KCP_OVERHEAD;
+	size_t full = session_packet_bytes(s) - KCP_OVERHEAD;
 
 	if (!set_is_open(r) && (!r->active || 2 * payload.n <= full))
 		return;

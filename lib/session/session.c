@@ -86,7 +86,7 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 	const struct session_config *c = &s->cfg;
 	struct kcp_config cfg = {
 		.conv = c->conv,
-		.mtu = (uint32_t)(c->packet_bytes_max - fec_overhead(c)),
+		.mtu = (uint32_t)(c->packet_bytes_max - s->fec_overhead),
 		.snd_wnd = window(c->snd_wnd),
 		.rcv_wnd = window(c->rcv_wnd),
 		.nodelay = c->nodelay,
@@ -109,6 +109,7 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 	s->kcp = kcp_new(&cfg, now_us);
 	if (s->kcp == NULL)
 		return false;
+	session_mtu_init(s);
 	kcp_set_steady_acks(s->kcp, true); /* until it is known that the peer bears others */
 	return true;
 }
@@ -124,6 +125,7 @@ struct session *session_new(const struct session_config *cfg, uint64_t now_us)
 	if (s == NULL)
 		return NULL;
 	s->cfg = *cfg;
+	s->fec_overhead = fec_overhead(cfg);
 	if (s->cfg.timeout_us == 0)
 		s->cfg.timeout_us = SMUX_TIMEOUT_US;
 	fifo_account_init(&s->account, cfg->pool);
@@ -156,6 +158,7 @@ void session_free(struct session *s)
 	fec_pair_dispose(&s->fec);
 	session_repair_dispose(&s->repair);
 	session_cover_dispose(&s->cover);
+	piece_in_free(s->pieces);
 	kcp_free(s->kcp);
 	path_leave(&s->member);
 	free(s);
@@ -202,8 +205,10 @@ uint64_t session_deadline(const struct session *s)
 					   : s->born_us + SESSION_FIRST_FRAME_US;
 
 	uint64_t repair_at = session_repair_deadline(&s->repair);
+	uint64_t mtu_at = session_mtu_deadline(s);
 
 	at = at < repair_at ? at : repair_at;
+	at = at < mtu_at ? at : mtu_at;
 	return at < smux_at ? at : smux_at;
 }
 
@@ -246,6 +251,8 @@ bool session_trim(struct session *s)
 	fec_pair_trim(&s->fec);
 	session_repair_trim(&s->repair);
 	session_cover_trim(&s->cover);
+	piece_in_free(s->pieces);
+	s->pieces = NULL;
 	if (s->enc != NULL)
 		codec_enc_trim(s->enc);
 	if (s->dec != NULL)

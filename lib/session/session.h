@@ -60,7 +60,9 @@ struct session_config {
 	bool client;
 	uint32_t conv;
 	size_t packet_bytes_max; /* mtu less the seal's overhead */
-	size_t seal_overhead;    /* bytes, for the counters */
+	/* The longest datagrams that pass are looked for, up to that, see pmtu.h; else all may be so long. */
+	bool finds_mtu;
+	size_t seal_overhead; /* bytes, for the counters */
 
 	/* KCP, see kcp.h */
 	uint32_t snd_wnd, rcv_wnd; /* or SESSION_AUTO: a peer that floods is told less, see advert.h */
@@ -209,6 +211,10 @@ struct session_info {
 	unsigned ds_in, ps_in;   /* what the peer is believed to send */
 	unsigned ds_out, ps_out; /* what we send; 0, 0: no parity (yet), see fec_pair.h; or the
 				  * last set of repair.c, while that pays */
+	/* Datagrams, the seal's overhead included: */
+	size_t mtu_bytes;        /* the longest that leave, */
+	bool mtu_sought;         /* whether longer ones are being tried, or these are in doubt, */
+	size_t in_longest_bytes; /* and the longest that came */
 	size_t kcp_bytes, fec_bytes, codec_bytes; /* memory held */
 	size_t memory_bytes; /* of this session in all, fifos and streams apart */
 };

@@ -6,6 +6,7 @@
  *     cover.c    symbols that stand for what is small and under way
  *     repair.c   parity of our own, when it pays
  *     memory.c   what it holds, and what it does when its tunnel holds too much
+ *     mtu.c      how long datagrams may be
  *     input.c    datagrams and stream bytes in
  *     output.c   frames and packets out
  *     session.c  life, time, streams, questions
@@ -18,6 +19,8 @@
 #include "fec_pair.h"
 #include "fec_repair.h"
 #include "fec_rlc.h"
+#include "piece.h"
+#include "pmtu.h"
 #include "session.h"
 
 /* Bytes of the peer's stream that wait: until CODEC_DETECT_BYTES of them or less tell the codec,
@@ -40,6 +43,7 @@ struct session_repair {
 	bool peer_follows;      /* from one address to another */
 	bool understood;        /* both numbers are automatic */
 	bool covered;           /* and it understands cover.c */
+	bool peer_joins;        /* pieces of piece.h */
 	bool sends, peer_sends; /* it pays to, as was told */
 	struct repair_out *out; /* NULL until needed */
 	struct repair_in *in;
@@ -100,6 +104,10 @@ struct session {
 	struct session_guard guard;
 	uint32_t peer_uptime_ms; /* SESSION_UNKNOWN */
 	bool pads;               /* the next packet */
+	struct pmtu pmtu;
+	struct piece_in *pieces; /* NULL until one comes */
+	size_t fec_overhead;     /* of each datagram */
+	bool full_left;          /* datagrams as long as allowed, since pmtu was looked at */
 	struct session_cover cover;
 	struct session_repair repair;
 	struct codec_enc *enc; /* NULL: not known yet (server), or CODEC_NONE */
@@ -127,6 +135,8 @@ struct session {
 	/* counted here; the rest comes from the modules when asked for */
 	uint64_t bytes_sent, bytes_received;
 	uint64_t in_pkts, in_bytes, out_pkts, out_bytes;
+	uint64_t heard_us; /* the last of in_pkts */
+	size_t in_longest; /* bytes of one of them */
 	uint64_t kcp_in_errors, fec_errors, oob_packets;
 };
 
@@ -208,10 +218,26 @@ size_t session_memory(const struct session *s);
 /* Charge it to the pool; if that holds too much, give KCP no more to hold. */
 void session_report_memory(struct session *s);
 
+/* ---- mtu.c ----------------------------------------------------------------------- */
+
+/* After kcp_new() and path_join(). */
+void session_mtu_init(struct session *s);
+/* At the end of a flush: marks what is longer than what passes, and may add soundings. */
+void session_mtu_flush(struct session *s);
+uint64_t session_mtu_deadline(const struct session *s);
+/* Cut the packet, a long segment by itself, if the peer can put it together; else it is left to IP. */
+bool session_mtu_cut(struct session *s, size_t index);
+/* A packet of piece.h. */
+void session_mtu_piece(struct session *s, uint64_t now_us, struct view pkt);
+/* Of a plain packet at present, the seal's overhead not included. */
+size_t session_packet_bytes(const struct session *s);
+
 /* ---- input.c ---------------------------------------------------------------------- */
 
 /* What stands behind the last segment of a plain packet. */
 struct view session_rest_of(struct view pkt);
+/* Segments. */
+void session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags);
 
 /* ---- output.c: kcp.h's reserve and output ---------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "link.h"
 #include "seal.h"
 
 /* clang-format off */
@@ -74,7 +75,8 @@ void config_session(const struct config *c, const char *crypt, bool client, uint
 	*out = (struct session_config){
 		.client = client,
 		.conv = conv,
-		.packet_bytes_max = 1350 - m->head - m->tail,
+		.packet_bytes_max = (c->model ? 1500 - LINK_HEADERS : 1350) - m->head - m->tail,
+		.finds_mtu = c->model,
 		.seal_overhead = m->head + m->tail,
 		.snd_wnd = c->wnd != 0 ? c->wnd
 			   : client    ? 128

@@ -273,6 +273,12 @@ static bool is_down(const struct link *l, uint64_t ns)
 	return false;
 }
 
+static bool is_too_long(const struct link *l, uint64_t ns, const struct link_packet *pkt)
+{
+	return l->p.mtu > 0 && pkt->wire > l->p.mtu && !pkt->cut && l->started &&
+	       clock_s(l, ns) >= l->p.mtu_s;
+}
+
 static bool conforms(struct link *l, uint64_t now_ns, uint32_t bytes)
 {
 	if (l->p.police <= 0)
@@ -354,6 +360,10 @@ void link_send(struct link *l, uint64_t now_us, const struct link_packet *pkt)
 	count(&l->stats.offered, pkt->wire);
 	if (is_down(l, now)) {
 		count(&l->stats.outage_dropped, pkt->wire);
+		return;
+	}
+	if (is_too_long(l, now, pkt)) {
+		count(&l->stats.too_long, pkt->wire);
 		return;
 	}
 	if (!conforms(l, now, pkt->wire)) {

@@ -3,7 +3,8 @@
  * A packet goes through these, in this order.  tests/bench/link/linkrelay has such links on real time,
  * for real programs, so that the figures can be compared:
  *
- *   1. outage   while the link is down nothing enters it;
+ *   1. outage   while the link is down nothing enters it, nor what is longer than the mtu and may
+ *               not be cut;
  *   2. police   without enough tokens in the bucket it is dropped;
  *   3. queue    if the backlog at the rate limiter is over the limit it is dropped;
  *   4. rate     it waits for its turn, then occupies the link for its length / rate; if the
@@ -44,6 +45,7 @@ struct link_params {
 	double burst_enter, burst_leave;    /* Gilbert-Elliott, per packet, in place of loss */
 	double burst_bad, burst_good;       /* loss in the two states */
 	double reorder, reorder_by, dup;
+	double mtu, mtu_s; /* bytes of an IP packet, from that time on; 0: any */
 	struct {
 		double start_s, length_s;
 	} outage[LINK_OUTAGES_MAX]; /* length 0: none */
@@ -60,6 +62,7 @@ struct link_packet {
 	uint32_t owner; /* whose it is: the party of the world that it is handed to */
 	uint64_t tag;   /* the owner's */
 	uint32_t wire;  /* bytes on the wire */
+	bool cut;       /* IP may make fragments of it: then it passes an mtu, whole */
 	uint32_t len;   /* of data: 0 for a packet that is only a length and a tag */
 	uint8_t *data;  /* send: copied.  receive: valid, and writable, until the next call */
 };
@@ -81,7 +84,7 @@ struct link_count {
 struct link_stats {
 	struct link_count offered;
 	struct link_count passed; /* came through all stages; arrive some time */
-	struct link_count lost, queue_dropped, policed, outage_dropped;
+	struct link_count lost, queue_dropped, policed, outage_dropped, too_long;
 	struct link_count reordered, duplicated; /* of those passed; duplicates are not counted in it */
 };
 const struct link_stats *link_stats(const struct link *l);

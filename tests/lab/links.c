@@ -37,6 +37,8 @@ const struct named_link named_links[] = {
 	  "jitter and disorder" },
 	{ "bursty", "delay=50,rate=100,queue=100,burst=0.5/10", "5 % lost, in runs of ten" },
 	{ "outage", "delay=50,rate=40,queue=60,outage=10/2", "down for 2 s, 10 s after the start" },
+	{ "shrinks", "delay=50,rate=40,queue=60,mtu=1280/10,outage=10/0.001",
+	  "an MTU of 1280, 10 s after the start" },
 };
 const size_t named_link_count = sizeof(named_links) / sizeof(named_links[0]);
 
@@ -81,6 +83,7 @@ static const struct link_key keys[] = {
 	{ "reorder", { F(reorder) }, 1, 1, 100, "PERCENT held back" },
 	{ "reorder_by", { F(reorder_by) }, 1, 1, MS_MAX, "MS (5)" },
 	{ "dup", { F(dup) }, 1, 1, 100, "PERCENT that arrive twice" },
+	{ "mtu", { F(mtu), F(mtu_s) }, 1, 2, S_MAX, "BYTES[/START] of an IP packet" },
 	{ "outage", { F(outage[0].start_s), F(outage[0].length_s) }, 2, 2, S_MAX, "START/SECONDS" },
 };
 #undef F

@@ -39,7 +39,7 @@ static double mbit(const struct trace *t, uint64_t bytes)
 
 static uint64_t lost(const struct link_stats *n)
 {
-	return n->lost.packets + n->outage_dropped.packets;
+	return n->lost.packets + n->outage_dropped.packets + n->too_long.packets;
 }
 
 static uint64_t dropped(const struct link_stats *n)

@@ -217,7 +217,12 @@ static void send_batch(struct tunnel *t, unsigned conn, unsigned end)
 		uint32_t len = (uint32_t)pkt->len;
 
 		link_send(t->world->link[end], t->world->now_us,
-			  &(struct link_packet){ t->owner, conn, len + LINK_HEADERS, len, pkt->data });
+			  &(struct link_packet){ .owner = t->owner,
+						 .tag = conn,
+						 .wire = len + LINK_HEADERS,
+						 .cut = pkt->may_fragment,
+						 .len = len,
+						 .data = pkt->data });
 		s->packets_sent++;
 		s->wire_bytes += len + LINK_HEADERS;
 	}

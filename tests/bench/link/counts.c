@@ -32,6 +32,7 @@ static void print_way(const struct counts *c, unsigned i, FILE *out)
 	print_count(out, "queue_dropped", s->queue_dropped);
 	print_count(out, "policed", s->policed);
 	print_count(out, "outage_dropped", s->outage_dropped);
+	print_count(out, "too_long", s->too_long);
 	print_count(out, "passed", s->passed);
 	print_count(out, "reordered", s->reordered);
 	print_count(out, "duplicated", s->duplicated);

@@ -136,7 +136,7 @@ static void a_reused_buffer_carries_no_state_of_its_last_packet(void **state)
 	packet_pool_init(&pool);
 	b = new_batch(&pool);
 	p = batch_add(b);
-	*p = (struct packet){ p->data - 20, 77, p->mem, &pool, true };
+	*p = (struct packet){ p->data - 20, 77, p->mem, &pool, true, true, true };
 	batch_clear(b);
 	assert_int_equal(b->count, 0);
 	p = batch_add(b);

@@ -161,7 +161,7 @@ static void gives_a_client_defaults_that_need_no_tuning(void **state)
 	assert_int_equal(t->conn, CONF_AUTO);
 	assert_int_equal(t->autoexpire_s, 0);
 	assert_int_equal(t->scavengettl_s, 600);
-	assert_int_equal(t->mtu_bytes, 1350);
+	assert_int_equal(t->mtu_bytes, CONF_AUTO);
 	assert_int_equal(t->ratelimit_bytes, 0);
 	assert_int_equal(t->sndwnd_segs, CONF_AUTO);
 	assert_int_equal(t->rcvwnd_segs, CONF_AUTO);
@@ -454,10 +454,11 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		  "t.ini:6: [client c] mtu: 1501 is above 1500, the most allowed" },
 		{ CLIENT "mtu = 49\n", "t.ini:6: [client c] mtu: 49 is below 50, the least allowed" },
 		{ CLIENT "mtu = 0x500\n",
-		  "t.ini:6: [client c] mtu: '0x500' is not a number from 50 to 1500" },
+		  "t.ini:6: [client c] mtu: '0x500' is neither auto nor a number from 50 to 1500" },
 		{ CLIENT "mtu = 99999999999999999999\n",
-		  "t.ini:6: [client c] mtu: '99999999999999999999' is not a number from 50 to 1500" },
-		{ CLIENT "mtu = -\n", "t.ini:6: [client c] mtu: '-' is not a number from 50 to 1500" },
+		  "t.ini:6: [client c] mtu: '99999999999999999999' is neither auto nor a number from 50 to 1500" },
+		{ CLIENT "mtu = -\n",
+		  "t.ini:6: [client c] mtu: '-' is neither auto nor a number from 50 to 1500" },
 		{ CLIENT "sndwnd = 65536\n", "t.ini:6: [client c] sndwnd: 65536 is above 65535: the "
 					     "window field on the wire has 16 bits" },
 		{ CLIENT "rcvwnd = 0\n",
@@ -486,8 +487,8 @@ static void every_fault_is_one_line_with_its_place(void **state)
 					    "a number from 1 to 65535" },
 		{ CLIENT "conn = autos\n", "t.ini:6: [client c] conn: 'autos' is neither auto nor a "
 					   "number from 1 to 1024" },
-		{ CLIENT "mtu = auto\n",
-		  "t.ini:6: [client c] mtu: 'auto' is not a number from 50 to 1500" },
+		{ CLIENT "mtu = autos\n",
+		  "t.ini:6: [client c] mtu: 'autos' is neither auto nor a number from 50 to 1500" },
 		{ CLIENT "sndwnd = 4294967295\n", "t.ini:6: [client c] sndwnd: 4294967295 is above "
 						  "65535: the window field on the wire has 16 bits" },
 		{ CLIENT "mode = fast # quick\n",

@@ -16,7 +16,7 @@
 #include "fec.h"
 #include "session.h"
 
-enum { MS = 1000, QUEUE = 8192, MTU = 1350, BYTES_PER_MS = 12500, BACKLOG_MS = 100 };
+enum { MS = 1000, QUEUE = 8192, MTU = 1500, BYTES_PER_MS = 12500, BACKLOG_MS = 100 };
 
 struct datagram {
 	uint64_t at_us;
@@ -42,6 +42,7 @@ struct tunnel {
 	struct way way[2];      /* from the client, from the server */
 	uint64_t now_us, delay_us, rng;
 	unsigned loss; /* of 1000 */
+	size_t narrow; /* longer packets are lost; 0: none */
 	struct smux_stream *st[2];
 	uint64_t sent, received; /* by the server, by the client */
 };
@@ -128,7 +129,8 @@ static inline void send(struct tunnel *t, int side, const struct packet *pkt)
 	}
 	if (w->free_us < t->now_us)
 		w->free_us = t->now_us;
-	if (is_lost(t) || w->free_us > t->now_us + BACKLOG_MS * MS)
+	if (is_lost(t) || w->free_us > t->now_us + BACKLOG_MS * MS ||
+	    (t->narrow != 0 && pkt->len > t->narrow))
 		return;
 	w->free_us += pkt->len * MS / BYTES_PER_MS;
 	assert_true(w->count < QUEUE);
