@@ -10,6 +10,9 @@
 #define MINUTE_US (60 * 1000000ull)
 /* An answer takes a round trip; a firewall takes for ever. */
 #define SILENCE_US (5 * 1000000ull)
+/* So long nobody waits for a segment that is merely lost. */
+#define HOLE_US (3 * 1000000ull)
+#define HOLE_LOOK_US 1000000ull
 
 /* The tunnel's own bound, so that a thousand wrong peers do not fill a disk. */
 static bool line_allowed(struct tunnel *t)
@@ -84,6 +87,40 @@ void diagnosis_silence(struct link *l)
 		 refused != 0 ? "; " : "");
 }
 
+/* A kcptun's length is its own, and what it is to be we know; "" where that is no explanation. */
+static const char *too_long_text(const struct link *l, char *text, size_t cap)
+{
+	struct session_info info;
+
+	session_get_info(l->session, &info);
+	text[0] = '\0';
+	if (info.mtu_narrow && !info.peer_is_ours && info.in_longest_bytes <= info.mtu_bytes)
+		snprintf(text, cap, "large datagrams of the peer do not arrive: lower its mtu to %zu",
+			 info.mtu_bytes);
+	return text;
+}
+
+void diagnosis_hole(struct link *l)
+{
+	struct tunnel *t = l->tunnel;
+	uint64_t now_us = t->reactor->now_us;
+	struct session_info info;
+	char text[96];
+
+	if (now_us - l->hole_looked_us < HOLE_LOOK_US)
+		return;
+	l->hole_looked_us = now_us;
+	session_get_info(l->session, &info);
+	if (info.kcp.rcv_ring_segs == 0 || info.kcp.rcv_nxt != l->hole_sn) {
+		l->hole_sn = info.kcp.rcv_nxt;
+		l->hole_us = now_us;
+	}
+	if (now_us - l->hole_us < HOLE_US || too_long_text(l, text, sizeof(text))[0] == '\0' ||
+	    !peer_allowed(t, peer_entry(t, t->conf->role == ROLE_CLIENT ? NULL : &l->path)))
+		return;
+	log_warn(t->name, "%s: %s", l->peer, text);
+}
+
 /* What a mismatch is called, and the key to set; false for ends that are none. */
 static bool mismatch_text(const struct link *l, char *text, size_t cap)
 {
@@ -101,6 +138,8 @@ static bool mismatch_text(const struct link *l, char *text, size_t cap)
 			 session_peer_version(l->session));
 		return true;
 	case SESSION_TIMEOUT:
+		if (too_long_text(l, text, cap)[0] != '\0')
+			return true;
 		if (c->role != ROLE_CLIENT || !l->heard || theirs != CODEC_UNKNOWN)
 			return false;
 		snprintf(text, cap,

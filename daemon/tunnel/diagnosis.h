@@ -43,6 +43,8 @@ struct diagnosis {
 void diagnosis_bad_packet(struct tunnel *t, const struct udp_path *path, const char *peer);
 /* Called at each pump of a link: has anything ever come back? */
 void diagnosis_silence(struct link *l);
+/* Likewise: does something stand beyond a hole, for lack of datagrams that are too long for the path? */
+void diagnosis_hole(struct link *l);
 /* A link has ended by itself. */
 void diagnosis_link_end(struct link *l);
 /* A stream has ended.  Bytes from the near socket to the far end, and back;

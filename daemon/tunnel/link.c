@@ -132,6 +132,7 @@ static void pump(struct link *l)
 	if (end_with_session(l))
 		return;
 	diagnosis_silence(l);
+	diagnosis_hole(l);
 	if (l->tunnel->role->link_pumped != NULL)
 		l->tunnel->role->link_pumped(l->tunnel, l);
 	if (l->draining && l->relay_count == 0 && session_drained(l->session))

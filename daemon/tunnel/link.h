@@ -48,8 +48,11 @@ struct link {
 	struct port *old_port;  /* the one before, as long as it may bring something */
 	uint64_t watched_bytes; /* received, when it was last looked at */
 	uint64_t much_us;       /* when much was coming */
-	uint64_t socket_us;     /* when it got its socket */
-	bool replaced;          /* its slot has another */
+	uint64_t hole_looked_us,
+		hole_us;    /* when it was looked whether something is missing; since when it is, */
+	uint32_t hole_sn;   /* and what */
+	uint64_t socket_us; /* when it got its socket */
+	bool replaced;      /* its slot has another */
 	struct pace pace;
 	ev_timer timer;
 	uint64_t armed_us; /* when the timer fires, KT_NEVER: stopped */

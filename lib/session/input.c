@@ -120,6 +120,8 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 
 	s->in_pkts++;
 	s->heard_us = now_us;
+	if (s->born_heard_us == 0)
+		s->born_heard_us = now_us;
 	s->in_bytes += payload.n + s->cfg.seal_overhead;
 	if (payload.n + s->cfg.seal_overhead > s->in_longest)
 		s->in_longest = payload.n + s->cfg.seal_overhead;

@@ -118,6 +118,8 @@ void session_get_info(const struct session *s, struct session_info *info)
 	info->mtu_bytes = s->pmtu.size;
 	info->mtu_sought = s->pmtu.sounded != 0;
 	info->in_longest_bytes = s->in_longest;
+	info->mtu_narrow = s->cfg.finds_mtu && s->pmtu.fails <= s->pmtu.most;
+	info->peer_is_ours = s->repair.heard_note;
 }
 
 void session_verify(const struct session *s)

@@ -5,6 +5,7 @@
 
 enum {
 	ANSWER_US = 50 * 1000, /* so much longer than a timeout it may take: some answer at intervals */
+	FOREIGN_US = 1000 * 1000, /* a kcptund makes itself known in less */
 };
 
 static_assert(2 * PMTU_TIMES <= KCP_SOUNDINGS, "each has its number");
@@ -116,6 +117,14 @@ void session_mtu_piece(struct session *s, uint64_t now_us, struct view pkt)
 		session_input_kcp(s, now_us, segment, 0);
 }
 
+/* A kcptun's datagrams are as long as it was told, whatever the path; so that it can be said what is wrong when they
+ * vanish, the path is examined even if nothing long is sent. */
+static bool peer_cannot_look(const struct session *s)
+{
+	return s->pmtu.state == PMTU_WAITS && !s->repair.heard_note && s->born_heard_us != 0 &&
+	       s->flush_us - s->born_heard_us > FOREIGN_US;
+}
+
 void session_mtu_flush(struct session *s)
 {
 	struct pmtu_seen seen = { 0 };
@@ -125,6 +134,7 @@ void session_mtu_flush(struct session *s)
 	if (!s->cfg.finds_mtu || s->guard.on)
 		return;
 	see_longs(s, &seen);
+	s->full_left |= peer_cannot_look(s);
 	if (!s->full_left && s->flush_us < pmtu_deadline(&s->pmtu, &seen) && s->pmtu.sounded == 0)
 		return;
 	see(s, &seen);

@@ -215,6 +215,8 @@ struct session_info {
 	size_t mtu_bytes;        /* the longest that leave, */
 	bool mtu_sought;         /* whether longer ones are being tried, or these are in doubt, */
 	size_t in_longest_bytes; /* and the longest that came */
+	bool mtu_narrow;         /* longer ones than mtu_bytes were tried, and did not pass */
+	bool peer_is_ours;       /* a kcptund: it finds its own length */
 	size_t kcp_bytes, fec_bytes, codec_bytes; /* memory held */
 	size_t memory_bytes; /* of this session in all, fifos and streams apart */
 };

@@ -135,8 +135,9 @@ struct session {
 	/* counted here; the rest comes from the modules when asked for */
 	uint64_t bytes_sent, bytes_received;
 	uint64_t in_pkts, in_bytes, out_pkts, out_bytes;
-	uint64_t heard_us; /* the last of in_pkts */
-	size_t in_longest; /* bytes of one of them */
+	uint64_t heard_us;      /* the last of in_pkts */
+	uint64_t born_heard_us; /* and the first; 0: none yet */
+	size_t in_longest;      /* bytes of one of them */
 	uint64_t kcp_in_errors, fec_errors, oob_packets;
 };
 
