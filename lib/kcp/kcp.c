@@ -1685,35 +1685,31 @@ static void probe_wait(struct prober *p, uint64_t now_us, uint64_t wait)
  * it and acknowledges it again; and no copy of it is remembered, which would go unanswered. */
 enum { SOUNDING_BEHIND = 1 << 20, SOUNDING_NUMBERS = 1 << 16 };
 
-struct sounding {
-	uint32_t sn;
-	bool waits; /* for an answer */
-	bool asks;  /* for the window, too: that is an answer as well */
-	bool answered;
-};
-
 struct sounder {
 	uint32_t next;
-	struct sounding soundings[KCP_SOUNDINGS];
+	uint32_t first; /* number of sounding 0; those that follow are its neighbours */
+	uint8_t waits, asks, answered; /* a bit for each */
 };
 
-static uint32_t sounding_sn(struct sounder *s, uint32_t una)
+static_assert(KCP_SOUNDINGS <= 8, "a bit for each");
+
+static void sounder_anew(struct sounder *s, uint32_t una)
 {
-	return una - SOUNDING_BEHIND - (s->next++ & (SOUNDING_NUMBERS - 1));
+	s->first = una - SOUNDING_BEHIND - (s->next & (SOUNDING_NUMBERS - 1));
+	s->next += KCP_SOUNDINGS;
+	s->waits = s->asks = s->answered = 0;
 }
 
 static void sounding_acked(struct sounder *s, uint32_t sn)
 {
-	for (unsigned i = 0; i < KCP_SOUNDINGS; i++)
-		if (s->soundings[i].waits && s->soundings[i].sn == sn)
-			s->soundings[i].answered = true;
+	if (sn - s->first < KCP_SOUNDINGS)
+		s->answered |= (uint8_t)(s->waits & 1u << (sn - s->first));
 }
 
+/* Any that asked. */
 static void sounding_told(struct sounder *s)
 {
-	for (unsigned i = 0; i < KCP_SOUNDINGS; i++)
-		if (s->soundings[i].waits && s->soundings[i].asks)
-			s->soundings[i].answered = true;
+	s->answered |= s->asks;
 }
 
 /* Segments longer than any path lets through vanish for ever, so they are looked at apart. */
@@ -3286,40 +3282,36 @@ static uint8_t *sounding_header(const struct kcp *k, uint8_t *out, const struct 
 	return out + KCP_OVERHEAD;
 }
 
+void kcp_sound_anew(struct kcp *k)
+{
+	sounder_anew(&k->sounder, k->flight.una);
+}
+
 void kcp_sound(struct kcp *k, uint64_t now_us, unsigned which, bool ask, uint8_t *buf, size_t bytes)
 {
-	struct sounding *s = &k->sounder.soundings[which];
 	size_t left = bytes - (ask ? KCP_OVERHEAD : 0);
 
 	assert(which < KCP_SOUNDINGS && left >= KCP_OVERHEAD && bytes <= KCP_MTU_MAX);
 	hear_time(k, now_us);
-	*s = (struct sounding){
-		.sn = sounding_sn(&k->sounder, k->flight.una),
-		.waits = true,
-		.asks = ask,
-	};
+	k->sounder.waits |= (uint8_t)(1u << which);
+	k->sounder.asks |= (uint8_t)(ask ? 1u << which : 0);
 	left -= KCP_OVERHEAD;
 	if (ask)
 		buf = sounding_header(k, buf, &(struct kcp_seg_header){ .cmd = KCP_CMD_WASK });
 	buf = sounding_header(k, buf,
 			      &(struct kcp_seg_header){ .cmd = KCP_CMD_PUSH,
 							.ts = clock_ms(k->now_us),
-							.sn = s->sn,
+							.sn = k->sounder.first + which,
 							.len = (uint32_t)left });
 	memset(buf, 0, left);
 	pacer_spend(&k->pacer, bytes);
 	k->stats.out_segs += 1 + ask;
 }
 
-void kcp_sound_anew(struct kcp *k)
-{
-	memset(k->sounder.soundings, 0, sizeof(k->sounder.soundings));
-}
-
 bool kcp_sounded(const struct kcp *k, unsigned which)
 {
 	assert(which < KCP_SOUNDINGS);
-	return k->sounder.soundings[which].answered;
+	return (k->sounder.answered & 1u << which) != 0;
 }
 
 /* ---- parameters ------------------------------------------------------------ */

@@ -271,15 +271,14 @@ bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
 
 enum { KCP_SOUNDINGS = 8 };
 
-/* Make a sounding of exactly `bytes`, 2 * KCP_OVERHEAD .. KCP_MTU_MAX, in `buf`; it leaves by other ways than
- * output(), and what leaves next waits for it.  `which`, below KCP_SOUNDINGS, is forgotten for it.
- * `ask`: with a question for the window, because some peers acknowledge repeats only now and then; any
- * news of the window is taken for an answer. */
+/* Those before are forgotten, and so are their answers: before others are made. */
+void kcp_sound_anew(struct kcp *k);
+/* Make sounding `which`, below KCP_SOUNDINGS, of exactly `bytes`, 2 * KCP_OVERHEAD .. KCP_MTU_MAX, in `buf`; it leaves
+ * by other ways than output(), and what leaves next waits for it.  `ask`: with a question for the window, because
+ * some peers acknowledge repeats only now and then; any news of the window is taken for an answer. */
 void kcp_sound(struct kcp *k, uint64_t now_us, unsigned which, bool ask, uint8_t *buf, size_t bytes);
 /* It was answered. */
 bool kcp_sounded(const struct kcp *k, unsigned which);
-/* All are forgotten. */
-void kcp_sound_anew(struct kcp *k);
 uint32_t kcp_mtu(const struct kcp *k);
 /* Segments that are longer than this, headers included, may meet paths that swallow them without a word: */
 void kcp_watch_longs(struct kcp *k, uint32_t bytes);

@@ -48,6 +48,15 @@ static void busy(struct tunnel *t, unsigned ms)
 	}
 }
 
+/* For so many seconds nothing is written. */
+static void idle(struct tunnel *t, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds * 20; i++) {
+		t->now_us += 49 * MS;
+		step(t);
+	}
+}
+
 static void nothing_is_sounded_before_much_is_sent(void **state)
 {
 	struct tunnel *t = two_ends(0, 0);
@@ -79,15 +88,15 @@ static void the_most_is_used_after_two_round_trips(void **state)
 
 static void what_passes_is_found_to_eight_bytes(void **state)
 {
-	static const size_t paths[] = { 1232, 1252, 1300, 1372, 1392, 1452, 1464, 1471 };
+	static const size_t paths[] = { 1232, 1300, 1392, 1471 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		struct tunnel *t = two_ends(0, paths[i]);
 
-		busy(t, 12000);
+		busy(t, 6000);
 		assert_in_range(mtu_of(t), paths[i] - PMTU_STEP, paths[i]);
-		assert_true(t->received > 100 * 1000 * 1000 / 10);
+		assert_true(t->received > 40 * 1000 * 1000);
 		tunnel_free(t);
 	}
 }
@@ -109,7 +118,7 @@ static void a_path_that_shrinks_stops_a_transfer_for_a_second(void **state)
 		received = t->received;
 		busy(t, 1000);
 		assert_true(t->received > received);
-		busy(t, 8000);
+		busy(t, 5000);
 		assert_in_range(mtu_of(t), to[i] - PMTU_STEP, to[i]);
 		tunnel_free(t);
 	}
@@ -120,12 +129,12 @@ static void a_path_that_widens_is_tried_again_after_ten_minutes(void **state)
 	struct tunnel *t = two_ends(0, 1252);
 
 	(void)state;
-	busy(t, 10000);
+	busy(t, 5000);
 	assert_in_range(mtu_of(t), 1252 - PMTU_STEP, 1252);
 	narrow(t, 0);
 	busy(t, 1000);
 	assert_in_range(mtu_of(t), 1252 - PMTU_STEP, 1252);
-	steps(t, 600 * 1000);
+	idle(t, 600);
 	busy(t, 1000);
 	assert_int_equal(mtu_of(t), MOST);
 	tunnel_free(t);
@@ -152,14 +161,14 @@ static void loss_is_no_shrinking(void **state)
 		unsigned less = 0;
 
 		busy(t, 3000);
-		for (unsigned n = 0; n < 200; n++) {
+		for (unsigned n = 0; n < 60; n++) {
 			busy(t, 30);
 			steps(t, 200);
 			less += mtu_of(t) < MOST;
 		}
 		busy(t, 3000);
 		assert_int_equal(mtu_of(t), MOST);
-		assert_true(less <= 4);
+		assert_true(less <= 2);
 		tunnel_free(t);
 	}
 }
