@@ -1,5 +1,5 @@
 /* daemon.c - the process: its tunnels, and the signals that change and end them. */
-#include "daemon.h"
+#include "daemon_impl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,21 +24,6 @@
 
 /* What is under way when a stop is asked for is sent for so long at most. */
 static const double DRAIN_MAX_S = 5., DRAIN_LOOK_S = 0.02;
-
-struct kt_daemon {
-	struct reactor *reactor;
-	struct config *config;
-	const struct daemon_source *source; /* NULL: nothing to read again */
-	struct tunnel_set set;
-	struct service service;
-	struct snmplog snmplog;
-	struct report_source report;
-	struct control *control;
-	struct metrics *metrics;
-	ev_signal term, interrupt, hangup, usr1;
-	ev_timer drain; /* looks whether all is out */
-	double drained_s;
-};
 
 /* ---- counters ---------------------------------------------------------------------- */
 
@@ -86,8 +71,7 @@ static void sum_for_snmplog(void *user, struct counters *out)
 	tunnel_set_totals(&d->set, out);
 }
 
-/* `note`: see service_ready(). */
-static void tell_ready(struct kt_daemon *d, const char *note)
+void daemon_tell_ready(struct kt_daemon *d, const char *note)
 {
 	struct service_figures figures;
 
@@ -143,100 +127,15 @@ static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 		return;
 	}
 	log_info(NULL, "%s: stopping", strsignal(w->signum));
+	daemon_refuse_reloads(d);
 	service_stopping(&d->service);
 	tunnel_set_drain(&d->set);
 	ev_timer_start(loop, &d->drain);
 }
 
-/* ---- reload ------------------------------------------------------------------------------ */
-
-struct config *daemon_read_config(const struct daemon_source *source, conf_report_fn *report,
-				  void *user)
-{
-	struct config *config = config_read(source->file, report, user);
-
-	if (config == NULL || source->control == NULL ||
-	    config_set_control(config, source->control, report, user))
-		return config;
-	config_free(config);
-	return NULL;
-}
-
-/* Who wants to hear of a reload, beside the log. */
-struct reload_ear {
-	reload_say_fn *say; /* NULL: nobody */
-	void *user;
-};
-
-static void say_to_log(void *user, const char *tunnel, const char *what)
-{
-	struct reload_ear *ear = user;
-
-	log_info(tunnel, "reload: %s", what);
-	if (ear->say != NULL)
-		ear->say(ear->user, tunnel, what);
-}
-
-static void say_fault(void *user, enum conf_severity severity, const char *line)
-{
-	struct reload_ear *ear = user;
-
-	log_msg(severity == CONF_ERROR ? LOG_LEVEL_ERR : LOG_LEVEL_WARN, NULL, "%s", line);
-	if (ear->say != NULL)
-		ear->say(ear->user, NULL, line);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* What [daemon] says: the log level at once, sockets with the next start. */
-static void change_daemon(struct kt_daemon *d, struct config *fresh, struct reload_ear *ear)
-{
-	if (fresh->daemon.loglevel != d->config->daemon.loglevel && !d->source->verbose) {
-		log_set_level((enum log_level)fresh->daemon.loglevel);
-		say_to_log(ear, NULL, "log level changed");
-	}
-	if (!same_text(fresh->daemon.snmplog, d->config->daemon.snmplog) ||
-	    fresh->daemon.snmpperiod_s != d->config->daemon.snmpperiod_s)
-		say_to_log(ear, NULL, "snmplog of [daemon] changed");
-	snmplog_set(&d->snmplog, fresh->daemon.snmplog, fresh->daemon.snmpperiod_s);
-	if (!same_text(fresh->daemon.control, d->config->daemon.control) ||
-	    !same_text(fresh->daemon.metrics.text, d->config->daemon.metrics.text))
-		say_to_log(ear, NULL, "[daemon] control and metrics change with a restart only");
-}
-
-/* Read the file again and go over to what it says.  False: all is as it was, and why was said. */
-static bool reload(struct kt_daemon *d, reload_say_fn *say, void *user)
-{
-	struct reload_ear ear = { say, user };
-	struct config *fresh;
-	bool good;
-
-	if (d->source == NULL || ev_is_active(&d->drain)) {
-		say_to_log(&ear, NULL,
-			   d->source == NULL ? "there is no file to read again" : "refused: stopping");
-		return false;
-	}
-	service_reloading(&d->service);
-	fresh = daemon_read_config(d->source, say_fault, &ear);
-	good = fresh != NULL && tunnel_set_reload(&d->set, fresh, say_to_log, &ear);
-	if (good) {
-		change_daemon(d, fresh, &ear);
-		config_free(d->config);
-		d->config = fresh;
-	} else {
-		log_err(NULL, "reload refused: the running configuration stays");
-		config_free(fresh);
-	}
-	tell_ready(d, good ? NULL : "last reload was refused, see the log");
-	return good;
-}
-
 static void on_hangup(struct ev_loop *loop, ev_signal *w, int revents)
 {
-	reload(w->data, NULL, NULL);
+	daemon_reload(w->data, NULL);
 }
 
 /* ---- what it tells of itself ------------------------------------------------------------- */
@@ -256,17 +155,21 @@ static const struct config *present_config(void *user)
 	return d->config;
 }
 
-static bool reload_by_control(void *user, control_say_fn *say, void *to)
+static void reload_by_control(void *user, struct control_reload *r)
 {
-	return reload(user, say, to);
+	daemon_reload(user, r);
 }
 
-static const struct control_ops control_ops = { .reload = reload_by_control };
+static void forget_reload(void *user, struct control_reload *r)
+{
+	daemon_forget_reload(user, r);
+}
+
+static const struct control_ops control_ops = { .reload = reload_by_control, .forget = forget_reload };
 
 /* False when the daemon may not start without it. */
 static bool start_control(struct kt_daemon *d)
 {
-	const struct conf_addr *metrics = &d->config->daemon.metrics;
 	const char *path = d->config->daemon.control;
 	bool without = false;
 
@@ -279,11 +182,7 @@ static bool start_control(struct kt_daemon *d)
 	};
 	if (path != NULL)
 		d->control = control_new(path, &d->report, &control_ops, &without);
-	if (path != NULL && d->control == NULL && !without)
-		return false;
-	if (metrics->text != NULL)
-		d->metrics = metrics_new(metrics, &d->report);
-	return metrics->text == NULL || d->metrics != NULL;
+	return path == NULL || d->control != NULL || without;
 }
 
 /* ---- the beginning ---------------------------------------------------------------------- */
@@ -305,10 +204,88 @@ static void watch_signals(struct kt_daemon *d)
 	watch_signal(d, &d->usr1, SIGUSR1, on_usr1);
 }
 
+/* There is nothing to wait for. */
+static void give_up(struct kt_daemon *d)
+{
+	d->status = EX_UNAVAILABLE;
+	ev_break(d->reactor->loop, EVBREAK_ALL);
+}
+
+static void on_started(void *user)
+{
+	struct kt_daemon *d = user;
+	size_t failed = tunnel_set_failed(&d->set);
+
+	if (tunnel_set_is_hopeless(&d->set)) {
+		give_up(d);
+		return;
+	}
+	snmplog_set(&d->snmplog, d->config->daemon.snmplog, d->config->daemon.snmpperiod_s);
+	log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnel%s", d->set.count,
+		 d->set.count == 1 ? "" : "s");
+	if (failed > 0)
+		log_warn(NULL, "%zu of the tunnels could not be started and %s tried again", failed,
+			 failed == 1 ? "is" : "are");
+	daemon_tell_ready(d, NULL);
+	footprint_started();
+	daemon_reload_next(d);
+}
+
+static void start_tunnels(struct kt_daemon *d)
+{
+	if (tunnel_set_start(&d->set, d->config, on_started, d))
+		return;
+	log_err(NULL, "out of memory");
+	give_up(d);
+}
+
+static void on_metrics(void *user, bool good)
+{
+	struct kt_daemon *d = user;
+
+	if (!good)
+		give_up(d);
+	else if (!ev_is_active(&d->drain)) /* asked to stop meanwhile */
+		start_tunnels(d);
+}
+
+/* One after the other: what may not fail, what may, and then all tunnels. */
+static void start(struct kt_daemon *d)
+{
+	const struct conf_addr *metrics = &d->config->daemon.metrics;
+
+	d->reloading = true; /* as long as this takes there is no other change */
+	if (!start_control(d)) {
+		give_up(d);
+		return;
+	}
+	if (metrics->text == NULL) {
+		start_tunnels(d);
+		return;
+	}
+	d->metrics = metrics_new(metrics, &d->report, on_metrics, d);
+	if (d->metrics != NULL)
+		return;
+	log_err("metrics", "out of memory");
+	give_up(d);
+}
+
+static void stop(struct kt_daemon *d)
+{
+	d->reactor->trim = NULL;
+	metrics_free(d->metrics);
+	control_free(d->control);
+	snmplog_dispose(&d->snmplog);
+	daemon_reload_dispose(d);
+	tunnel_set_dispose(&d->set);
+	service_close(&d->service);
+	reactor_free(d->reactor);
+	config_free(d->config);
+}
+
 int daemon_run(struct config *config, const struct daemon_source *source)
 {
 	struct kt_daemon d = { .config = config, .source = source, .reactor = reactor_new() };
-	bool good;
 
 	if (d.reactor == NULL) {
 		log_err(NULL, "cannot start: %s", strerror(errno));
@@ -324,24 +301,12 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	watch_signals(&d);
 	ev_timer_init(&d.drain, on_drain, DRAIN_LOOK_S, DRAIN_LOOK_S);
 	d.drain.data = &d;
-	good = start_control(&d) && tunnel_set_start(&d.set, config);
-	if (good) {
-		snmplog_set(&d.snmplog, config->daemon.snmplog, config->daemon.snmpperiod_s);
-		log_info(NULL, "kcptund " KT_VERSION " ready, %zu tunnel%s", d.set.count,
-			 d.set.count == 1 ? "" : "s");
-		tell_ready(&d, NULL);
-		footprint_started();
+	daemon_reload_init(&d);
+	start(&d);
+	if (d.status == 0)
 		ev_run(d.reactor->loop, 0);
-	}
-	d.reactor->trim = NULL;
-	metrics_free(d.metrics);
-	control_free(d.control);
-	snmplog_dispose(&d.snmplog);
-	tunnel_set_dispose(&d.set);
-	service_close(&d.service);
-	reactor_free(d.reactor);
-	config_free(d.config);
-	if (good)
+	stop(&d);
+	if (d.status == 0)
 		log_info(NULL, "stopped");
-	return good ? 0 : EX_UNAVAILABLE;
+	return d.status;
 }

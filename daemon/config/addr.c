@@ -160,6 +160,23 @@ bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char
 	return true;
 }
 
+/* False when there was something to copy and no memory for it. */
+static bool copy_text(char **to, const char *from)
+{
+	*to = from != NULL ? strdup(from) : NULL;
+	return *to != NULL || from == NULL;
+}
+
+bool conf_addr_copy(struct conf_addr *to, const struct conf_addr *from)
+{
+	*to = (struct conf_addr){ .port = from->port, .port_last = from->port_last };
+	if (copy_text(&to->text, from->text) && copy_text(&to->host, from->host) &&
+	    copy_text(&to->path, from->path))
+		return true;
+	conf_addr_dispose(to);
+	return false;
+}
+
 void conf_addr_dispose(struct conf_addr *a)
 {
 	free(a->text);

@@ -422,7 +422,7 @@ static enum conf_id bound_key(const struct conf_tunnel *t)
 	return t->role == ROLE_CLIENT ? KEY_LOCALADDR : KEY_LISTEN;
 }
 
-static const struct conf_addr *bound_addr(const struct conf_tunnel *t)
+const struct conf_addr *conf_tunnel_bound(const struct conf_tunnel *t)
 {
 	return t->role == ROLE_CLIENT ? &t->localaddr : &t->listen;
 }
@@ -434,17 +434,18 @@ static void tell_collision(struct conf_tunnel *a, struct conf_tunnel *b, struct 
 
 	if (from(a, id) == CONF_DEFAULTS && from(b, id) == CONF_DEFAULTS)
 		conf_fault(r, place(&kb, id), "%s is inherited by %s and by %s; each needs its own",
-			   bound_addr(b)->text, ka.title, kb.title);
+			   conf_tunnel_bound(b)->text, ka.title, kb.title);
 	else
 		conf_fault(r, place(&kb, id), "%s collides with %s of %s in line %d",
-			   bound_addr(b)->text, bound_addr(a)->text, ka.title, place(&ka, id).line);
+			   conf_tunnel_bound(b)->text, conf_tunnel_bound(a)->text, ka.title,
+			   place(&ka, id).line);
 }
 
 /* Clients listen on TCP or a Unix socket and servers on UDP: they never meet. */
 bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b)
 {
-	return a->role == b->role && bound_addr(a)->text && bound_addr(b)->text &&
-	       conf_addr_collide(bound_addr(a), bound_addr(b));
+	return a->role == b->role && conf_tunnel_bound(a)->text && conf_tunnel_bound(b)->text &&
+	       conf_addr_collide(conf_tunnel_bound(a), conf_tunnel_bound(b));
 }
 
 static void check_collisions(struct config *c, struct conf_reporter *r)

@@ -33,6 +33,10 @@ struct conf_addr {
 	uint16_t port, port_last; /* the same when it is no range */
 };
 
+/* A copy to keep when the configuration goes; false: out of memory, and nothing is to be disposed of. */
+bool conf_addr_copy(struct conf_addr *to, const struct conf_addr *from);
+void conf_addr_dispose(struct conf_addr *a);
+
 /* What `mode` stands for; "manual" is the last and takes the four keys as given. */
 struct conf_mode {
 	const char *name;
@@ -154,6 +158,8 @@ enum conf_reach {
 	CONF_RESTART, /* the tunnel must be started anew: it is bound to, keyed with or made of it */
 };
 enum conf_reach conf_key_reach(size_t i);
+/* Where it listens. */
+const struct conf_addr *conf_tunnel_bound(const struct conf_tunnel *t);
 /* Both want to be bound to one address. */
 bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b);
 

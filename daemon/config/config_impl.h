@@ -135,7 +135,6 @@ enum conf_addr_allow {
 };
 
 bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char *why);
-void conf_addr_dispose(struct conf_addr *a);
 /* Would two sockets bound to these be refused by the kernel?  Names are taken as equal only if
  * they read the same. */
 bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);

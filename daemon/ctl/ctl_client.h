@@ -7,7 +7,8 @@
 
 #include "text.h"
 
-enum { CTL_WHY_BYTES = 384, CTL_ANSWER_S = 20 };
+/* A reload may wait for another one, and either for name servers that do not answer. */
+enum { CTL_WHY_BYTES = 384, CTL_ANSWER_S = 30 };
 
 struct ctl_client {
 	int fd;                  /* -1: not connected */

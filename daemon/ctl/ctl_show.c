@@ -16,7 +16,10 @@ enum table_look show_state_look(const char *state)
 {
 	if (strcmp(state, "running") == 0 || strcmp(state, "open") == 0)
 		return LOOK_GOOD;
-	return strcmp(state, "ended") == 0 || strcmp(state, "closing") == 0 ? LOOK_BAD : LOOK_WARN;
+	return strcmp(state, "ended") == 0 || strcmp(state, "closing") == 0 ||
+			       strcmp(state, "failed") == 0
+		       ? LOOK_BAD
+		       : LOOK_WARN;
 }
 
 const char *show_shards(ctl_text out, const json_t *row, const char *key)
@@ -40,6 +43,29 @@ bool show_is_empty(const struct ctl_view *v, const json_t *rows, const char *wha
 }
 
 /* ---- status ----------------------------------------------------------------------- */
+
+/* Why those that have failed did so, in a line each. */
+static void show_failures(const struct ctl_view *v, const json_t *rows)
+{
+	bool first = true;
+	ctl_text a;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		double retry_s = ctl_number(row, "retry_s");
+
+		if (strcmp(ctl_string(row, "state"), "failed") != 0)
+			continue;
+		fprintf(v->out, "%s%s failed: %s, ", first ? "\n" : "", ctl_string(row, "tunnel"),
+			ctl_string(row, "error"));
+		if (retry_s > 0)
+			fprintf(v->out, "next try in %s\n", ctl_age(a, retry_s));
+		else
+			fputs("trying again\n", v->out);
+		first = false;
+	}
+}
 
 static void show_status(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
@@ -73,6 +99,7 @@ static void show_status(const struct ctl_view *v, const json_t *doc, const json_
 		ctl_string(doc, "loglevel"));
 	table_print(&t, v->out, v->colour, "");
 	table_dispose(&t);
+	show_failures(v, rows);
 }
 
 /* ---- stats ------------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
 #ifndef KT_LISTENER_H
 #define KT_LISTENER_H
 
-#include "config.h"
+#include "binding.h"
 #include "reactor.h"
 
 struct listener;
@@ -10,14 +10,18 @@ struct listener;
 /* An accepted, prepared descriptor; the receiver's. */
 typedef void listener_accept_fn(void *user, int fd);
 
-/* Listen on `at` (every address that its host stands for and this machine has).  NULL after having logged why, with `tag`.
- * A Unix socket that nobody serves any more is replaced. */
-struct listener *listener_new(struct reactor *r, const struct conf_addr *at, const char *tag,
+/* Accept on the sockets of an open binding, which are taken out of it.  NULL: out of memory, and nothing was taken.  `tag`
+ * is for the log. */
+struct listener *listener_new(struct reactor *r, struct binding *b, const char *tag,
 			      listener_accept_fn *accept, void *user);
 /* The same on a Unix socket that is already bound to `path`; it is taken over, failing as well.
  * It takes connections also when only those descriptors are left that are kept back. */
 struct listener *listener_adopt(struct reactor *r, int fd, const char *path, const char *tag,
 				listener_accept_fn *accept, void *user);
+/* What it has at an address, or in its way. */
+enum socket_place listener_place(const struct listener *l, const struct sockaddr_storage *addr);
+/* Hand over the socket that it has at s->addr, with the connections that wait in it.  False: it has none there. */
+bool listener_yield(struct listener *l, struct bound *s);
 /* Stops listening and removes a Unix socket's path. */
 void listener_free(struct listener *l);
 

@@ -19,10 +19,8 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <ares.h>
 #include <ev.h>
@@ -549,32 +547,4 @@ int resolver_set_servers(struct resolver *r, const char *servers)
 void resolver_set_timeout(struct resolver *r, double seconds)
 {
 	r->timeout = seconds;
-}
-
-/* ---- our own addresses --------------------------------------------------------------- */
-
-static bool have_ipv6(void)
-{
-	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-struct addrinfo *resolve_local(const char *host, uint16_t port, int socktype, const char **why)
-{
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = socktype };
-	struct addrinfo *list = NULL;
-	char service[8];
-	int err;
-
-	if (host[0] == '\0')
-		host = have_ipv6() ? "::" : "0.0.0.0";
-	snprintf(service, sizeof(service), "%u", port);
-	err = getaddrinfo(host, service, &hints, &list);
-	if (err == 0)
-		return list;
-	*why = gai_strerror(err);
-	return NULL;
 }

@@ -39,12 +39,6 @@ struct resolve_query *resolve_start(struct resolver *r, const char *host, uint16
 /* `done` will not be called. */
 void resolve_cancel(struct resolve_query *q);
 
-struct addrinfo;
-
-/* Addresses to bind a socket of `socktype` to: `host` as above.  Blocks if it is a name, so it is
- * for the start only.  A getaddrinfo(3) list, or NULL and *why in words. */
-struct addrinfo *resolve_local(const char *host, uint16_t port, int socktype, const char **why);
-
 /* Ask these name servers, "192.0.2.53:53,[2001:db8::53]:53", instead of
  * those of resolv.conf; NULL goes back.  For later queries.  0 or -ENOMEM. */
 int resolver_set_servers(struct resolver *r, const char *servers);

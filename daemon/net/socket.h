@@ -17,6 +17,14 @@ bool socket_peer_vanished(int fd, unsigned seconds);
 /* Bytes of an AF_INET, AF_INET6 or AF_UNIX address. */
 socklen_t sockaddr_len(const struct sockaddr_storage *ss);
 
+/* Where a socket that is bound to `at` stands as against an address of the same kind: at it; in the
+ * way of whoever would bind to it; or neither. */
+enum socket_place { SOCKET_ELSEWHERE, SOCKET_IN_WAY, SOCKET_THERE };
+enum socket_place sockaddr_place(const struct sockaddr_storage *at,
+				 const struct sockaddr_storage *addr);
+/* The same of an open socket. */
+enum socket_place socket_place(int fd, const struct sockaddr_storage *addr);
+
 /* A call failed only because it would have had to wait. */
 static inline bool socket_would_block(int err)
 {

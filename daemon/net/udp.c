@@ -54,7 +54,7 @@ static unsigned real_bufsize(const struct udp *u, int name)
 	return (unsigned)value;
 }
 
-static void set_bufsizes(struct udp *u, unsigned bytes)
+static void ask_bufsizes(struct udp *u, unsigned rcv_bytes, unsigned snd_bytes)
 {
 	int force_rcv = 0, force_snd = 0;
 
@@ -64,10 +64,14 @@ static void set_bufsizes(struct udp *u, unsigned bytes)
 #ifdef SO_SNDBUFFORCE
 	force_snd = SO_SNDBUFFORCE;
 #endif
-	if (bytes > 0) {
-		ask_bufsize(u, force_rcv, SO_RCVBUF, bytes);
-		ask_bufsize(u, force_snd, SO_SNDBUF, bytes);
-	}
+	ask_bufsize(u, force_rcv, SO_RCVBUF, rcv_bytes);
+	ask_bufsize(u, force_snd, SO_SNDBUF, snd_bytes);
+}
+
+static void set_bufsizes(struct udp *u, unsigned bytes)
+{
+	if (bytes > 0)
+		ask_bufsizes(u, bytes, bytes);
 	u->rcvbuf = real_bufsize(u, SO_RCVBUF);
 	u->sndbuf = real_bufsize(u, SO_SNDBUF);
 }
@@ -77,8 +81,6 @@ static void set_dscp(struct udp *u, unsigned dscp)
 {
 	int tos = (int)(dscp << 2);
 
-	if (dscp == 0)
-		return;
 	if (u->family == AF_INET6) {
 		try_option(u, IPPROTO_IPV6, IPV6_TCLASS, tos);
 		(void)setsockopt(u->fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
@@ -164,7 +166,8 @@ static int open_with_options(struct udp *u, const struct sockaddr *addr, socklen
 		(void)setsockopt(u->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	}
 	set_bufsizes(u, opt->sockbuf);
-	set_dscp(u, opt->dscp);
+	if (opt->dscp != 0)
+		set_dscp(u, opt->dscp);
 	set_pmtu_policy(u);
 	u->features = find_features(u, opt->features);
 	return 0;
@@ -216,6 +219,30 @@ int udp_connect(struct udp *u, const struct sockaddr *addr, socklen_t len,
 	if (err < 0)
 		udp_close(u);
 	return err;
+}
+
+/* As the system has them for a socket that nobody asked anything of. */
+static void reset_bufsizes(struct udp *u)
+{
+	struct udp plain = { .fd = open_socket(u->family) };
+
+	if (plain.fd < 0)
+		return;
+	ask_bufsizes(u, real_bufsize(&plain, SO_RCVBUF), real_bufsize(&plain, SO_SNDBUF));
+	close(plain.fd);
+}
+
+void udp_renew(struct udp *u, const struct udp_options *opt)
+{
+	udp_backlog_drop(u);
+	u->blocked = false;
+	u->stats = (struct udp_stats){ 0 };
+	u->gso_fails = 0;
+	u->gso_retry_at = 0;
+	if (opt->sockbuf == 0)
+		reset_bufsizes(u);
+	set_bufsizes(u, opt->sockbuf);
+	set_dscp(u, opt->dscp);
 }
 
 void udp_close(struct udp *u)

@@ -93,6 +93,9 @@ int udp_listen(struct udp *u, const struct sockaddr *addr, socklen_t len,
 int udp_connect(struct udp *u, const struct sockaddr *addr, socklen_t len,
 		const struct udp_options *opt);
 void udp_close(struct udp *u); /* drops the backlog */
+/* It goes on for somebody else, who wants these options: what it has received waits for him, and
+ * what it had to send is dropped.  The statistics begin anew. */
+void udp_renew(struct udp *u, const struct udp_options *opt);
 
 /* Receive what is there, at most `max` packets: fills pkts[] with views into rx
  * and paths[] with where each came from; pkts[i].path points to &paths[i].  Valid until the

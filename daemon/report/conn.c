@@ -21,7 +21,7 @@ static struct ev_loop *loop_of(const struct conn *c)
 
 static bool is_busy(const struct conn *c)
 {
-	return c->producing || c->out.len > 0;
+	return c->producing || c->waiting || c->out.len > 0;
 }
 
 /* ---- the end ---------------------------------------------------------------------- */
@@ -87,6 +87,21 @@ void conn_produce(struct conn *c)
 	c->producing = true;
 }
 
+void conn_wait(struct conn *c)
+{
+	c->waiting = true;
+}
+
+/* Whoever calls may be in the middle of something: it is sent in a turn of its own. */
+void conn_resume(struct conn *c)
+{
+	c->waiting = false;
+	set_limit(c, CONN_TAKE_S);
+	ev_timer_stop(loop_of(c), &c->pause);
+	ev_timer_set(&c->pause, PAUSE_S, 0.);
+	ev_timer_start(loop_of(c), &c->pause);
+}
+
 void conn_close_after(struct conn *c)
 {
 	c->closing = true;
@@ -134,7 +149,10 @@ static void wait_next(struct conn *c)
 	struct ev_loop *loop = loop_of(c);
 
 	ev_timer_stop(loop, &c->pause);
-	if (c->out.len > 0) {
+	if (c->waiting) {
+		ev_io_stop(loop, &c->writable);
+		ev_io_stop(loop, &c->readable);
+	} else if (c->out.len > 0) {
 		ev_io_start(loop, &c->writable);
 		ev_io_stop(loop, &c->readable);
 	} else if (c->producing || !c->hungry) {
@@ -159,7 +177,7 @@ static void take_request(struct conn *c)
 	c->in_len -= used;
 	memmove(c->in, c->in + used, c->in_len);
 	if (is_busy(c))
-		set_limit(c, CONN_TAKE_S);
+		set_limit(c, c->waiting ? 0. : CONN_TAKE_S);
 }
 
 /* One turn of a client: take a request or go on with an answer, and send what there is of it.
@@ -170,7 +188,7 @@ static bool do_turn(struct conn *c)
 		take_request(c);
 	if (c->producing && c->out.len == 0 && !produce(c))
 		return false;
-	if (c->out.failed || (c->out.len > 0 && !send_some(c)))
+	if (c->out.failed || (c->out.len > 0 && !c->waiting && !send_some(c)))
 		return false;
 	if (is_busy(c))
 		return true;

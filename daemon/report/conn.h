@@ -61,6 +61,7 @@ struct conn {
 	struct text out;
 	size_t out_sent;
 	bool producing;   /* the answer is not whole yet */
+	bool waiting;     /* the answer comes from elsewhere, later */
 	bool closing;     /* once `out` is sent */
 	bool eof;         /* the client sends no more */
 	bool leaving;     /* all is said; what it still sends is dropped */
@@ -74,6 +75,9 @@ struct conn {
 void conn_add(struct conn_set *set, int fd);
 /* For input(): an answer begins that produce() makes. */
 void conn_produce(struct conn *c);
+/* For input(): an answer will come that somebody else puts into c->out; he calls conn_resume() then. */
+void conn_wait(struct conn *c);
+void conn_resume(struct conn *c);
 /* For input() and produce(): nothing follows after what is in c->out. */
 void conn_close_after(struct conn *c);
 void conn_set_dispose(struct conn_set *set);

@@ -25,6 +25,9 @@ struct client {
 	struct report *report; /* under way */
 	uid_t uid;
 	bool may_change;
+	struct control_reload reload;
+	struct conn *conn; /* whose it is */
+	json_t *lines;     /* what there is to tell of the reload under way; else NULL */
 };
 
 static struct control *control_of(const struct conn *c)
@@ -144,25 +147,47 @@ static void do_close(struct conn *c, char *const *args)
 }
 
 /* Lines that were not UTF-8 or met no memory are left out: the log has them. */
-static void add_line(void *to, const char *tunnel, const char *what)
+static void add_line(struct control_reload *r, const char *tunnel, const char *what, bool failed)
 {
-	json_array_append_new(to, json_pack("{s:s?, s:s}", "tunnel", tunnel, "text", what));
+	struct client *client = container_of(r, struct client, reload);
+
+	json_array_append_new(client->lines, json_pack("{s:s?, s:s, s:b}", "tunnel", tunnel, "text",
+						       what, "failed", failed));
+}
+
+static void reload_done(struct control_reload *r, enum control_verdict verdict)
+{
+	struct client *client = container_of(r, struct client, reload);
+	json_t *lines = client->lines;
+
+	client->lines = NULL;
+	if (verdict == CONTROL_DONE)
+		answer(client->conn, json_pack("{s:s, s:o}", "type", "reload", "lines", lines));
+	else
+		answer(client->conn,
+		       json_pack("{s:s, s:s, s:o}", "error",
+				 verdict == CONTROL_PARTLY ? "the reload failed in part"
+							   : "the reload was refused; the running "
+							     "configuration stays",
+				 "code", verdict == CONTROL_PARTLY ? "partly" : "reload", "lines",
+				 lines));
+	conn_resume(client->conn);
 }
 
 static void do_reload(struct conn *c, char *const *args)
 {
 	const struct control *ctl = control_of(c);
-	json_t *lines = json_array();
+	struct client *client = c->user;
 
-	if (lines == NULL)
+	client->lines = json_array();
+	if (client->lines == NULL) {
 		refuse(c, "failed", "out of memory");
-	else if (ctl->ops->reload(ctl->src->user, add_line, lines))
-		answer(c, json_pack("{s:s, s:o}", "type", "reload", "lines", lines));
-	else
-		answer(c, json_pack("{s:s, s:s, s:o}", "error",
-				    "the reload was refused; the running "
-				    "configuration stays",
-				    "code", "reload", "lines", lines));
+		return;
+	}
+	client->conn = c;
+	client->reload = (struct control_reload){ .say = add_line, .done = reload_done };
+	conn_wait(c);
+	ctl->ops->reload(ctl->src->user, &client->reload);
 }
 
 static void do_help(struct conn *c, char *const *args);
@@ -301,10 +326,15 @@ static bool arrived(struct conn *c)
 
 static void left(struct conn *c)
 {
+	const struct control *ctl = control_of(c);
 	struct client *client = c->user;
 
-	if (client != NULL)
-		report_free(client->report);
+	if (client == NULL)
+		return;
+	if (client->lines != NULL)
+		ctl->ops->forget(ctl->src->user, &client->reload);
+	json_decref(client->lines);
+	report_free(client->report);
 	free(client);
 }
 

@@ -9,14 +9,26 @@
 
 #include "report.h"
 
-/* Something that a reload did, to a tunnel or (NULL) all in all, or a fault of the file. */
-typedef void control_say_fn(void *to, const char *tunnel, const char *what);
+enum control_verdict {
+	CONTROL_DONE,
+	CONTROL_PARTLY, /* some of it failed, which was said */
+	CONTROL_REFUSED,
+};
+
+/* A reload that a client asked for; whoever does it keeps it until `done` is called. */
+struct control_reload {
+	/* Something that was done, or (`failed`) was not, to a tunnel or (NULL) all in all; or a fault of the file. */
+	void (*say)(struct control_reload *r, const char *tunnel, const char *what, bool failed);
+	void (*done)(struct control_reload *r, enum control_verdict verdict);
+	struct control_reload *next; /* for whoever keeps it */
+};
 
 /* What the daemon does for the control channel. */
 struct control_ops {
-	/* Read the file again.  False when nothing was changed; what there is to tell is
-	 * handed to `say` in either case. */
-	bool (*reload)(void *user, control_say_fn *say, void *to);
+	/* Read the file again.  r->done is called once, later or before this returns. */
+	void (*reload)(void *user, struct control_reload *r);
+	/* The client is gone: r->done is not called any more. */
+	void (*forget)(void *user, struct control_reload *r);
 };
 
 struct control;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoff.h"
+#include "binding.h"
 #include "conn.h"
 #include "listener.h"
 #include "log.h"
@@ -16,7 +18,12 @@ enum { LINES_PER_STEP = 32 };
 
 struct metrics {
 	const struct report_source *src;
-	struct listener *listener;
+	struct conf_addr at;       /* owned: a reload may bring another configuration */
+	struct binding *binding;   /* while the address is opened */
+	struct backoff backoff;    /* when that failed */
+	struct listener *listener; /* NULL until it is open */
+	metrics_ready_fn *ready;   /* NULL: was called */
+	void *user;
 	struct conn_set clients;
 };
 
@@ -205,15 +212,62 @@ static void on_accept(void *user, int fd)
 	conn_add(&m->clients, fd);
 }
 
-struct metrics *metrics_new(const struct conf_addr *at, const struct report_source *src)
+static void tell(struct metrics *m, bool good)
+{
+	metrics_ready_fn *ready = m->ready;
+
+	m->ready = NULL;
+	if (ready != NULL)
+		ready(m->user, good);
+}
+
+static bool serve(struct metrics *m, enum binding_end end, const char *why)
+{
+	if (end != BINDING_OPEN) {
+		log_err("metrics", "%s", why);
+		return false;
+	}
+	m->listener = listener_new(m->src->reactor, m->binding, "metrics", on_accept, m);
+	if (m->listener == NULL)
+		log_err("metrics", "out of memory");
+	return m->listener != NULL;
+}
+
+/* A daemon that comes up before its name servers must not end for that. */
+static void on_bound(void *user, enum binding_end end, const char *why)
+{
+	struct metrics *m = user;
+	bool good = serve(m, end, why);
+
+	binding_free(m->binding);
+	m->binding = NULL;
+	if (!good)
+		backoff_failed(&m->backoff);
+	tell(m, good || end == BINDING_NO_NAME);
+}
+
+static void open_address(void *user)
+{
+	struct metrics *m = user;
+	struct binding_spec spec = { .at = &m->at };
+
+	m->binding = binding_start(m->src->reactor, &spec, on_bound, m);
+	if (m->binding == NULL)
+		backoff_failed(&m->backoff);
+}
+
+struct metrics *metrics_new(const struct conf_addr *at, const struct report_source *src,
+			    metrics_ready_fn *ready, void *user)
 {
 	struct metrics *m = calloc(1, sizeof(*m));
 
-	if (m == NULL) {
-		log_err("metrics", "out of memory");
+	if (m == NULL || !conf_addr_copy(&m->at, at)) {
+		free(m);
 		return NULL;
 	}
 	m->src = src;
+	m->ready = ready;
+	m->user = user;
 	m->clients = (struct conn_set){
 		.reactor = src->reactor,
 		.ops = &client_ops,
@@ -221,18 +275,19 @@ struct metrics *metrics_new(const struct conf_addr *at, const struct report_sour
 		.request_s = METRICS_REQUEST_S,
 		.max = METRICS_CLIENTS_MAX,
 	};
-	m->listener = listener_new(src->reactor, at, "metrics", on_accept, m);
-	if (m->listener != NULL)
-		return m;
-	free(m);
-	return NULL;
+	backoff_init(&m->backoff, src->reactor, open_address, m);
+	open_address(m);
+	return m;
 }
 
 void metrics_free(struct metrics *m)
 {
 	if (m == NULL)
 		return;
+	backoff_stop(&m->backoff);
+	binding_free(m->binding);
 	listener_free(m->listener);
 	conn_set_dispose(&m->clients);
+	conf_addr_dispose(&m->at);
 	free(m);
 }

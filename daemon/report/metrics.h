@@ -7,8 +7,12 @@
 
 struct metrics;
 
-/* Serve at the address.  NULL after having logged why.  `src` is borrowed. */
-struct metrics *metrics_new(const struct conf_addr *at, const struct report_source *src);
+/* It is served, or will be as soon as the address's name is known; or it cannot be, which was logged. */
+typedef void metrics_ready_fn(void *user, bool good);
+
+/* Serve at the address.  `ready` is called once, from the loop.  `src` is borrowed.  NULL: out of memory. */
+struct metrics *metrics_new(const struct conf_addr *at, const struct report_source *src,
+			    metrics_ready_fn *ready, void *user);
 void metrics_free(struct metrics *m);
 
 /* Limits that tests look at. */

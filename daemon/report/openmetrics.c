@@ -35,8 +35,9 @@ struct metric {
 	{ "kcptun_" #field, kind, "counters", name, 0, NULL, NULL, help },
 
 static const struct metric stats_metrics[] = {
-	KT_COUNTERS(X){ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL,
-			"age of the tunnel" },
+	KT_COUNTERS(X){ "kcptun_tunnel_up", GAUGE, NULL, "up", 0, NULL, NULL,
+			"1 for a tunnel that runs, 0 for one that could not be started" },
+	{ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "age of the tunnel" },
 	SPREAD("kcptun_rtt_seconds", "rtt_ms", 1e-3, "smoothed round trips of the sessions"),
 	SPREAD("kcptun_min_rtt_seconds", "min_rtt_ms", 1e-3, "shortest round trips of the sessions"),
 	SPREAD("kcptun_queue_seconds", "queue_ms", 1e-3,
@@ -83,6 +84,8 @@ static const struct metric stats_metrics[] = {
 #undef X
 
 static const struct metric status_metrics[] = {
+	{ "kcptun_tunnel_up", GAUGE, NULL, "up", 0, NULL, NULL,
+	  "1 for a tunnel that runs, 0 for one that could not be started" },
 	{ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "age of the tunnel" },
 	{ "kcptun_sessions", GAUGE, NULL, "sessions", 0, NULL, NULL, "sessions now" },
 	{ "kcptun_streams", GAUGE, NULL, "streams", 0, NULL, NULL, "streams now" },
@@ -284,11 +287,13 @@ static void add_point(struct text *out, const struct kind *k, const struct metri
 
 	if (is_word(m) && json_is_string(v))
 		add_word(out, k, m, row, json_string_value(v));
-	if (!json_is_number(v))
+	if (!json_is_number(v) && !json_is_boolean(v))
 		return;
 	text_printf(out, "%s%s", m->family, m->kind == COUNTER ? "_total" : "");
 	add_labels(out, k, m, row);
-	if (json_is_integer(v) && m->scale == 0)
+	if (json_is_boolean(v))
+		text_printf(out, " %d\n", json_is_true(v));
+	else if (json_is_integer(v) && m->scale == 0)
 		text_printf(out, " %lld\n", (long long)json_integer_value(v));
 	else
 		text_printf(out, " %.10g\n", json_number_value(v) * (m->scale != 0 ? m->scale : 1));

@@ -71,13 +71,33 @@ static void put_memory(struct row *r, const struct tunnel *t)
 	row_int(r, "held_bytes_max", t->fifos.bytes_max);
 }
 
+static const char *state_of(const struct tunnel *t)
+{
+	if (opening_has_failed(t))
+		return "failed";
+	if (t->state == NULL)
+		return "starting";
+	return t->draining ? "draining" : "running";
+}
+
+/* Of one that has failed also why, and in how many seconds it is tried again. */
+static void put_state(struct row *r, const struct tunnel *t)
+{
+	bool failed = opening_has_failed(t);
+
+	row_str(r, "state", state_of(t));
+	row_put(r, "up", json_boolean(t->state != NULL));
+	row_text_or_null(r, "error", failed ? t->opening.why : NULL);
+	row_real(r, "retry_s", failed ? opening_retry_s(t) : (double)NAN);
+}
+
 json_t *report_status_row(const struct tunnel *t)
 {
 	struct row r = row_begin();
 
 	row_str(&r, "tunnel", t->name);
 	row_str(&r, "role", report_role(t));
-	row_str(&r, "state", t->draining ? "draining" : "running");
+	put_state(&r, t);
 	put_addresses(&r, t->conf);
 	row_str(&r, "crypt", t->conf->crypt->name);
 	row_str(&r, "mode", conf_modes[t->conf->mode].name);
@@ -168,6 +188,7 @@ json_t *report_stats_row(const struct tunnel *t, const struct counters *c,
 
 	row_str(&r, "tunnel", t->name);
 	row_str(&r, "role", report_role(t));
+	put_state(&r, t);
 	row_real(&r, "age_s", report_seconds_since(t, t->started_us));
 	row_real(&r, "counted_s", report_seconds_since(t, t->counted_us));
 	row_int(&r, "sessions", t->link_count);

@@ -63,6 +63,8 @@ static void look(struct service *s, uint64_t now_us, const struct service_figure
 		elapsed_us = SERVICE_PERIOD_US;
 	*sum = (struct summary){
 		.tunnels = f->tunnels,
+		.failed = f->failed,
+		.failed_names = f->failed_names,
 		.sessions = f->sessions,
 		.streams = f->streams,
 		.out_rate = rate(f->out_bytes, s->out_bytes, elapsed_us),

@@ -21,8 +21,10 @@ enum {
 /* What the daemon carries at the moment. */
 struct service_figures {
 	size_t tunnels, sessions, streams;
-	uint64_t out_bytes, in_bytes;    /* payload so far */
-	uint32_t rtt_min_us, rtt_max_us; /* over all sessions; 0: none measured */
+	size_t failed;                          /* of the tunnels */
+	char failed_names[SUMMARY_NAMES_BYTES]; /* "home, office", or as many as there is room for */
+	uint64_t out_bytes, in_bytes;           /* payload so far */
+	uint32_t rtt_min_us, rtt_max_us;        /* over all sessions; 0: none measured */
 };
 
 struct service {

@@ -68,6 +68,8 @@ void summary_text(const struct summary *s, char text[static SUMMARY_BYTES])
 	struct text t = { text, SUMMARY_BYTES };
 
 	add(&t, "%zu tunnel%s", s->tunnels, s->tunnels == 1 ? "" : "s");
+	if (s->failed > 0)
+		add(&t, ", %zu failed (%s)", s->failed, s->failed_names);
 	if (s->sessions == 0)
 		add(&t, ", no sessions");
 	add_count(&t, s->sessions, "session");

@@ -172,30 +172,55 @@ static bool is_auto(const struct conf_tunnel *conf)
 	return conf->conn == CONF_AUTO;
 }
 
-static int start(struct tunnel *t)
+static bool make_slots(struct tunnel *t)
+{
+	struct client *c = t->state;
+	unsigned count = c->spread ? CLIENT_AUTO_MAX : t->conf->conn;
+
+	c->slots = calloc(count, sizeof(*c->slots));
+	if (c->slots == NULL)
+		return false;
+	c->slot_count = count;
+	for (unsigned i = 0; i < count; i++)
+		init_slot(&c->slots[i], t, i);
+	return true;
+}
+
+static bool start(struct tunnel *t, struct binding *b)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
-		return -1;
+		return false;
 	t->state = c;
 	c->spread = is_auto(t->conf);
-	c->slot_count = c->spread ? CLIENT_AUTO_MAX : t->conf->conn;
-	c->slots = calloc(c->slot_count, sizeof(*c->slots));
-	if (c->slots == NULL)
-		return -1;
 	client_spread_init(t);
-	for (unsigned i = 0; i < c->slot_count; i++)
-		init_slot(&c->slots[i], t, i);
-	c->listener = listener_new(t->reactor, &t->conf->localaddr, t->name, on_accept, t);
+	if (!make_slots(t))
+		return false;
+	c->listener = listener_new(t->reactor, b, t->name, on_accept, t);
 	if (c->listener == NULL)
-		return -1;
+		return false;
 	log_info(t->name, "client: %s, to udp %s, crypt %s", t->conf->localaddr.text,
 		 t->conf->remoteaddr.text, t->conf->crypt->name);
 	for (unsigned i = 0; i < c->slot_count; i++)
 		if (client_spread_wants(&c->slots[i]))
 			client_dial(&c->slots[i]);
-	return 0;
+	return true;
+}
+
+static enum socket_place place(const struct tunnel *t, const struct sockaddr_storage *addr)
+{
+	const struct client *c = t->state;
+
+	return c->listener != NULL ? listener_place(c->listener, addr) : SOCKET_ELSEWHERE;
+}
+
+/* Sessions have sockets of their own: they live on. */
+static bool yield(struct tunnel *t, struct bound *s)
+{
+	struct client *c = t->state;
+
+	return c->listener != NULL && listener_yield(c->listener, s);
 }
 
 static void drain(struct tunnel *t)
@@ -226,6 +251,8 @@ static void stop(struct tunnel *t)
 
 const struct tunnel_role client_role = {
 	.start = start,
+	.place = place,
+	.yield = yield,
 	.drain = drain,
 	.renew = renew,
 	.stop = stop,

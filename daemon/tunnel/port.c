@@ -152,7 +152,7 @@ struct port *port_new(struct tunnel *t, struct udp *udp)
 	return p;
 }
 
-void port_free(struct port *p)
+void port_yield(struct port *p, struct udp *udp)
 {
 	struct reactor *r = p->tunnel->reactor;
 
@@ -162,6 +162,14 @@ void port_free(struct port *p)
 	ev_io_stop(r->loop, &p->in);
 	ev_io_stop(r->loop, &p->out);
 	tunnel_remove_port(p->tunnel, p);
-	udp_close(&p->udp);
+	*udp = p->udp;
 	free(p);
+}
+
+void port_free(struct port *p)
+{
+	struct udp udp;
+
+	port_yield(p, &udp);
+	udp_close(&udp);
 }

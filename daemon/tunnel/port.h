@@ -39,6 +39,8 @@ struct port {
 struct port *port_new(struct tunnel *t, struct udp *udp);
 /* Nobody may be left on it. */
 void port_free(struct port *p);
+/* The same, but the socket, with what waits in it, is the caller's. */
+void port_yield(struct port *p, struct udp *udp);
 
 /* A turn at the end of this iteration; one that is stalled has to wait. */
 void port_touch(struct port *p, struct port_turn *turn);

@@ -1,14 +1,11 @@
 /* server.c - the accepting end: links for the clients that send to it. */
-#include <errno.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "half_open.h"
 #include "link_table.h"
 #include "log.h"
 #include "relay.h"
-#include "resolve.h"
 #include "socket.h"
 #include "tell.h"
 #include "tunnel.h"
@@ -228,75 +225,69 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 
 /* ---- life ----------------------------------------------------------------------------- */
 
-static int open_port(struct tunnel *t, const struct addrinfo *ai)
+/* The sockets become ports. */
+static bool open_ports(struct tunnel *t, struct binding *b)
 {
-	struct udp_options opt;
-	struct udp udp;
-	int err;
+	for (size_t i = 0; i < b->count; i++) {
+		struct udp udp = b->list[i].udp;
 
-	tunnel_udp_options(t, &opt);
-	err = udp_listen(&udp, ai->ai_addr, ai->ai_addrlen, &opt);
-	if (err != 0)
-		return err;
-	tunnel_check_sockbuf(t, &udp);
-	return port_new(t, &udp) != NULL ? 0 : -ENOMEM;
-}
-
-static void tell_failure(const struct tunnel *t, unsigned number, int err)
-{
-	const struct conf_addr *at = &t->conf->listen;
-
-	if (at->port == at->port_last)
-		log_err(t->name, "cannot listen on udp %s: %s", at->text, strerror(err));
-	else
-		log_err(t->name, "cannot listen on udp %s, port %u: %s", at->text, number,
-			strerror(err));
-}
-
-static int open_ports(struct tunnel *t, unsigned number)
-{
-	const struct conf_addr *at = &t->conf->listen;
-	const char *why;
-	struct addrinfo *list = resolve_local(at->host, (uint16_t)number, SOCK_DGRAM, &why);
-	unsigned opened = 0;
-	int err = 0;
-
-	if (list == NULL) {
-		log_err(t->name, "cannot listen on %s: %s", at->text, why);
-		return -1;
+		b->list[i].udp.fd = -1;
+		tunnel_check_sockbuf(t, &udp);
+		if (port_new(t, &udp) == NULL)
+			return false;
 	}
-	for (struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
-		err = open_port(t, ai);
-		opened += err == 0;
-		if (err != 0 && !socket_no_address_here(-err))
-			break;
-	}
-	freeaddrinfo(list);
-	if (opened > 0 && socket_no_address_here(-err))
-		err = 0;
-	if (err != 0)
-		tell_failure(t, number, -err);
-	return err;
+	return true;
 }
 
-static int start(struct tunnel *t)
+static bool start(struct tunnel *t, struct binding *b)
 {
-	const struct conf_addr *at = &t->conf->listen;
 	struct server *s = calloc(1, sizeof(*s));
 	uint64_t seed;
 
 	if (s == NULL)
-		return -1;
+		return false;
 	t->state = s;
 	reactor_random(&seed, sizeof(seed));
-	if (!link_table_init(&s->links, seed))
-		return -1;
-	for (unsigned number = at->port; number <= at->port_last; number++)
-		if (open_ports(t, number) != 0)
-			return -1;
-	log_info(t->name, "server: udp %s, target %s, crypt %s", at->text, t->conf->target.text,
-		 t->conf->crypt->name);
-	return 0;
+	if (!link_table_init(&s->links, seed) || !open_ports(t, b))
+		return false;
+	log_info(t->name, "server: udp %s, target %s, crypt %s", t->conf->listen.text,
+		 t->conf->target.text, t->conf->crypt->name);
+	return true;
+}
+
+/* Most of its ports are told apart without asking the kernel. */
+static enum socket_place port_place(const struct port *p, const struct sockaddr_storage *addr)
+{
+	in_port_t number = addr->ss_family == AF_INET6
+				   ? ((const struct sockaddr_in6 *)addr)->sin6_port
+				   : ((const struct sockaddr_in *)addr)->sin_port;
+
+	return p->udp.port == ntohs(number) ? socket_place(p->udp.fd, addr) : SOCKET_ELSEWHERE;
+}
+
+static enum socket_place place(const struct tunnel *t, const struct sockaddr_storage *addr)
+{
+	enum socket_place most = SOCKET_ELSEWHERE;
+
+	for (const struct port *p = t->ports; p != NULL && most != SOCKET_THERE; p = p->next) {
+		enum socket_place one = port_place(p, addr);
+
+		if (one > most)
+			most = one;
+	}
+	return most;
+}
+
+static bool yield(struct tunnel *t, struct bound *s)
+{
+	for (struct port *p = t->ports; p != NULL; p = p->next) {
+		if (port_place(p, &s->addr) != SOCKET_THERE)
+			continue;
+		tunnel_end_links(t);
+		port_yield(p, &s->udp);
+		return true;
+	}
+	return false;
 }
 
 static void drain(struct tunnel *t)
@@ -328,6 +319,8 @@ static void stream_opened(struct tunnel *t, struct link *l, struct smux_stream *
 
 const struct tunnel_role server_role = {
 	.start = start,
+	.place = place,
+	.yield = yield,
 	.drain = drain,
 	.stop = stop,
 	.datagram = datagram,

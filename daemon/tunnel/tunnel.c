@@ -2,11 +2,13 @@
 #include "tunnel.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
 #include "log.h"
+#include "opening.h"
 #include "relay.h"
 #include "seal.h"
 #include "walk.h"
@@ -19,7 +21,7 @@ static void reap(struct task *task);
 
 /* ---- keys ------------------------------------------------------------------------ */
 
-static bool make_seal(struct tunnel *t)
+static bool make_seal(struct tunnel *t, char *why, size_t cap)
 {
 	const struct conf_tunnel *c = t->conf;
 	uint8_t pass[SEAL_KEY_SIZE], seed[SEAL_SEED_SIZE];
@@ -31,24 +33,28 @@ static bool make_seal(struct tunnel *t)
 	}
 	OPENSSL_cleanse(pass, sizeof(pass));
 	OPENSSL_cleanse(seed, sizeof(seed));
-	if (t->seal != NULL)
-		return true;
-	log_err(t->name, "crypt = %s: %s", c->crypt->name,
-		err == KT_ENOSUP ? seal_missing(c->crypt) : kt_strerror(err));
-	return false;
+	if (t->seal == NULL)
+		snprintf(why, cap, "crypt = %s: %s", c->crypt->name,
+			 err == KT_ENOSUP ? seal_missing(c->crypt) : kt_strerror(err));
+	return t->seal != NULL;
 }
 
-static bool make_qpp(struct tunnel *t)
+static bool make_qpp(struct tunnel *t, char *why, size_t cap)
 {
 	const struct conf_tunnel *c = t->conf;
 	int err;
 
-	if (!c->qpp)
-		return true;
 	t->qpp = qpp_new(c->key, c->key_len, c->qpp_count, &err);
 	if (t->qpp == NULL)
-		log_err(t->name, "qpp: %s", kt_strerror(err));
+		snprintf(why, cap, "qpp: %s", kt_strerror(err));
 	return t->qpp != NULL;
+}
+
+bool tunnel_make_keys(struct tunnel *t, char *why, size_t cap)
+{
+	if (t->seal == NULL && !make_seal(t, why, cap))
+		return false;
+	return !t->conf->qpp || t->qpp != NULL || make_qpp(t, why, cap);
 }
 
 void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count)
@@ -70,10 +76,8 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf, const str
 	struct tunnel *t = calloc(1, sizeof(*t));
 	uint64_t seed;
 
-	if (t == NULL) {
-		log_err(conf->name, "out of memory");
+	if (t == NULL)
 		return NULL;
-	}
 	t->reactor = r;
 	t->conf = conf;
 	t->name = conf->name;
@@ -86,20 +90,21 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf, const str
 	reactor_random(&seed, sizeof(seed));
 	hosts_init(&t->hosts, seed);
 	t->hooks = hooks;
-	if (make_seal(t) && make_qpp(t))
-		return t;
-	t->conf = NULL; /* stays the caller's */
-	tunnel_free(t);
-	return NULL;
+	opening_init(t);
+	return t;
 }
 
-int tunnel_start(struct tunnel *t)
+bool tunnel_start(struct tunnel *t, struct binding *b)
 {
-	if (t->role->start(t) != 0)
-		return -1;
+	t->started_us = t->counted_us = t->reactor->now_us;
+	if (!t->role->start(t, b)) {
+		if (t->state != NULL)
+			t->role->stop(t);
+		return false;
+	}
 	if (t->hooks != NULL)
 		t->hooked = t->hooks->started(t);
-	return 0;
+	return true;
 }
 
 static void drain_links(struct tunnel *t)
@@ -120,8 +125,11 @@ static void drain_links(struct tunnel *t)
 
 void tunnel_drain(struct tunnel *t)
 {
+	opening_stop(t);
 	t->draining = true;
 	t->drain_us = t->reactor->now_us;
+	if (t->state == NULL)
+		return;
 	t->role->drain(t);
 	drain_links(t);
 }
@@ -158,6 +166,14 @@ void tunnel_retire(struct tunnel *t)
 	}
 }
 
+/* Two that count into one file would be in each other's way. */
+void tunnel_replaced(struct tunnel *t)
+{
+	if (t->hooked != NULL)
+		t->hooks->leaves(t, t->hooked);
+	t->hooked = NULL;
+}
+
 bool tunnel_is_empty(const struct tunnel *t)
 {
 	return t->links == NULL;
@@ -179,10 +195,8 @@ void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, boo
 		t->role->renew(t);
 }
 
-void tunnel_free(struct tunnel *t)
+void tunnel_end_links(struct tunnel *t)
 {
-	if (t == NULL)
-		return;
 	t->draining = true;
 	while (t->links != NULL) {
 		struct link *l = t->links;
@@ -190,10 +204,17 @@ void tunnel_free(struct tunnel *t)
 		link_close(l);
 		t->role->link_reaped(t, l);
 	}
+}
+
+void tunnel_free(struct tunnel *t)
+{
+	if (t == NULL)
+		return;
+	opening_dispose(t);
+	tunnel_end_links(t);
 	if (t->state != NULL)
 		t->role->stop(t);
-	if (t->hooked != NULL)
-		t->hooks->leaves(t, t->hooked);
+	tunnel_replaced(t);
 	relay_alive_stop(t);
 	walk_tunnel_leaves(t);
 	reactor_forget(t->reactor, &t->reaper);

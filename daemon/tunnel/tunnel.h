@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "hosts.h"
 #include "link.h"
+#include "opening.h"
 #include "qpp.h"
 #include "reactor.h"
 
@@ -21,8 +22,14 @@
 #define STREAM_SEND_MAX ((size_t)128 << 10)
 
 struct tunnel_role {
-	/* Open sockets; 0 or -1 after having logged why. */
-	int (*start)(struct tunnel *t);
+	/* Begin to work on the sockets of a complete binding, which are taken out of it.  False: out of
+	 * memory. */
+	bool (*start)(struct tunnel *t, struct binding *b);
+	/* What it has at an address that it listens on, or in its way. */
+	enum socket_place (*place)(const struct tunnel *t, const struct sockaddr_storage *addr);
+	/* Hand over the socket at s->addr, with all that waits in it; sessions that need it end.
+	 * False: it has none there. */
+	bool (*yield)(struct tunnel *t, struct bound *s);
 	/* Take no new work. */
 	void (*drain)(struct tunnel *t);
 	/* Streams opened from now on are to have sessions of the present configuration.
@@ -65,7 +72,8 @@ struct tunnel {
 	struct conf_tunnel *conf; /* owned */
 	const char *name;         /* conf's */
 	const struct tunnel_role *role;
-	void *state; /* the role's */
+	void *state; /* the role's; NULL: it does not run */
+	struct opening opening;
 	struct seal *seal;
 	struct qpp *qpp; /* NULL: off */
 	struct fifo_pool fifos;
@@ -94,15 +102,23 @@ struct tunnel {
 	void *hooked;                     /* what they keep */
 };
 
-/* NULL after having logged why; else `conf` is the tunnel's. */
+/* Nothing is open and no key is derived yet: see opening.h.  NULL when out of memory; else `conf` is the
+ * tunnel's. */
 struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf,
 			  const struct tunnel_hooks *hooks);
-int tunnel_start(struct tunnel *t);
+/* For the opening.  Derive what the key is needed for, unless that was done; false: `why` not. */
+bool tunnel_make_keys(struct tunnel *t, char *why, size_t cap);
+/* See role->start. */
+bool tunnel_start(struct tunnel *t, struct binding *b);
 /* Take no new work, send what is left; tunnel_drained() tells when it is out. */
 void tunnel_drain(struct tunnel *t);
 bool tunnel_drained(const struct tunnel *t);
 /* Take no new work, and let the streams come to their own ends. */
 void tunnel_retire(struct tunnel *t);
+/* Another one has its place now, and is counted for both. */
+void tunnel_replaced(struct tunnel *t);
+/* End all links at once, having told their peers. */
+void tunnel_end_links(struct tunnel *t);
 /* No link is left. */
 bool tunnel_is_empty(const struct tunnel *t);
 /* Go on with another configuration (owned from here on) that differs in nothing that takes a

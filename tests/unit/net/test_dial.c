@@ -316,10 +316,17 @@ static void on_accepted(void *user, int fd)
 	accepted.fds[accepted.count++] = fd;
 }
 
+static void on_bound(void *user, enum binding_end end, const char *why)
+{
+	assert_int_equal(end, BINDING_OPEN);
+}
+
 static void accepting_stops_at_what_is_kept_back_and_goes_on_later(void **state)
 {
 	char host[] = "127.0.0.1";
 	struct conf_addr at = { .host = host, .text = host };
+	struct binding_spec spec = { .at = &at };
+	struct binding *binding;
 	struct sockaddr_storage addr;
 	int probe = open_listener(-1, &addr), clients[8];
 	struct listener *l;
@@ -327,8 +334,12 @@ static void accepting_stops_at_what_is_kept_back_and_goes_on_later(void **state)
 
 	at.port = ntohs(((struct sockaddr_in *)&addr)->sin_port);
 	close(probe);
-	l = listener_new(reactor, &at, "test", on_accepted, NULL);
+	binding = binding_start(reactor, &spec, on_bound, NULL);
+	assert_non_null(binding);
+	run_for(0.1);
+	l = listener_new(reactor, binding, "test", on_accepted, NULL);
 	assert_non_null(l);
+	binding_free(binding);
 	for (size_t i = 0; i < 8; i++) {
 		clients[i] = socket(AF_INET, SOCK_STREAM, 0);
 		assert_int_equal(

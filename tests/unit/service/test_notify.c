@@ -355,14 +355,20 @@ static void the_summary_reads_well(void **state)
 		{ { .tunnels = 0 }, "0 tunnels, no sessions" },
 		{ { .tunnels = 1 }, "1 tunnel, no sessions" },
 		{ { .tunnels = 1, .sessions = 1 }, "1 tunnel, 1 session" },
-		{ { 2, 3, 17, 1200000, 340000, 41200, 41400 },
+		{ { .tunnels = 3, .failed = 2, .failed_names = "home, office", .sessions = 1 },
+		  "3 tunnels, 2 failed (home, office), 1 session" },
+		{ { .tunnels = 1, .failed = 1, .failed_names = "home" },
+		  "1 tunnel, 1 failed (home), no sessions" },
+		{ { 2, 3, 17, 1200000, 340000, 41200, 41400, 0, NULL },
 		  "2 tunnels, 3 sessions, 17 streams, 1.2 MB/s out, 340 kB/s in, rtt 41 ms" },
-		{ { 1, 2, 1, 999, 1000, 41499, 180500 },
+		{ { 1, 2, 1, 999, 1000, 41499, 180500, 0, NULL },
 		  "1 tunnel, 2 sessions, 1 stream, 999 B/s out, 1.0 kB/s in, rtt 41 to 181 ms" },
-		{ { 1, 1, 0, 999499, 999500, 80, 80 },
+		{ { 1, 1, 0, 999499, 999500, 80, 80, 0, NULL },
 		  "1 tunnel, 1 session, 999 kB/s out, 1.0 MB/s in, rtt 1 ms" },
-		{ { 1, 1, 0, 9949, 9950, 0, 0 }, "1 tunnel, 1 session, 9.9 kB/s out, 10 kB/s in" },
-		{ { 1, 1, 0, 1, 2500000000, 0, 0 }, "1 tunnel, 1 session, 1 B/s out, 2.5 GB/s in" },
+		{ { 1, 1, 0, 9949, 9950, 0, 0, 0, NULL },
+		  "1 tunnel, 1 session, 9.9 kB/s out, 10 kB/s in" },
+		{ { 1, 1, 0, 1, 2500000000, 0, 0, 0, NULL },
+		  "1 tunnel, 1 session, 1 B/s out, 2.5 GB/s in" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -375,9 +381,13 @@ static void the_summary_reads_well(void **state)
 
 static void the_largest_summary_fits(void **state)
 {
-	struct summary s = { SIZE_MAX, SIZE_MAX, SIZE_MAX, UINT64_MAX, UINT64_MAX, 1, UINT32_MAX };
+	char names[SUMMARY_NAMES_BYTES];
+	struct summary s = { SIZE_MAX, SIZE_MAX,   SIZE_MAX, UINT64_MAX, UINT64_MAX,
+			     1,        UINT32_MAX, SIZE_MAX, names };
 	char text[SUMMARY_BYTES];
 
+	memset(names, 'x', sizeof(names) - 1);
+	names[sizeof(names) - 1] = '\0';
 	summary_text(&s, text);
 	assert_non_null(strstr(text, "rtt 1 to 4294967 ms"));
 }

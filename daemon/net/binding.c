@@ -1,0 +1,338 @@
+/* binding.c - the sockets of an address to listen on, opened before anybody uses them. */
+#include "binding.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "resolve.h"
+
+enum { BACKLOG = 1024 };
+
+/* ---- one socket ----------------------------------------------------------------------- */
+
+static int bind_stream(const struct sockaddr_storage *addr)
+{
+	int fd = socket(addr->ss_family, SOCK_STREAM, 0), on = 1, off = 0;
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	socket_prepare(fd);
+	if (addr->ss_family != AF_UNIX)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (addr->ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, (const struct sockaddr *)addr, sockaddr_len(addr)) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static const char *path_of(const struct bound *s)
+{
+	return ((const struct sockaddr_un *)&s->addr)->sun_path;
+}
+
+/* A path that nobody accepts on any more was left by a process that crashed. */
+static void remove_stale(const struct bound *s)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path_of(s), &st) != 0 || !S_ISSOCK(st.st_mode))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0); /* who lives may be busy */
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)&s->addr, sizeof(struct sockaddr_un)) != 0 &&
+	    errno == ECONNREFUSED)
+		unlink(path_of(s));
+	close(fd);
+}
+
+static void note_file(struct bound *s)
+{
+	struct stat st;
+
+	if (lstat(path_of(s), &st) != 0)
+		return;
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
+}
+
+void bound_note_path(struct bound *s, const char *path)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)(void *)&s->addr;
+
+	un->sun_family = AF_UNIX;
+	strncpy(un->sun_path, path, sizeof(un->sun_path) - 1);
+	note_file(s);
+}
+
+/* 0 or errno.  Only who listens has a TCP address for himself. */
+static int open_stream(struct bound *s)
+{
+	bool is_path = s->addr.ss_family == AF_UNIX;
+	int err;
+
+	if (is_path)
+		remove_stale(s);
+	s->fd = bind_stream(&s->addr);
+	if (s->fd < 0)
+		return errno;
+	if (is_path)
+		note_file(s);
+	if (listen(s->fd, BACKLOG) == 0)
+		return 0;
+	err = errno;
+	bound_close(s);
+	return err;
+}
+
+static int open_one(const struct binding *b, struct bound *s)
+{
+	if (!b->spec.datagrams)
+		return open_stream(s);
+	return -udp_listen(&s->udp, (const struct sockaddr *)&s->addr, sockaddr_len(&s->addr),
+			   &b->spec.udp);
+}
+
+void bound_close(struct bound *s)
+{
+	struct stat st;
+	int fd = s->fd;
+
+	if (s->udp.fd >= 0)
+		udp_close(&s->udp);
+	s->fd = -1;
+	if (fd < 0)
+		return;
+	close(fd);
+	if (s->inode != 0 && lstat(path_of(s), &st) == 0 && st.st_dev == s->device &&
+	    st.st_ino == s->inode)
+		unlink(path_of(s));
+}
+
+/* ---- all of them ---------------------------------------------------------------------- */
+
+static void close_all(struct binding *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		bound_close(&b->list[i]);
+	free(b->list);
+	b->list = NULL;
+	b->count = 0;
+}
+
+/* bind() says of any file that the address is in use. */
+static const char *reason(const struct binding *b, int err)
+{
+	struct stat st;
+
+	if (err == EADDRINUSE && b->spec.at->path != NULL && lstat(b->spec.at->path, &st) == 0 &&
+	    !S_ISSOCK(st.st_mode))
+		return "it is there and is no socket";
+	return strerror(err);
+}
+
+static void explain(struct binding *b, unsigned number, int err)
+{
+	const struct conf_addr *at = b->spec.at;
+	char port[16] = "";
+
+	if (at->port != at->port_last)
+		snprintf(port, sizeof(port), ", port %u", number);
+	snprintf(b->why, sizeof(b->why), "cannot listen on %s%s%s: %s",
+		 b->spec.datagrams ? "udp " : "", at->text, port, reason(b, err));
+}
+
+static void set_port(struct sockaddr_storage *ss, unsigned number)
+{
+	if (ss->ss_family == AF_INET)
+		((struct sockaddr_in *)ss)->sin_port = htons((uint16_t)number);
+	else if (ss->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)ss)->sin6_port = htons((uint16_t)number);
+}
+
+static unsigned port_of(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)ss)->sin_port);
+	return ss->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)ss)->sin6_port) : 0;
+}
+
+static enum socket_place held(const struct binding *b, const struct sockaddr_storage *addr)
+{
+	return b->spec.held != NULL ? b->spec.held(b->spec.held_user, addr) : SOCKET_ELSEWHERE;
+}
+
+/* Open or note the next of the list.  0 or errno, and then there is none more in it. */
+static int add(struct binding *b, const struct sockaddr_storage *addr, unsigned number)
+{
+	struct bound *s = &b->list[b->count];
+	int err = 0;
+
+	*s = (struct bound){ .addr = *addr, .fd = -1, .udp.fd = -1 };
+	set_port(&s->addr, number);
+	s->held = held(b, &s->addr) == SOCKET_THERE;
+	if (!s->held)
+		err = open_one(b, s);
+	if (err == EADDRINUSE && held(b, &s->addr) == SOCKET_IN_WAY) {
+		s->held = true;
+		err = 0;
+	}
+	b->count += err == 0;
+	return err;
+}
+
+/* Every address of one port. */
+static int add_port(struct binding *b, const struct sockaddr_storage *addrs, size_t count,
+		    unsigned number)
+{
+	size_t before = b->count;
+	int err = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		err = add(b, &addrs[i], number);
+		if (err != 0 && !socket_no_address_here(err))
+			return err;
+	}
+	return b->count > before ? 0 : err;
+}
+
+static enum binding_end open_all(struct binding *b, const struct sockaddr_storage *addrs, size_t count)
+{
+	unsigned first = b->spec.at->port, last = b->spec.at->port_last;
+
+	if (last < first)
+		last = first;
+	b->list = calloc((last - first + 1) * count, sizeof(*b->list));
+	if (b->list == NULL) {
+		snprintf(b->why, sizeof(b->why), "out of memory");
+		return BINDING_FAILED;
+	}
+	for (unsigned number = first; number <= last; number++) {
+		int err = add_port(b, addrs, count, number);
+
+		if (err == 0)
+			continue;
+		explain(b, number, err);
+		close_all(b);
+		return BINDING_FAILED;
+	}
+	return BINDING_OPEN;
+}
+
+/* It was its holder's until now, or is free by now.  0 or errno. */
+static int take_over(const struct binding *b, struct bound *s)
+{
+	s->held = false;
+	if (s->udp.fd >= 0)
+		udp_renew(&s->udp, &b->spec.udp);
+	return s->fd >= 0 || s->udp.fd >= 0 ? 0 : open_one(b, s);
+}
+
+bool binding_complete(struct binding *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		int err = b->list[i].held ? take_over(b, &b->list[i]) : 0;
+
+		if (err == 0)
+			continue;
+		explain(b, port_of(&b->list[i].addr), err);
+		return false;
+	}
+	return true;
+}
+
+/* ---- from the address to the sockets -------------------------------------------------- */
+
+static void finish(struct binding *b, enum binding_end end)
+{
+	b->done(b->user, end, end == BINDING_OPEN ? NULL : b->why);
+}
+
+static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t count,
+			const char *error)
+{
+	struct binding *b = user;
+
+	b->query = NULL;
+	if (count > 0) {
+		finish(b, open_all(b, addrs, count));
+		return;
+	}
+	snprintf(b->why, sizeof(b->why), "cannot listen on %s: %s", b->spec.at->text, error);
+	finish(b, BINDING_NO_NAME);
+}
+
+static bool have_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* What needs no name: a path, or every address, of both families in one socket. */
+static void on_soon(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct binding *b = w->data;
+	struct sockaddr_storage addr = { .ss_family = have_ipv6() ? AF_INET6 : AF_INET };
+	struct sockaddr_un *un = (struct sockaddr_un *)(void *)&addr;
+	const char *path = b->spec.at->path;
+
+	if (path != NULL && strlen(path) >= sizeof(un->sun_path)) {
+		snprintf(b->why, sizeof(b->why), "%s: the path is too long for a socket", path);
+		finish(b, BINDING_FAILED);
+		return;
+	}
+	if (path != NULL) {
+		un->sun_family = AF_UNIX;
+		strcpy(un->sun_path, path);
+	}
+	finish(b, open_all(b, &addr, 1));
+}
+
+struct binding *binding_start(struct reactor *r, const struct binding_spec *spec,
+			      binding_done_fn *done, void *user)
+{
+	struct binding *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->reactor = r;
+	b->spec = *spec;
+	b->done = done;
+	b->user = user;
+	ev_timer_init(&b->soon, on_soon, 0., 0.);
+	b->soon.data = b;
+	if (spec->at->path != NULL || spec->at->host[0] == '\0') {
+		ev_timer_start(r->loop, &b->soon);
+		return b;
+	}
+	b->query = resolve_start(r->resolver, spec->at->host, spec->at->port, on_resolved, b);
+	if (b->query != NULL)
+		return b;
+	free(b);
+	return NULL;
+}
+
+void binding_free(struct binding *b)
+{
+	if (b == NULL)
+		return;
+	if (b->query != NULL)
+		resolve_cancel(b->query);
+	ev_timer_stop(b->reactor->loop, &b->soon);
+	close_all(b);
+	free(b);
+}

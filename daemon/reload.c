@@ -1,0 +1,194 @@
+/* reload.c - the configuration is read again, one time after the other. */
+#include <string.h>
+
+#include "daemon_impl.h"
+#include "log.h"
+
+/* ---- who hears of it ------------------------------------------------------------------ */
+
+static void tell(struct control_reload *list, const char *tunnel, const char *what, bool failed)
+{
+	for (struct control_reload *r = list; r != NULL; r = r->next)
+		r->say(r, tunnel, what, failed);
+}
+
+static void say(void *user, const char *tunnel, const char *what, bool failed)
+{
+	struct kt_daemon *d = user;
+
+	log_msg(failed ? LOG_LEVEL_ERR : LOG_LEVEL_INFO, tunnel, "reload: %s", what);
+	tell(d->asking, tunnel, what, failed);
+}
+
+static void say_fault(void *user, enum conf_severity severity, const char *line)
+{
+	struct kt_daemon *d = user;
+	bool failed = severity == CONF_ERROR;
+
+	log_msg(failed ? LOG_LEVEL_ERR : LOG_LEVEL_WARN, NULL, "%s", line);
+	tell(d->asking, NULL, line, failed);
+}
+
+static void answer(struct control_reload **list, enum control_verdict verdict)
+{
+	while (*list != NULL) {
+		struct control_reload *r = *list;
+
+		*list = r->next;
+		r->done(r, verdict);
+	}
+}
+
+static void turn_away(struct control_reload **list, const char *why)
+{
+	log_info(NULL, "reload: %s", why);
+	tell(*list, NULL, why, true);
+	answer(list, CONTROL_REFUSED);
+}
+
+/* ---- [daemon] ------------------------------------------------------------------------- */
+
+struct config *daemon_read_config(const struct daemon_source *source, conf_report_fn *report,
+				  void *user)
+{
+	struct config *config = config_read(source->file, report, user);
+
+	if (config == NULL || source->control == NULL ||
+	    config_set_control(config, source->control, report, user))
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* The log level at once, sockets with the next start. */
+static void change_daemon(struct kt_daemon *d)
+{
+	const struct conf_daemon *now = &d->config->daemon, *then = &d->fresh->daemon;
+
+	if (then->loglevel != now->loglevel && !d->source->verbose) {
+		log_set_level((enum log_level)then->loglevel);
+		say(d, NULL, "log level changed", false);
+	}
+	if (!same_text(then->snmplog, now->snmplog) || then->snmpperiod_s != now->snmpperiod_s)
+		say(d, NULL, "snmplog of [daemon] changed", false);
+	snmplog_set(&d->snmplog, then->snmplog, then->snmpperiod_s);
+	if (!same_text(then->control, now->control) ||
+	    !same_text(then->metrics.text, now->metrics.text))
+		say(d, NULL, "[daemon] control and metrics change with a restart only", false);
+	config_free(d->config);
+	d->config = d->fresh;
+	d->fresh = NULL;
+}
+
+/* ---- one reload ----------------------------------------------------------------------- */
+
+static void finish(void *user, enum reload_result result)
+{
+	static const struct {
+		enum control_verdict verdict;
+		const char *note;
+	} ends[] = {
+		[RELOAD_DONE] = { CONTROL_DONE, NULL },
+		[RELOAD_PARTLY] = { CONTROL_PARTLY, "last reload failed in part, see the log" },
+		[RELOAD_REFUSED] = { CONTROL_REFUSED, "last reload was refused, see the log" },
+	};
+	struct kt_daemon *d = user;
+
+	if (result == RELOAD_REFUSED)
+		log_err(NULL, "reload refused: the running configuration stays");
+	else
+		change_daemon(d);
+	config_free(d->fresh);
+	d->fresh = NULL;
+	daemon_tell_ready(d, ends[result].note);
+	answer(&d->asking, ends[result].verdict);
+	daemon_reload_next(d);
+}
+
+static void begin(struct kt_daemon *d)
+{
+	d->reloading = true;
+	d->wanted = false;
+	d->asking = d->waiting;
+	d->waiting = NULL;
+	service_reloading(&d->service);
+	d->fresh = daemon_read_config(d->source, say_fault, d);
+	if (d->fresh == NULL)
+		finish(d, RELOAD_REFUSED);
+	else
+		tunnel_set_reload(&d->set, d->fresh, say, finish, d);
+}
+
+/* ---- one after the other -------------------------------------------------------------- */
+
+static void on_next(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	begin(w->data);
+}
+
+/* From the loop: whoever is answered may ask again at once. */
+void daemon_reload_next(struct kt_daemon *d)
+{
+	d->reloading = false;
+	if (d->wanted)
+		ev_timer_start(d->reactor->loop, &d->next_reload);
+}
+
+void daemon_reload(struct kt_daemon *d, struct control_reload *r)
+{
+	bool stopping = ev_is_active(&d->drain);
+
+	if (r != NULL) {
+		r->next = d->waiting;
+		d->waiting = r;
+	}
+	if (d->source == NULL || stopping) {
+		turn_away(&d->waiting,
+			  stopping ? "refused: stopping" : "there is no file to read again");
+		return;
+	}
+	d->wanted = true;
+	if (!d->reloading && !ev_is_active(&d->next_reload))
+		begin(d);
+}
+
+static void unlink_reload(struct control_reload **list, const struct control_reload *r)
+{
+	while (*list != NULL && *list != r)
+		list = &(*list)->next;
+	if (*list == r)
+		*list = r->next;
+}
+
+void daemon_forget_reload(struct kt_daemon *d, const struct control_reload *r)
+{
+	unlink_reload(&d->asking, r);
+	unlink_reload(&d->waiting, r);
+}
+
+void daemon_refuse_reloads(struct kt_daemon *d)
+{
+	d->wanted = false;
+	ev_timer_stop(d->reactor->loop, &d->next_reload);
+	if (d->set.change != NULL)
+		say(d, NULL, "refused: stopping", true);
+	tunnel_set_cancel_reload(&d->set);
+	if (d->waiting != NULL)
+		turn_away(&d->waiting, "refused: stopping");
+}
+
+void daemon_reload_init(struct kt_daemon *d)
+{
+	ev_timer_init(&d->next_reload, on_next, 0., 0.);
+	d->next_reload.data = d;
+}
+
+void daemon_reload_dispose(struct kt_daemon *d)
+{
+	ev_timer_stop(d->reactor->loop, &d->next_reload);
+}

@@ -1,0 +1,434 @@
+/* tunnel_change.c - from one configuration to the next: plan, open what is new, commit. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel_set_impl.h"
+
+/* What becomes of one tunnel of the new configuration. */
+enum fate { KEEP, CHANGE, RENEW, RESTART, START };
+
+struct plan {
+	struct tunnel_change *change; /* that it is a part of */
+	enum fate fate;
+	struct tunnel *old;   /* that it goes on from; NULL for START */
+	struct tunnel *fresh; /* RESTART and START: being opened */
+	char what[512];       /* which keys changed */
+};
+
+struct tunnel_change {
+	struct tunnel_set *set;
+	struct config *config; /* borrowed */
+	struct plan *plans;    /* one for each of its tunnels */
+	size_t count;
+	size_t opening; /* plans whose tunnel is neither open nor failed yet */
+	reload_say_fn *say;
+	reload_done_fn *done;
+	void *user;
+	bool partly; /* something failed */
+};
+
+static void say(struct tunnel_change *c, const char *tunnel, const char *what)
+{
+	c->say(c->user, tunnel, what, false);
+}
+
+static void say_failed(struct tunnel_change *c, const char *tunnel, const char *what, const char *why)
+{
+	char text[BINDING_WHY_BYTES + 64];
+
+	snprintf(text, sizeof(text), "%s: %s", what, why);
+	c->partly = true;
+	c->say(c->user, tunnel, text, true);
+}
+
+/* ---- planning ------------------------------------------------------------------------- */
+
+static void note_key(struct plan *p, const char *key)
+{
+	size_t n = strlen(p->what);
+
+	snprintf(p->what + n, sizeof(p->what) - n, "%s%s", n > 0 ? ", " : "", key);
+}
+
+/* Compare key by key: the farthest-reaching change decides. */
+static void compare(struct plan *p, const struct conf_tunnel *now, const struct conf_tunnel *then)
+{
+	static const enum fate fates[] = {
+		[CONF_IN_USE] = CHANGE,
+		[CONF_NEW_SESSIONS] = RENEW,
+		[CONF_RESTART] = RESTART,
+	};
+	enum fate fate;
+
+	p->fate = KEEP;
+	for (size_t i = 0; i < conf_key_count(); i++) {
+		if (conf_tunnel_key_equal(now, then, i))
+			continue;
+		note_key(p, conf_key_name(i));
+		fate = fates[conf_key_reach(i)];
+		if (fate > p->fate)
+			p->fate = fate;
+	}
+}
+
+/* What does not run is no tunnel to go on from, and nor is another kind that happens to have the name. */
+static struct tunnel *predecessor(const struct tunnel_set *set, const struct conf_tunnel *conf)
+{
+	struct tunnel *t = tunnel_set_find(set, conf->name);
+
+	return t != NULL && t->state != NULL && t->conf->role == conf->role ? t : NULL;
+}
+
+/* False: out of memory. */
+static bool plan_one(struct tunnel_change *c, struct plan *p, struct conf_tunnel **conf)
+{
+	p->change = c;
+	p->fate = START;
+	p->old = predecessor(c->set, *conf);
+	if (p->old != NULL)
+		compare(p, p->old->conf, *conf);
+	if (p->fate < RESTART)
+		return true;
+	p->fresh = tunnel_new(c->set->reactor, *conf, c->set->hooks);
+	if (p->fresh == NULL)
+		return false;
+	*conf = NULL; /* it is the tunnel's now */
+	return true;
+}
+
+static bool plan_all(struct tunnel_change *c)
+{
+	c->plans = calloc(c->count, sizeof(*c->plans));
+	for (size_t i = 0; c->plans != NULL && i < c->count; i++)
+		if (!plan_one(c, &c->plans[i], &c->config->tunnels[i]))
+			return false;
+	return c->plans != NULL;
+}
+
+/* ---- who gives way -------------------------------------------------------------------- */
+
+static bool is_failed(const struct plan *p)
+{
+	return p->fresh != NULL && p->fresh->opening.state == OPENING_FAILED;
+}
+
+/* Does a tunnel of the set go on, by its own plan or because that has failed? */
+static bool stays(const struct tunnel_change *c, const struct tunnel *t)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->plans[i].old == t)
+			return c->plans[i].fresh == NULL || is_failed(&c->plans[i]);
+	return false;
+}
+
+static enum socket_place place_of(const struct tunnel *t, enum conf_role role,
+				  const struct sockaddr_storage *addr)
+{
+	return t->conf->role == role && t->state != NULL ? t->role->place(t, addr) : SOCKET_ELSEWHERE;
+}
+
+/* Whoever has something of a kind at an address or in its way, of those that go or of those that stay. */
+static struct tunnel *find_holder(const struct tunnel_change *c, enum conf_role role,
+				  const struct sockaddr_storage *addr, bool goes,
+				  enum socket_place *place)
+{
+	struct tunnel *found = NULL;
+
+	*place = SOCKET_ELSEWHERE;
+	for (size_t i = 0; i < c->set->count; i++) {
+		struct tunnel *t = c->set->tunnels[i];
+		enum socket_place one = place_of(t, role, addr);
+
+		if (one <= *place || stays(c, t) == goes)
+			continue;
+		*place = one;
+		found = t;
+	}
+	for (struct leaving_tunnel *l = c->set->leaving; l != NULL && goes; l = l->next) {
+		enum socket_place one = place_of(l->tunnel, role, addr);
+
+		if (one <= *place)
+			continue;
+		*place = one;
+		found = l->tunnel;
+	}
+	return found;
+}
+
+/* For a binding: what those have who will give it up, as far as is known yet. */
+static enum socket_place held(void *user, const struct sockaddr_storage *addr)
+{
+	const struct plan *p = user;
+	enum socket_place place;
+
+	find_holder(p->change, p->fresh->conf->role, addr, true, &place);
+	return place;
+}
+
+/* One whose own change has failed keeps its addresses, and so whoever was to have them fails, too. */
+static bool is_denied(struct plan *p)
+{
+	const struct binding *b = p->fresh->opening.binding;
+	enum socket_place place;
+
+	for (size_t i = 0; i < b->count; i++) {
+		const struct tunnel *t = NULL;
+
+		if (b->list[i].held)
+			t = find_holder(p->change, p->fresh->conf->role, &b->list[i].addr, false,
+					&place);
+		if (t == NULL)
+			continue;
+		opening_fail(p->fresh, "cannot listen on %s: %s has it, and goes on as it was",
+			     conf_tunnel_bound(p->fresh->conf)->text, t->name);
+		return true;
+	}
+	return false;
+}
+
+static void settle(struct tunnel_change *c)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < c->count; i++)
+			if (c->plans[i].fresh != NULL && !is_failed(&c->plans[i]))
+				again |= is_denied(&c->plans[i]);
+	}
+}
+
+/* ---- the old goes --------------------------------------------------------------------- */
+
+/* What the new can take over from the old. */
+static void take_over(struct tunnel_change *c, struct plan *p)
+{
+	struct binding *b = p->fresh->opening.binding;
+	enum socket_place place;
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct tunnel *t = NULL;
+
+		if (b->list[i].held)
+			t = find_holder(c, p->fresh->conf->role, &b->list[i].addr, true, &place);
+		if (t != NULL && place == SOCKET_THERE)
+			t->role->yield(t, &b->list[i]);
+	}
+}
+
+/* Is it in the way of what is still to be opened? */
+static bool is_in_way(const struct tunnel_change *c, const struct tunnel *t)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct plan *p = &c->plans[i];
+		const struct binding *b = p->fresh != NULL ? p->fresh->opening.binding : NULL;
+
+		for (size_t k = 0; b != NULL && k < b->count; k++) {
+			const struct bound *s = &b->list[k];
+
+			if (s->held && s->fd < 0 && s->udp.fd < 0 &&
+			    place_of(t, p->fresh->conf->role, &s->addr) != SOCKET_ELSEWHERE)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_planned(const struct tunnel_change *c, const struct tunnel *t)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct plan *p = &c->plans[i];
+
+		if (p->old == t ||
+		    (p->fresh != NULL && t->state == NULL && strcmp(p->fresh->name, t->name) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* The sessions of a server have its sockets; those of a client have their own, and outlive it. */
+static bool must_go(const struct tunnel_change *c, const struct tunnel *t)
+{
+	return tunnel_is_empty(t) || (t->conf->role == ROLE_SERVER && is_in_way(c, t));
+}
+
+static void send_away(struct tunnel_change *c)
+{
+	struct tunnel_set *set = c->set;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct tunnel *t = set->tunnels[i];
+
+		if (stays(c, t))
+			continue;
+		if (is_planned(c, t))
+			tunnel_replaced(t);
+		else
+			say(c, t->name, "removed");
+		tunnel_leave(set, t, must_go(c, t));
+	}
+	for (struct leaving_tunnel *l = set->leaving; l != NULL; l = l->next)
+		if (must_go(c, l->tunnel))
+			tunnel_leave_hurry(l);
+	if (set->leaving != NULL)
+		tunnel_leave_look(set);
+}
+
+/* ---- the new comes -------------------------------------------------------------------- */
+
+static struct tunnel *change_in_place(struct tunnel_change *c, struct plan *p, struct conf_tunnel *conf)
+{
+	char text[600];
+
+	snprintf(text, sizeof(text), "%s%s",
+		 p->fate == KEEP     ? "unchanged"
+		 : p->fate == CHANGE ? "changed in place: "
+				     : "changed for new sessions: ",
+		 p->what);
+	say(c, conf->name, text);
+	tunnel_change(p->old, conf, p->fate != KEEP, p->fate == RENEW);
+	return p->old;
+}
+
+static struct tunnel *keep_old(struct tunnel_change *c, struct plan *p)
+{
+	say_failed(c, p->old->name, "not changed, it goes on as it was", p->fresh->opening.why);
+	tunnel_free(p->fresh);
+	return p->old;
+}
+
+static struct tunnel *start_fresh(struct tunnel_change *c, struct plan *p)
+{
+	struct tunnel *t = p->fresh;
+	char text[600];
+
+	if (is_failed(p) || !opening_complete(t)) {
+		say_failed(c, t->name, "not started, it is tried again", t->opening.why);
+		opening_retry(t);
+		return t;
+	}
+	snprintf(text, sizeof(text), "%s%s", p->fate == START ? "started" : "restarted: ", p->what);
+	say(c, t->name, text);
+	return t;
+}
+
+/* The tunnel that results. */
+static struct tunnel *carry_out(struct tunnel_change *c, size_t i)
+{
+	struct plan *p = &c->plans[i];
+	struct conf_tunnel *conf = c->config->tunnels[i];
+
+	c->config->tunnels[i] = NULL; /* it is the tunnel's now */
+	if (p->fresh == NULL)
+		return change_in_place(c, p, conf);
+	if (is_failed(p) && p->old != NULL)
+		return keep_old(c, p);
+	return start_fresh(c, p);
+}
+
+/* ---- the whole ------------------------------------------------------------------------ */
+
+static void finish(struct tunnel_change *c, enum reload_result result)
+{
+	reload_done_fn *done = c->done;
+	void *user = c->user;
+
+	c->set->change = NULL;
+	free(c->plans);
+	free(c);
+	done(user, result);
+}
+
+static void refuse(struct tunnel_change *c)
+{
+	struct tunnel_set *set = c->set;
+
+	for (size_t i = 0; c->plans != NULL && i < c->count; i++)
+		tunnel_free(c->plans[i].fresh);
+	for (size_t i = 0; i < set->count; i++)
+		if (set->tunnels[i]->state == NULL)
+			opening_retry(set->tunnels[i]);
+	finish(c, RELOAD_REFUSED);
+}
+
+static void commit(struct tunnel_change *c, struct tunnel **tunnels)
+{
+	settle(c);
+	for (size_t i = 0; i < c->count; i++)
+		if (c->plans[i].fresh != NULL && !is_failed(&c->plans[i]))
+			take_over(c, &c->plans[i]);
+	send_away(c);
+	for (size_t i = 0; i < c->count; i++)
+		tunnels[i] = carry_out(c, i);
+	free(c->set->tunnels);
+	c->set->tunnels = tunnels;
+	c->set->count = c->count;
+	finish(c, c->partly ? RELOAD_PARTLY : RELOAD_DONE);
+}
+
+static void all_opened(struct tunnel_change *c)
+{
+	struct tunnel **tunnels = calloc(c->count, sizeof(struct tunnel *));
+
+	if (tunnels != NULL) {
+		commit(c, tunnels);
+		return;
+	}
+	say_failed(c, NULL, "nothing was changed", "out of memory");
+	refuse(c);
+}
+
+static void on_opened(void *user, struct tunnel *t)
+{
+	struct plan *p = user;
+	struct tunnel_change *c = p->change;
+
+	if (--c->opening == 0)
+		all_opened(c);
+}
+
+static void open_all(struct tunnel_change *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		c->opening += c->plans[i].fresh != NULL;
+	for (size_t i = 0; i < c->count; i++)
+		if (c->plans[i].fresh != NULL)
+			opening_begin(c->plans[i].fresh, held, &c->plans[i], on_opened, &c->plans[i]);
+	if (c->opening == 0)
+		all_opened(c);
+}
+
+void tunnel_set_reload(struct tunnel_set *set, struct config *config, reload_say_fn *say_fn,
+		       reload_done_fn *done, void *user)
+{
+	struct tunnel_change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		say_fn(user, NULL, "nothing was changed: out of memory", true);
+		done(user, RELOAD_REFUSED);
+		return;
+	}
+	*c = (struct tunnel_change){ .set = set,
+				     .config = config,
+				     .count = config->tunnel_count,
+				     .say = say_fn,
+				     .done = done,
+				     .user = user };
+	set->change = c;
+	for (size_t i = 0; i < set->count; i++)
+		if (set->tunnels[i]->state == NULL)
+			opening_stop(set->tunnels[i]);
+	if (plan_all(c)) {
+		open_all(c);
+		return;
+	}
+	say_failed(c, NULL, "nothing was changed", "out of memory");
+	refuse(c);
+}
+
+void tunnel_set_cancel_reload(struct tunnel_set *set)
+{
+	if (set->change != NULL)
+		refuse(set->change);
+}

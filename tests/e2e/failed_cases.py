@@ -1,0 +1,433 @@
+"""What cannot be opened: at a reload it must not destroy what runs, at the start it must not keep the others from running."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from suite import suite
+from tunnels import LOCAL, Listener, dial
+import ends
+import openmetrics
+import ports
+from cases import Skip, check, wait_until
+from control import Channel, ctl, ctl_good
+from peer_cases import echo
+from reload_cases import ping
+
+
+class Set:
+    """One daemon with a control socket, whose sections come and go: `far` and `near`, and what a case adds."""
+
+    def __init__(self, case, listener=None, sections=True):
+        self.case = case
+        self.target = listener or Listener(echo)
+        self.far, self.near = case.port(), case.port()
+        self.sections = {}
+        self.sock = case.path("control.sock")
+        if sections:
+            self.server("far", f"{LOCAL}:{self.far}")
+            self.client("near", f"{LOCAL}:{self.near}")
+
+    def server(self, name, listen, **more):
+        self.sections[name] = ("server", {"key": ends.KEY, "listen": listen, "target": self.target.text, **more})
+
+    def client(self, name, localaddr, **more):
+        self.sections[name] = ("client", {"key": ends.KEY, "localaddr": localaddr,
+                                          "remoteaddr": f"{LOCAL}:{self.far}", **more})
+
+    def write(self, **options):
+        text = ends.ini(*(ends.section(role, name, keys) for name, (role, keys) in self.sections.items()),
+                        control=self.sock, **options)
+        return self.case.write("set.ini", text)
+
+    def start(self, prefix=(), **options):
+        path = self.write(**options)
+        self.process = self.case.start([*prefix, ends.kcptund(), "-c", path], "set")
+        wait_until(lambda: not self.process.alive() or " ready, " in self.process.log(), 30, "the start to be over")
+        return self
+
+    def reload(self, **options):
+        """(exit code, all that kcptunctl said)."""
+        self.write()
+        code, out, err = ctl(self.sock, "reload", seconds=60, **options)
+        return code, out + err
+
+    def rows(self):
+        return {r["tunnel"]: r for r in Channel(self.sock).good("status")["tunnels"]}
+
+    def inode(self, protocol, port):
+        """Of the socket of the daemon that is bound to this port."""
+        with open(f"/proc/{self.process.pid}/net/{protocol}") as f:
+            for line in f.readlines()[1:]:
+                fields = line.split()
+                if int(fields[1].rsplit(":", 1)[1], 16) == port and (protocol == "udp" or fields[3] == "0A"):
+                    return int(fields[9])
+        return None
+
+    def stop(self):
+        ends.stop_cleanly(self.process)
+
+
+def busy(kind=socket.SOCK_STREAM):
+    s = socket.socket(socket.AF_INET, kind)
+    s.bind((LOCAL, 0))
+    if kind == socket.SOCK_STREAM:
+        s.listen()
+    return s, s.getsockname()[1]
+
+
+# ---- reload -------------------------------------------------------------------------------------
+
+
+@suite.case("a_reload_onto_a_busy_port_keeps_the_old_tunnel", tags=["short"])
+def keep_client(case):
+    d = Set(case).start()
+    taken, port = busy()
+    s = dial((LOCAL, d.near))
+    ping(s)
+    d.client("near", f"{LOCAL}:{port}")
+    d.client("more", f"{LOCAL}:{case.port()}")
+    code, said = d.reload()
+    check(code == 1, f"exit code {code}: {said}")
+    check("failed in part" in said and f"near: not changed, it goes on as it was: cannot listen on {LOCAL}:{port}: "
+          "Address already in use" in said and "more: started" in said, said)
+    ping(s)
+    with dial((LOCAL, d.near)) as again:
+        ping(again)
+    rows = d.rows()
+    check(rows["near"]["local"] == f"{LOCAL}:{d.near}" and rows["near"]["state"] == "running", f"{rows['near']}")
+    check(rows["more"]["state"] == "running", f"{rows['more']}")
+    taken.close()
+    code, said = d.reload()
+    check(code == 0 and "near: restarted: localaddr" in said, f"{code}: {said}")
+    ping(s)  # its tunnel leaves, and it may come to its own end
+    with dial((LOCAL, port)) as again:
+        ping(again)
+    s.close()
+    d.stop()
+
+
+@suite.case("a_reload_onto_a_busy_udp_port_keeps_the_server", tags=["short"])
+def keep_server(case):
+    d = Set(case).start()
+    taken, port = busy(socket.SOCK_DGRAM)
+    s = dial((LOCAL, d.near))
+    ping(s)
+    d.server("far", f"{LOCAL}:{port}", maxsessions=77)
+    code, said = d.reload()
+    check(code == 1 and f"far: not changed, it goes on as it was: cannot listen on udp {LOCAL}:{port}: " in said,
+          f"{code}: {said}")
+    ping(s)
+    with dial((LOCAL, d.near)) as again:
+        ping(again)
+    taken.close()
+    s.close()
+    d.stop()
+
+
+@suite.case("a_new_section_that_cannot_be_opened_fails_and_comes_up_later")
+def new_section(case):
+    d = Set(case)
+    metrics = case.port()
+    d.start(metrics=f"{LOCAL}:{metrics}")
+    taken, port = busy()
+    s = dial((LOCAL, d.near))
+    ping(s)
+    d.client("third", f"{LOCAL}:{port}")
+    code, said = d.reload()
+    check(code == 1 and f"third: not started, it is tried again: cannot listen on {LOCAL}:{port}: " in said,
+          f"{code}: {said}")
+    row = d.rows()["third"]
+    check(row["state"] == "failed" and row["up"] is False and "Address already in use" in row["error"] and
+          0 <= row["retry_s"] <= 60, f"{row}")
+    said = ctl_good(d.sock, "status")
+    check("third failed: cannot listen on" in said and ("next try in " in said or "trying again" in said), said)
+    points = openmetrics.parse(ctl_good(d.sock, "--prometheus", "stats"))
+    check(openmetrics.value(points, "kcptun_tunnel_up", tunnel="third") == 0, "third is up")
+    check(openmetrics.value(points, "kcptun_tunnel_up", tunnel="near") == 1, "near is not up")
+    code, said = d.reload()
+    check(code == 1 and "third: not started" in said and "near: unchanged" in said, f"{code}: {said}")
+    taken.close()
+    wait_until(lambda: d.rows()["third"]["state"] == "running", 20, "the tunnel comes up by itself")
+    with dial((LOCAL, port)) as again:
+        ping(again)
+    ping(s)
+    said = ctl_good(d.sock, "reload")
+    check("third: unchanged" in said, said)
+    check(d.process.log().count("cannot listen on") <= 4, "each try is logged")
+    s.close()
+    d.stop()
+
+
+@suite.case("a_failed_section_that_is_corrected_is_started_by_the_reload", tags=["short"])
+def corrected(case):
+    d = Set(case).start()
+    taken, port = busy()
+    d.client("third", f"{LOCAL}:{port}")
+    check(d.reload()[0] == 1, "a busy port is fine")
+    other = case.port()
+    d.client("third", f"{LOCAL}:{other}")
+    code, said = d.reload()
+    check(code == 0 and "third: started" in said, f"{code}: {said}")
+    with dial((LOCAL, other)) as s:
+        ping(s)
+    del d.sections["third"]
+    code, said = d.reload()
+    check(code == 0 and "third: removed" in said, f"{code}: {said}")
+    taken.close()
+    d.stop()
+
+
+@suite.case("a_restart_takes_over_the_sockets", tags=["short"])
+def same_sockets(case):
+    """The kernel's numbers of the sockets tell: nothing that waits in their queues is lost."""
+    d = Set(case)
+    path = case.path("unix.sock")
+    d.client("unix", path)
+    d.start()
+    far, near, file = d.inode("udp", d.far), d.inode("tcp", d.near), os.stat(path).st_ino
+    check(far and near, "there are no sockets")
+    for name in d.sections:
+        d.sections[name][1].update(key="another key for the tests", sockbuf="1M", dscp=46)
+    code, said = d.reload()
+    check(code == 0 and "near: restarted: key" in said and "far: restarted: key" in said, f"{code}: {said}")
+    check(d.inode("udp", d.far) == far, "the server has another socket")
+    check(d.inode("tcp", d.near) == near, "the client has another socket")
+    check(os.stat(path).st_ino == file, "the Unix socket is another one")
+    with dial((LOCAL, d.near)) as s:
+        ping(s)
+    d.stop()
+    check(not os.path.exists(path), "the Unix socket is still there after the stop")
+
+
+@suite.case("connections_made_during_restarts_are_all_served", seconds=90)
+def hammer(case):
+    """The client is restarted again and again, and whoever connects meanwhile is neither refused nor forgotten."""
+    d = Set(case).start()
+    over = threading.Event()
+    faults, served = [], [0]
+
+    def connect():
+        while not over.is_set():
+            try:
+                with dial((LOCAL, d.near)) as s:
+                    ping(s)
+                served[0] += 1
+            except Exception as e:
+                faults.append(repr(e))
+    threads = [threading.Thread(target=connect) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for i in range(30):
+        d.client("near", f"{LOCAL}:{d.near}", dscp=i % 2)
+        code, said = d.reload()
+        check(code == 0 and "near: restarted: dscp" in said or i == 0, f"{code}: {said}")
+        time.sleep(0.05)
+    over.set()
+    for t in threads:
+        t.join()
+    case.note = f"{served[0]} connections over 30 restarts"
+    check(not faults, f"{len(faults)} of {served[0]} failed: {faults[:3]}")
+    d.stop()
+
+
+@suite.case("a_reload_swaps_the_addresses_of_two_tunnels", tags=["short"])
+def swap(case):
+    d = Set(case)
+    other, more = case.port(), case.port()
+    d.client("other", f"{LOCAL}:{other}")
+    d.start()
+    first, second = d.inode("tcp", d.near), d.inode("tcp", other)
+    d.client("near", f"{LOCAL}:{other}")
+    d.client("other", f"{LOCAL}:{d.near}")
+    code, said = d.reload()
+    check(code == 0 and "near: restarted" in said and "other: restarted" in said, f"{code}: {said}")
+    check((d.inode("tcp", d.near), d.inode("tcp", other)) == (first, second), "the sockets are not the same")
+    for port in (d.near, other):
+        with dial((LOCAL, port)) as s:
+            ping(s)
+    # Of a ring that cannot be closed, nobody loses an address.
+    taken, port = busy()
+    d.client("near", f"{LOCAL}:{d.near}")  # which `other` has, and
+    d.client("other", f"{LOCAL}:{port}")  # must keep
+    d.client("more", f"{LOCAL}:{more}")
+    code, said = d.reload()
+    check(code == 1 and "near: not changed" in said and "other has it" in said and "more: started" in said,
+          f"{code}: {said}")
+    for port in (d.near, other, more):
+        with dial((LOCAL, port)) as s:
+            ping(s)
+    taken.close()
+    d.stop()
+
+
+@suite.case("an_address_may_grow_to_all_addresses_and_shrink_again", tags=["short"])
+def overlap(case):
+    """A socket of one address is in the way of one of all, and is no successor of it."""
+    d = Set(case).start()
+    for host in ("", LOCAL):
+        d.client("near", f"{host}:{d.near}")
+        d.server("far", f"{host}:{d.far}")
+        code, said = d.reload()
+        check(code == 0 and "near: restarted: localaddr" in said and "far: restarted: listen" in said,
+              f"{code}: {said}")
+        with dial((LOCAL, d.near)) as s:
+            ping(s)
+    d.stop()
+
+
+@suite.case("reloads_that_are_asked_for_during_a_reload_follow_it")
+def queue(case):
+    d = Set(case).start()
+    channels = [Channel(d.sock) for _ in range(10)]
+    d.client("third", f"{LOCAL}:{case.port()}")
+    d.write()
+    for c in channels:
+        c.send("reload\nstatus\n")
+    for _ in range(5):
+        d.process.signal(signal.SIGHUP)
+    for c in channels:
+        answer = c.read()
+        check(answer["type"] == "reload" and answer["lines"], f"{answer}")
+        check(len(c.read()["tunnels"]) == 3, "the command behind is not answered")
+    gone = Channel(d.sock)
+    gone.send("reload\n")
+    gone.close()
+    with dial((LOCAL, d.near)) as s:
+        ping(s)
+    d.stop()
+
+
+# ---- names --------------------------------------------------------------------------------------
+
+
+def deaf_name_server(case, lines=()):
+    """A prefix for a daemon whose name server takes every question and answers none."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        raise Skip("needs root and unshare, for an /etc/resolv.conf of its own")
+    conf = "/etc/resolv.conf"
+    if subprocess.run(["unshare", "--mount", "mount", "--bind", conf, conf], capture_output=True).returncode:
+        raise Skip("cannot mount here, for an /etc/resolv.conf of its own")
+    deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    host = f"127.0.77.{os.getpid() % 250 + 1}"
+    try:
+        deaf.bind((host, 53))
+    except OSError as e:
+        raise Skip(f"cannot be a name server here: {e}") from None
+    case.stack.callback(deaf.close)
+    resolv = case.write("resolv.conf", f"nameserver {host}\n")
+    hosts = case.write("hosts", "\n".join([f"{LOCAL} localhost", *lines]) + "\n")
+    return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && mount --bind "$1" /etc/hosts && '
+            "shift && exec \"$@\"", resolv, hosts]
+
+
+@suite.case("name_servers_that_do_not_answer_stall_no_tunnel_at_a_reload", seconds=90)
+def deaf_reload(case):
+    prefix = deaf_name_server(case)
+    d = Set(case).start(prefix)
+    s = dial((LOCAL, d.near))
+    ping(s)
+    d.client("third", f"nowhere.example:{case.port()}")
+    d.client("near", f"nowhere.example:{d.near}")
+    worst, answer = 0.0, []
+    asking = threading.Thread(target=lambda: answer.append(d.reload()))
+    asking.start()
+    while asking.is_alive():
+        begin = time.monotonic()
+        ping(s)
+        check(len(Channel(d.sock).good("status")["tunnels"]) == 2, "another number of tunnels")
+        worst = max(worst, time.monotonic() - begin)
+        time.sleep(0.02)
+    case.note = f"{worst * 1000:.0f} ms at most"
+    check(worst < 2, f"a byte took {worst:.1f} s")
+    code, said = answer[0]
+    check(code == 1 and "third: not started" in said and "near: not changed" in said and
+          "no answer from the name servers" in said, f"{code}: {said}")
+    ping(s)
+    s.close()
+    d.stop()
+
+
+@suite.case("name_servers_that_do_not_answer_at_the_start_delay_one_tunnel_alone", seconds=90)
+def deaf_start(case):
+    prefix = deaf_name_server(case)
+    d = Set(case)
+    late = case.port()
+    d.client("third", f"late.example:{late}")
+    path = d.write(metrics=f"late.example:{case.port()}")
+    d.process = case.start([*prefix, ends.kcptund(), "-c", path], "set")
+    wait_until(lambda: os.path.exists(d.sock), 20, "the control socket")
+    wait_until(lambda: " ready, 3 tunnels" in d.process.log(), 40, "it is ready all the same")
+    rows = d.rows()
+    check([rows[n]["state"] for n in ("far", "near", "third")] == ["running", "running", "failed"], f"{rows}")
+    with dial((LOCAL, d.near)) as s:
+        ping(s)
+    # The file that is mounted is this one: the name is known from now on.
+    with open(case.path("hosts"), "a") as f:
+        f.write(f"{LOCAL} late.example\n")
+    wait_until(lambda: d.rows()["third"]["state"] == "running", 40, "the tunnel comes up")
+    with dial((LOCAL, late)) as s:
+        ping(s)
+    d.stop()
+
+
+@suite.case("a_lone_tunnel_whose_name_is_unknown_waits_for_it", seconds=60)
+def lone_name(case):
+    d = Set(case, sections=False)
+    d.client("lone", f"no-such-host.invalid:{case.port()}")
+    d.start()
+    check(d.process.alive(), "it ended")
+    check(d.process.wait_log(r"\[lone\] cannot listen on no-such-host\.invalid:\d+: \w[\w ]+$", 0), d.process.log())
+    check("cannot listen on no-such-host.invalid" in d.rows()["lone"]["error"], f"{d.rows()}")
+    d.stop()
+
+
+# ---- the start ----------------------------------------------------------------------------------
+
+
+@suite.case("of_two_tunnels_the_good_one_runs_and_the_other_is_tried_again")
+def one_of_two(case):
+    d = Set(case)
+    taken, port = busy(socket.SOCK_DGRAM)
+    d.server("second", f"{LOCAL}:{port}")
+    d.start()
+    check(d.process.alive(), "it ended")
+    with dial((LOCAL, d.near)) as s:
+        ping(s)
+    check(d.rows()["second"]["state"] == "failed", f"{d.rows()}")
+    taken.close()
+    wait_until(lambda: d.rows()["second"]["state"] == "running", 20, "the other comes up by itself")
+    check(ports.listening("udp", port, d.process.pid), "it does not listen")
+    d.stop()
+
+
+@suite.case("when_no_tunnel_can_be_started_the_daemon_ends", tags=["short"])
+def none_of_two(case):
+    d = Set(case, sections=False)
+    taken, port = busy(socket.SOCK_DGRAM)
+    d.server("second", f"{LOCAL}:{port}")
+    d.client("third", case.write("a.file", "x"))
+    d.start()
+    check(d.process.wait(10) == 69, f"exit code {d.process.wait(0)}")
+    check("[second] cannot listen on" in d.process.log() and "[third] cannot listen on" in d.process.log(),
+          d.process.log())
+
+
+@suite.case("a_stop_during_the_start_is_prompt", seconds=60)
+def stop_at_start(case):
+    prefix = deaf_name_server(case)
+    d = Set(case, sections=False)
+    d.client("lone", f"late.example:{case.port()}")
+    d.process = case.start([*prefix, ends.kcptund(), "-c", d.write()], "set")
+    wait_until(lambda: os.path.exists(d.sock), 20, "the control socket")
+    check(d.rows()["lone"]["state"] == "starting", f"{d.rows()}")
+    reloading = Channel(d.sock)
+    reloading.send("reload\n")
+    time.sleep(0.2)
+    begin = time.monotonic()
+    d.stop()
+    check(time.monotonic() - begin < 3, "the stop waits for the name servers")
