@@ -128,6 +128,8 @@ void tunnel_set_drain(struct tunnel_set *set)
 	tunnel_set_cancel_reload(set);
 	for (size_t i = 0; i < set->count; i++)
 		tunnel_drain(set->tunnels[i]);
+	for (struct leaving_tunnel *l = set->leaving; l != NULL; l = l->next)
+		tunnel_drain(l->tunnel);
 }
 
 size_t tunnel_set_undrained(const struct tunnel_set *set)

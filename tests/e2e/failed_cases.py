@@ -9,12 +9,13 @@ import threading
 import time
 
 from suite import suite
-from tunnels import LOCAL, Listener, dial
+from tunnels import LOCAL, Listener, Pair, dial, read_exactly
 import ends
 import openmetrics
 import ports
 from cases import Skip, check, wait_until
 from control import Channel, ctl, ctl_good
+from life_cases import all_is_read, slow_net
 from peer_cases import echo
 from reload_cases import ping
 
@@ -431,3 +432,79 @@ def stop_at_start(case):
     begin = time.monotonic()
     d.stop()
     check(time.monotonic() - begin < 3, "the stop waits for the name servers")
+
+
+# ---- the stop -----------------------------------------------------------------------------------
+
+
+def leaving(case, serve):
+    """A client 300 ms from its server, that stays behind a reload for what it has under way: (process, socket, target)."""
+    far = Listener(serve)
+    pair = Pair(case, far.text)
+    slow_net(case, pair, 300)
+    more = ends.section("client", "more", {"key": ends.KEY, "localaddr": f"{LOCAL}:{case.port()}",
+                                           "remoteaddr": f"{LOCAL}:{pair.far}"})
+    s = dial(pair.address)
+    ping(s)
+
+    def leave():
+        case.write("client2.ini", ends.ini(more))
+        pair.client.signal(signal.SIGHUP)
+        check(pair.client.wait_log(r"\[near\] reload: removed", 10), "it was not removed")
+    return pair, s, far, leave
+
+
+def read_till_reset(conn):
+    """Answer the first bytes, and return all that come behind; they must end with a reset."""
+    conn.sendall(read_exactly(conn, len(b"still there?")))
+    got = b""
+    try:
+        while part := conn.recv(65536):
+            got += part
+        return got + b" and an end, as if that had been all"
+    except ConnectionResetError:
+        return got
+
+
+@suite.case("term_delivers_what_a_leaving_tunnel_has_in_flight")
+def term_leaving(case):
+    data = os.urandom(150_000)
+    pair, s, far, leave = leaving(case, read_till_reset)
+    s.sendall(data)
+    wait_until(lambda: all_is_read(s), 20, "the client has read it")
+    leave()
+    code = pair.client.term(15)
+    check(code == 0, f"exit code {code}")
+    ends.stop_cleanly(pair.server)
+    got = far.result()
+    check(got == data, f"{len(got)} of {len(data)} bytes arrived")
+    s.close()
+
+
+@suite.case("term_ends_a_leaving_tunnel_that_is_fed_without_end")
+def term_fed(case):
+    pair, s, far, leave = leaving(case, read_till_reset)
+    piece = bytes(range(256)) * 16
+
+    def feed():
+        try:
+            while True:
+                s.sendall(piece)
+                time.sleep(0.01)
+        except OSError:
+            pass
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    time.sleep(1)
+    leave()
+    begin = time.monotonic()
+    code = pair.client.term(15)
+    took = time.monotonic() - begin
+    feeder.join(10)
+    check(code == 0, f"exit code {code}")
+    check("still had data" not in pair.client.log() and took < 4, f"it was cut after {took:.1f} s")
+    ends.stop_cleanly(pair.server)
+    got = far.result()
+    whole, rest = divmod(len(got), len(piece))
+    check(len(got) > 100_000 and got == piece * whole + piece[:rest], f"{len(got)} bytes arrived, and not as sent")
+    case.note = f"{took:.1f} s"
