@@ -96,12 +96,11 @@ static int open_stream(struct bound *s)
 	return err;
 }
 
-static int open_one(const struct binding *b, struct bound *s)
+int bound_open(struct bound *s, const struct udp_options *udp)
 {
-	if (!b->spec.datagrams)
+	if (udp == NULL)
 		return open_stream(s);
-	return -udp_listen(&s->udp, (const struct sockaddr *)&s->addr, sockaddr_len(&s->addr),
-			   &b->spec.udp);
+	return -udp_listen(&s->udp, (const struct sockaddr *)&s->addr, sockaddr_len(&s->addr), udp);
 }
 
 void bound_close(struct bound *s)
@@ -168,9 +167,27 @@ static unsigned port_of(const struct sockaddr_storage *ss)
 	return ss->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)ss)->sin6_port) : 0;
 }
 
+static int open_one(const struct binding *b, struct bound *s)
+{
+	s->held = SOCKET_ELSEWHERE;
+	return bound_open(s, b->spec.datagrams ? &b->spec.udp : NULL);
+}
+
 static enum socket_place held(const struct binding *b, const struct sockaddr_storage *addr)
 {
 	return b->spec.held != NULL ? b->spec.held(b->spec.held_user, addr) : SOCKET_ELSEWHERE;
+}
+
+/* 0 or errno.  Who seemed to be in the way need not be. */
+static int try_one(const struct binding *b, struct bound *s)
+{
+	enum socket_place place = s->held;
+	int err = open_one(b, s);
+
+	if (err != EADDRINUSE || place != SOCKET_IN_WAY)
+		return err;
+	s->held = place;
+	return 0;
 }
 
 /* Open or note the next of the list.  0 or errno, and then there is none more in it. */
@@ -181,13 +198,9 @@ static int add(struct binding *b, const struct sockaddr_storage *addr, unsigned 
 
 	*s = (struct bound){ .addr = *addr, .fd = -1, .udp.fd = -1 };
 	set_port(&s->addr, number);
-	s->held = held(b, &s->addr) == SOCKET_THERE;
-	if (!s->held)
-		err = open_one(b, s);
-	if (err == EADDRINUSE && held(b, &s->addr) == SOCKET_IN_WAY) {
-		s->held = true;
-		err = 0;
-	}
+	s->held = held(b, &s->addr);
+	if (s->held != SOCKET_THERE)
+		err = try_one(b, s);
 	b->count += err == 0;
 	return err;
 }
@@ -230,26 +243,39 @@ static enum binding_end open_all(struct binding *b, const struct sockaddr_storag
 	return BINDING_OPEN;
 }
 
-/* It was its holder's until now, or is free by now.  0 or errno. */
-static int take_over(const struct binding *b, struct bound *s)
-{
-	s->held = false;
-	if (s->udp.fd >= 0)
-		udp_renew(&s->udp, &b->spec.udp);
-	return s->fd >= 0 || s->udp.fd >= 0 ? 0 : open_one(b, s);
-}
-
-bool binding_complete(struct binding *b)
+/* Open those that are held so.  False: not all could be, and why is in b->why. */
+static bool open_held(struct binding *b, enum socket_place place)
 {
 	for (size_t i = 0; i < b->count; i++) {
-		int err = b->list[i].held ? take_over(b, &b->list[i]) : 0;
+		struct bound *s = &b->list[i];
+		int err = s->held == place ? open_one(b, s) : 0;
 
 		if (err == 0)
 			continue;
-		explain(b, port_of(&b->list[i].addr), err);
+		explain(b, port_of(&s->addr), err);
 		return false;
 	}
 	return true;
+}
+
+bool binding_open_in_way(struct binding *b)
+{
+	return open_held(b, SOCKET_IN_WAY);
+}
+
+/* What was its holder's until now is ours, with our options; what nobody has any more is opened. */
+bool binding_complete(struct binding *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		struct bound *s = &b->list[i];
+
+		if (s->fd < 0 && s->udp.fd < 0)
+			continue;
+		if (s->held == SOCKET_THERE && s->udp.fd >= 0)
+			udp_renew(&s->udp, &b->spec.udp);
+		s->held = SOCKET_ELSEWHERE;
+	}
+	return open_held(b, SOCKET_THERE) && open_held(b, SOCKET_IN_WAY);
 }
 
 /* ---- from the address to the sockets -------------------------------------------------- */

@@ -20,7 +20,8 @@ static const double BACKOFF_S = 0.5;
 /* One of its sockets. */
 struct door {
 	ev_io io;
-	struct bound bound; /* its fd -1: handed over */
+	struct bound bound; /* its fd -1: handed over, or suspended */
+	bool suspended;
 };
 
 struct listener {
@@ -176,6 +177,38 @@ bool listener_yield(struct listener *l, struct bound *s)
 		return true;
 	}
 	return false;
+}
+
+void listener_suspend(struct listener *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct door *d = &l->doors[i];
+
+		d->suspended = d->bound.fd >= 0;
+		ev_io_stop(l->reactor->loop, &d->io);
+		bound_close(&d->bound);
+	}
+}
+
+bool listener_resume(struct listener *l)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct door *d = &l->doors[i];
+
+		if (!d->suspended)
+			continue;
+		d->suspended = false;
+		if (bound_open(&d->bound, NULL) != 0) {
+			good = false;
+			continue;
+		}
+		ev_io_set(&d->io, d->bound.fd, EV_READ);
+		if (!ev_is_active(&l->backoff))
+			ev_io_start(l->reactor->loop, &d->io);
+	}
+	return good;
 }
 
 void listener_free(struct listener *l)

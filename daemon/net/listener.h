@@ -22,6 +22,9 @@ struct listener *listener_adopt(struct reactor *r, int fd, const char *path, con
 enum socket_place listener_place(const struct listener *l, const struct sockaddr_storage *addr);
 /* Hand over the socket that it has at s->addr, with the connections that wait in it.  False: it has none there. */
 bool listener_yield(struct listener *l, struct bound *s);
+/* Close its sockets for a moment; listener_resume() opens them again.  False: not all of them could be. */
+void listener_suspend(struct listener *l);
+bool listener_resume(struct listener *l);
 /* Stops listening and removes a Unix socket's path. */
 void listener_free(struct listener *l);
 

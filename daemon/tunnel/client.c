@@ -223,6 +223,21 @@ static bool yield(struct tunnel *t, struct bound *s)
 	return c->listener != NULL && listener_yield(c->listener, s);
 }
 
+static void suspend(struct tunnel *t)
+{
+	struct client *c = t->state;
+
+	if (c->listener != NULL)
+		listener_suspend(c->listener);
+}
+
+static bool resume(struct tunnel *t)
+{
+	struct client *c = t->state;
+
+	return c->listener == NULL || listener_resume(c->listener);
+}
+
 static void drain(struct tunnel *t)
 {
 	struct client *c = t->state;
@@ -253,6 +268,8 @@ const struct tunnel_role client_role = {
 	.start = start,
 	.place = place,
 	.yield = yield,
+	.suspend = suspend,
+	.resume = resume,
 	.drain = drain,
 	.renew = renew,
 	.stop = stop,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "seal.h"
+#include "socket.h"
 #include "tunnel.h"
 
 /* ---- out ------------------------------------------------------------------------- */
@@ -22,13 +23,8 @@ void port_send(struct port *p)
 	reactor_busy(r);
 }
 
-static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
+static void resume_stalled(struct port *p)
 {
-	struct port *p = w->data;
-
-	if (!udp_send_backlog(&p->udp))
-		return;
-	ev_io_stop(loop, w);
 	while (p->stalled != NULL) {
 		struct port_turn *turn = p->stalled;
 
@@ -36,6 +32,16 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 		turn->stalled = false;
 		port_touch(p, turn);
 	}
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct port *p = w->data;
+
+	if (!udp_send_backlog(&p->udp))
+		return;
+	ev_io_stop(loop, w);
+	resume_stalled(p);
 }
 
 static void note_flow(struct tunnel *t)
@@ -172,4 +178,36 @@ void port_free(struct port *p)
 
 	port_yield(p, &udp);
 	udp_close(&udp);
+}
+
+void port_suspend(struct port *p, struct sockaddr_storage *at)
+{
+	struct ev_loop *loop = p->tunnel->reactor->loop;
+	socklen_t len = sizeof(*at);
+
+	*at = (struct sockaddr_storage){ 0 };
+	if (getsockname(p->udp.fd, (struct sockaddr *)at, &len) != 0)
+		at->ss_family = AF_UNSPEC; /* which cannot be opened */
+	ev_io_stop(loop, &p->in);
+	ev_io_stop(loop, &p->out);
+	udp_close(&p->udp);
+}
+
+int port_resume(struct port *p, const struct sockaddr_storage *at)
+{
+	struct ev_loop *loop = p->tunnel->reactor->loop;
+	struct udp_stats stats = p->udp.stats;
+	struct udp_options opt;
+	int err;
+
+	tunnel_udp_options(p->tunnel, &opt);
+	err = udp_listen(&p->udp, (const struct sockaddr *)at, sockaddr_len(at), &opt);
+	p->udp.stats = stats;
+	if (err != 0)
+		return err;
+	ev_io_set(&p->in, p->udp.fd, EV_READ);
+	ev_io_set(&p->out, p->udp.fd, EV_WRITE);
+	ev_io_start(loop, &p->in);
+	resume_stalled(p);
+	return 0;
 }

@@ -41,6 +41,9 @@ struct port *port_new(struct tunnel *t, struct udp *udp);
 void port_free(struct port *p);
 /* The same, but the socket, with what waits in it, is the caller's. */
 void port_yield(struct port *p, struct udp *udp);
+/* Close the socket for a moment; 0 or a negative errno when it is opened again at `at`. */
+void port_suspend(struct port *p, struct sockaddr_storage *at);
+int port_resume(struct port *p, const struct sockaddr_storage *at);
 
 /* A turn at the end of this iteration; one that is stalled has to wait. */
 void port_touch(struct port *p, struct port_turn *turn);

@@ -23,6 +23,7 @@ enum {
 struct server {
 	struct link_table links;
 	struct half_open half_open;
+	struct sockaddr_storage *away; /* suspended: where the ports were, in their order */
 	struct log_limit refused;
 	uint64_t tell_us; /* when this second began */
 	unsigned tells;   /* in it */
@@ -278,16 +279,37 @@ static enum socket_place place(const struct tunnel *t, const struct sockaddr_sto
 	return most;
 }
 
-static bool yield(struct tunnel *t, struct bound *s)
+static size_t count_ports(const struct tunnel *t)
 {
-	for (struct port *p = t->ports; p != NULL; p = p->next) {
-		if (port_place(p, &s->addr) != SOCKET_THERE)
-			continue;
-		tunnel_end_links(t);
-		port_yield(p, &s->udp);
-		return true;
-	}
-	return false;
+	size_t n = 0;
+
+	for (const struct port *p = t->ports; p != NULL; p = p->next)
+		n++;
+	return n;
+}
+
+/* Without memory to know them by, the ports stay open, and whoever waits for them finds them in use. */
+static void suspend(struct tunnel *t)
+{
+	struct server *s = t->state;
+	struct sockaddr_storage *at = calloc(count_ports(t), sizeof(*at));
+
+	s->away = at;
+	for (struct port *p = t->ports; at != NULL && p != NULL; p = p->next)
+		port_suspend(p, at++);
+}
+
+static bool resume(struct tunnel *t)
+{
+	struct server *s = t->state;
+	const struct sockaddr_storage *at = s->away;
+	bool good = true;
+
+	for (struct port *p = t->ports; at != NULL && p != NULL; p = p->next)
+		good &= port_resume(p, at++) == 0;
+	free(s->away);
+	s->away = NULL;
+	return good;
 }
 
 static void drain(struct tunnel *t)
@@ -298,6 +320,19 @@ static void drain(struct tunnel *t)
 	}
 }
 
+static bool yield(struct tunnel *t, struct bound *s)
+{
+	for (struct port *p = t->ports; p != NULL; p = p->next) {
+		if (port_place(p, &s->addr) != SOCKET_THERE)
+			continue;
+		drain(t);
+		tunnel_end_links(t);
+		port_yield(p, &s->udp);
+		return true;
+	}
+	return false;
+}
+
 static void stop(struct tunnel *t)
 {
 	struct server *s = t->state;
@@ -305,6 +340,7 @@ static void stop(struct tunnel *t)
 	while (t->ports != NULL)
 		port_free(t->ports);
 	link_table_dispose(&s->links);
+	free(s->away);
 	free(s);
 	t->state = NULL;
 }
@@ -321,6 +357,8 @@ const struct tunnel_role server_role = {
 	.start = start,
 	.place = place,
 	.yield = yield,
+	.suspend = suspend,
+	.resume = resume,
 	.drain = drain,
 	.stop = stop,
 	.datagram = datagram,

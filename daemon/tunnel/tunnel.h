@@ -30,6 +30,10 @@ struct tunnel_role {
 	/* Hand over the socket at s->addr, with all that waits in it; sessions that need it end.
 	 * False: it has none there. */
 	bool (*yield)(struct tunnel *t, struct bound *s);
+	/* Close the sockets that it listens on for a moment, so that somebody may try whether he could have their place; and open
+	 * them again.  False: not all of them could be. */
+	void (*suspend)(struct tunnel *t);
+	bool (*resume)(struct tunnel *t);
 	/* Take no new work. */
 	void (*drain)(struct tunnel *t);
 	/* Streams opened from now on are to have sessions of the present configuration.
@@ -86,6 +90,7 @@ struct tunnel {
 	struct task reaper; /* frees ended links after the pump */
 	ev_timer alive;     /* looks at the local peers, while there are any */
 	bool draining;
+	bool suspended;    /* see role->suspend */
 	uint64_t drain_us; /* since when */
 	bool sockbuf_told;
 	struct counters past;     /* of links that are gone, and of no link */

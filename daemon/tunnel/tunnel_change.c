@@ -13,6 +13,7 @@ struct plan {
 	enum fate fate;
 	struct tunnel *old;   /* that it goes on from; NULL for START */
 	struct tunnel *fresh; /* RESTART and START: being opened */
+	bool lost;            /* `old` cannot go on, although the fresh one has failed */
 	char what[512];       /* which keys changed */
 };
 
@@ -118,7 +119,8 @@ static bool stays(const struct tunnel_change *c, const struct tunnel *t)
 {
 	for (size_t i = 0; i < c->count; i++)
 		if (c->plans[i].old == t)
-			return c->plans[i].fresh == NULL || is_failed(&c->plans[i]);
+			return c->plans[i].fresh == NULL ||
+			       (is_failed(&c->plans[i]) && !c->plans[i].lost);
 	return false;
 }
 
@@ -187,16 +189,70 @@ static bool is_denied(struct plan *p)
 	return false;
 }
 
+static bool deny(struct tunnel_change *c)
+{
+	bool denied = false;
+
+	for (size_t i = 0; i < c->count; i++)
+		if (c->plans[i].fresh != NULL && !is_failed(&c->plans[i]))
+			denied |= is_denied(&c->plans[i]);
+	return denied;
+}
+
+static void suspend_in_way(struct tunnel_change *c, struct plan *p, const struct sockaddr_storage *addr)
+{
+	enum socket_place place;
+	struct tunnel *t;
+
+	/* One that is suspended is nowhere. */
+	while ((t = find_holder(c, p->fresh->conf->role, addr, true, &place)) != NULL) {
+		if (t->suspended)
+			break;
+		t->role->suspend(t);
+		t->suspended = true;
+	}
+}
+
+/* What the old is merely in the way of is opened while that has closed its own, before anything is
+ * given up.  True: it could not be. */
+static bool make_way(struct tunnel_change *c, struct plan *p)
+{
+	const struct binding *b = p->fresh->opening.binding;
+
+	for (size_t i = 0; i < b->count; i++)
+		if (b->list[i].held == SOCKET_IN_WAY)
+			suspend_in_way(c, p, &b->list[i].addr);
+	if (binding_open_in_way(p->fresh->opening.binding))
+		return false;
+	opening_fail(p->fresh, "%s", b->why);
+	return true;
+}
+
+/* Those that go on after all have their sockets again. */
+static void resume_those_that_stay(struct tunnel_change *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct plan *p = &c->plans[i];
+
+		if (p->old == NULL || !p->old->suspended || !stays(c, p->old))
+			continue;
+		p->old->suspended = false;
+		p->lost = !p->old->role->resume(p->old);
+	}
+}
+
+/* Until it is settled which of the plans can be carried out. */
 static void settle(struct tunnel_change *c)
 {
 	bool again = true;
 
 	while (again) {
-		again = false;
+		again = deny(c);
 		for (size_t i = 0; i < c->count; i++)
 			if (c->plans[i].fresh != NULL && !is_failed(&c->plans[i]))
-				again |= is_denied(&c->plans[i]);
+				again |= make_way(c, &c->plans[i]);
 	}
+	resume_those_that_stay(c);
 }
 
 /* ---- the old goes --------------------------------------------------------------------- */
@@ -217,24 +273,6 @@ static void take_over(struct tunnel_change *c, struct plan *p)
 	}
 }
 
-/* Is it in the way of what is still to be opened? */
-static bool is_in_way(const struct tunnel_change *c, const struct tunnel *t)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		const struct plan *p = &c->plans[i];
-		const struct binding *b = p->fresh != NULL ? p->fresh->opening.binding : NULL;
-
-		for (size_t k = 0; b != NULL && k < b->count; k++) {
-			const struct bound *s = &b->list[k];
-
-			if (s->held && s->fd < 0 && s->udp.fd < 0 &&
-			    place_of(t, p->fresh->conf->role, &s->addr) != SOCKET_ELSEWHERE)
-				return true;
-		}
-	}
-	return false;
-}
-
 static bool is_planned(const struct tunnel_change *c, const struct tunnel *t)
 {
 	for (size_t i = 0; i < c->count; i++) {
@@ -248,9 +286,9 @@ static bool is_planned(const struct tunnel_change *c, const struct tunnel *t)
 }
 
 /* The sessions of a server have its sockets; those of a client have their own, and outlive it. */
-static bool must_go(const struct tunnel_change *c, const struct tunnel *t)
+static bool must_go(const struct tunnel *t)
 {
-	return tunnel_is_empty(t) || (t->conf->role == ROLE_SERVER && is_in_way(c, t));
+	return tunnel_is_empty(t) || (t->conf->role == ROLE_SERVER && t->suspended);
 }
 
 static void send_away(struct tunnel_change *c)
@@ -266,10 +304,10 @@ static void send_away(struct tunnel_change *c)
 			tunnel_replaced(t);
 		else
 			say(c, t->name, "removed");
-		tunnel_leave(set, t, must_go(c, t));
+		tunnel_leave(set, t, must_go(t));
 	}
 	for (struct leaving_tunnel *l = set->leaving; l != NULL; l = l->next)
-		if (must_go(c, l->tunnel))
+		if (must_go(l->tunnel))
 			tunnel_leave_hurry(l);
 	if (set->leaving != NULL)
 		tunnel_leave_look(set);
@@ -322,7 +360,7 @@ static struct tunnel *carry_out(struct tunnel_change *c, size_t i)
 	c->config->tunnels[i] = NULL; /* it is the tunnel's now */
 	if (p->fresh == NULL)
 		return change_in_place(c, p, conf);
-	if (is_failed(p) && p->old != NULL)
+	if (is_failed(p) && p->old != NULL && !p->lost)
 		return keep_old(c, p);
 	return start_fresh(c, p);
 }
