@@ -266,19 +266,40 @@ def watchdog(m):
                "the watchdog has it started again")
 
 
-@case("it_waits_for_an_address_that_is_taken")
-def address_taken(m):
+def take_address(m):
     m.run("systemd-run", "-q", "--collect", "--unit=test-taken", "socat",
           "TCP-LISTEN:12948,bind=127.0.0.1", "EXEC:cat")
     m.enter_network()
     wait_until(lambda: ports.listening("tcp", 12948), 20, "the address is taken")
-    m.write(INI, tunnel("home"))
+
+
+@case("it_waits_for_an_address_that_is_taken")
+def address_taken(m):
+    take_address(m)
+    m.write(INI, "[client" + tunnel("home").split("[client")[1])  # nothing else that could be started
     mark = m.mark()
     m.run("systemctl", "start", "--no-block", UNIT)
     wait_until(lambda: said(m, UNIT, mark, "12948"), 10, "the journal names the address")
     check(m.show(UNIT, "ActiveState") == "activating", "it gave up")
     m.run("systemctl", "stop", "test-taken")
     wait_until(lambda: m.show(UNIT, "ActiveState") == "active", 15, "it started once the address was free")
+
+
+@case("a_tunnel_that_cannot_be_started_keeps_no_other_from_it", 60)
+def one_taken(m):
+    take_address(m)
+    mark = m.mark()
+    started(m)
+    unit = m.shows(UNIT, "ActiveState", "StatusText")
+    check(unit == {"ActiveState": "active", "StatusText": "2 tunnels, 1 failed (home), no sessions"}, f"{unit}")
+    check(said(m, UNIT, mark, "12948"), "the journal does not name the address")
+    pid = pid_of(m)
+    m.run("systemctl", "stop", "test-taken")
+    wait_until(lambda: re.match("2 tunnels, [^1]|2 tunnels, 1 s", m.show(UNIT, "StatusText")), 40,
+               "a status without a failure")
+    check(pid_of(m) == pid, "it was started anew")
+    start_echo(m)
+    through(12948)
 
 
 @case("a_stop_is_clean_and_leaves_the_folder_of_the_sockets")
@@ -358,6 +379,32 @@ def reload_broken(m):
     m.run("systemctl", "reload", UNIT)
     check(echoes(held, b"later"), "a stream was lost")
     check("refused" not in m.show(UNIT, "StatusText"), f"status {m.show(UNIT, 'StatusText')!r}")
+
+
+@case("a_reload_that_fails_in_part_says_so_and_takes_nothing_away", 60)
+def reload_partly(m):
+    started(m)
+    start_echo(m)
+    take_port = ("systemd-run", "-q", "--collect", "--unit=test-taken", "socat", "TCP-LISTEN:12949,bind=127.0.0.1",
+                 "EXEC:cat")
+    m.run(*take_port)
+    m.enter_network()
+    wait_until(lambda: ports.listening("tcp", 12949), 20, "the address is taken")
+    through(12948)
+    held = connect(12948)
+    check(echoes(held, b"before"), "the tunnel does not work")
+    m.write(INI, tunnel("home", tcp=12949))
+    code, out = m.try_run("systemctl", "reload", UNIT)
+    check(code != 0, f"systemctl reload saw nothing wrong: {out}")
+    unit = m.shows(UNIT, "ActiveState", "StatusText")
+    check(unit["ActiveState"] == "active" and
+          unit["StatusText"].startswith("last reload failed in part, see the log; 2 tunnels"), f"{unit}")
+    check(echoes(held, b"after"), "a stream was lost")
+    through(12948)
+    m.run("systemctl", "stop", "test-taken")
+    m.run("systemctl", "reload", UNIT)
+    check(m.show(UNIT, "StatusText").startswith("2 tunnels"), f"status {m.show(UNIT, 'StatusText')!r}")
+    through(12949)
 
 
 @case("a_reload_by_a_bare_signal_works")
