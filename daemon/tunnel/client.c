@@ -238,6 +238,18 @@ static bool resume(struct tunnel *t)
 	return c->listener == NULL || listener_resume(c->listener);
 }
 
+/* Those on links that were never answered go back into the line first. */
+static void pass_on(struct tunnel *t, struct tunnel *fresh)
+{
+	struct client *c = t->state;
+
+	for (struct link *l = t->links; l != NULL; l = l->next)
+		if (!l->heard && !l->trusted)
+			link_end(l, SESSION_ALIVE);
+	for (unsigned i = 0; i < c->slot_count; i++)
+		client_pass_waiting(&c->slots[i], on_accept, fresh);
+}
+
 static void drain(struct tunnel *t)
 {
 	struct client *c = t->state;
@@ -270,6 +282,7 @@ const struct tunnel_role client_role = {
 	.yield = yield,
 	.suspend = suspend,
 	.resume = resume,
+	.pass_on = pass_on,
 	.drain = drain,
 	.renew = renew,
 	.stop = stop,

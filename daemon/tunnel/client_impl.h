@@ -74,6 +74,8 @@ void client_drop_forsaken(struct slot *slot);
 void client_serve_waiting(struct slot *slot);
 /* Close all that wait. */
 void client_dismiss_waiting(struct slot *slot);
+/* The sockets of all that wait go to somebody else. */
+void client_pass_waiting(struct slot *slot, void (*take)(void *user, int fd), void *user);
 
 /* ---- client_dial.c: from an empty slot to a link ---------------------------------------- */
 

@@ -89,3 +89,16 @@ void client_dismiss_waiting(struct slot *slot)
 	while ((relay = pop_waiting(slot)) != NULL)
 		relay_abort(relay);
 }
+
+void client_pass_waiting(struct slot *slot, void (*take)(void *user, int fd), void *user)
+{
+	struct relay *relay;
+
+	client_drop_forsaken(slot);
+	while ((relay = pop_waiting(slot)) != NULL) {
+		int fd = relay_release(relay);
+
+		if (fd >= 0)
+			take(user, fd);
+	}
+}

@@ -37,6 +37,9 @@ void relay_session_ended(struct relay *relay);
 void relay_drain(struct relay *relay);
 /* Close at once, so that both peers see an error and not an end. */
 void relay_abort(struct relay *relay);
+/* Free one that waits for a link; its socket is the caller's, if nothing was read from it yet: else -1, and it was
+ * closed, so that its local peer sees an error. */
+int relay_release(struct relay *relay);
 /* Waits for a link, and its local peer waits no longer. */
 bool relay_forsaken(const struct relay *relay);
 

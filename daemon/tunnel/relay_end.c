@@ -61,6 +61,20 @@ void relay_free(struct relay *relay)
 	free(relay);
 }
 
+int relay_release(struct relay *relay)
+{
+	int fd = relay->fd;
+
+	assert(relay->life == RELAY_WAITING);
+	if (relay->sent > 0 || relay->kept_len > 0) {
+		relay_abort(relay);
+		return -1;
+	}
+	relay->fd = -1;
+	relay_free(relay);
+	return fd;
+}
+
 /* Give the stream back, with `discard` without what it has not sent yet. */
 static void leave_stream(struct relay *relay, bool discard)
 {

@@ -34,6 +34,9 @@ struct tunnel_role {
 	 * them again.  False: not all of them could be. */
 	void (*suspend)(struct tunnel *t);
 	bool (*resume)(struct tunnel *t);
+	/* It is about to leave: whoever waits at it and was not heard yet goes over to `fresh`, which runs.  NULL:
+	 * nobody waits. */
+	void (*pass_on)(struct tunnel *t, struct tunnel *fresh);
 	/* Take no new work. */
 	void (*drain)(struct tunnel *t);
 	/* Streams opened from now on are to have sessions of the present configuration.

@@ -255,7 +255,7 @@ static void settle(struct tunnel_change *c)
 	resume_those_that_stay(c);
 }
 
-/* ---- the old goes --------------------------------------------------------------------- */
+/* ---- the new comes -------------------------------------------------------------------- */
 
 /* What the new can take over from the old. */
 static void take_over(struct tunnel_change *c, struct plan *p)
@@ -272,6 +272,62 @@ static void take_over(struct tunnel_change *c, struct plan *p)
 			t->role->yield(t, &b->list[i]);
 	}
 }
+
+static struct tunnel *change_in_place(struct tunnel_change *c, struct plan *p, struct conf_tunnel *conf)
+{
+	char text[600];
+
+	snprintf(text, sizeof(text), "%s%s",
+		 p->fate == KEEP     ? "unchanged"
+		 : p->fate == CHANGE ? "changed in place: "
+				     : "changed for new sessions: ",
+		 p->what);
+	say(c, conf->name, text);
+	tunnel_change(p->old, conf, p->fate != KEEP, p->fate == RENEW);
+	return p->old;
+}
+
+static struct tunnel *keep_old(struct tunnel_change *c, struct plan *p)
+{
+	say_failed(c, p->old->name, "not changed, it goes on as it was", p->fresh->opening.why);
+	tunnel_free(p->fresh);
+	p->fresh = NULL;
+	return p->old;
+}
+
+static struct tunnel *start_fresh(struct tunnel_change *c, struct plan *p)
+{
+	struct tunnel *t = p->fresh;
+	char text[600];
+
+	if (is_failed(p) || !opening_complete(t)) {
+		p->lost = true; /* it had given up its sockets, or could not have them again */
+		say_failed(c, t->name, "not started, it is tried again", t->opening.why);
+		opening_retry(t);
+		return t;
+	}
+	if (p->old != NULL && p->old->role->pass_on != NULL)
+		p->old->role->pass_on(p->old, t);
+	snprintf(text, sizeof(text), "%s%s", p->fate == START ? "started" : "restarted: ", p->what);
+	say(c, t->name, text);
+	return t;
+}
+
+/* The tunnel that results. */
+static struct tunnel *carry_out(struct tunnel_change *c, size_t i)
+{
+	struct plan *p = &c->plans[i];
+	struct conf_tunnel *conf = c->config->tunnels[i];
+
+	c->config->tunnels[i] = NULL; /* it is the tunnel's now */
+	if (p->fresh == NULL)
+		return change_in_place(c, p, conf);
+	if (is_failed(p) && p->old != NULL && !p->lost)
+		return keep_old(c, p);
+	return start_fresh(c, p);
+}
+
+/* ---- the old goes --------------------------------------------------------------------- */
 
 static bool is_planned(const struct tunnel_change *c, const struct tunnel *t)
 {
@@ -313,58 +369,6 @@ static void send_away(struct tunnel_change *c)
 		tunnel_leave_look(set);
 }
 
-/* ---- the new comes -------------------------------------------------------------------- */
-
-static struct tunnel *change_in_place(struct tunnel_change *c, struct plan *p, struct conf_tunnel *conf)
-{
-	char text[600];
-
-	snprintf(text, sizeof(text), "%s%s",
-		 p->fate == KEEP     ? "unchanged"
-		 : p->fate == CHANGE ? "changed in place: "
-				     : "changed for new sessions: ",
-		 p->what);
-	say(c, conf->name, text);
-	tunnel_change(p->old, conf, p->fate != KEEP, p->fate == RENEW);
-	return p->old;
-}
-
-static struct tunnel *keep_old(struct tunnel_change *c, struct plan *p)
-{
-	say_failed(c, p->old->name, "not changed, it goes on as it was", p->fresh->opening.why);
-	tunnel_free(p->fresh);
-	return p->old;
-}
-
-static struct tunnel *start_fresh(struct tunnel_change *c, struct plan *p)
-{
-	struct tunnel *t = p->fresh;
-	char text[600];
-
-	if (is_failed(p) || !opening_complete(t)) {
-		say_failed(c, t->name, "not started, it is tried again", t->opening.why);
-		opening_retry(t);
-		return t;
-	}
-	snprintf(text, sizeof(text), "%s%s", p->fate == START ? "started" : "restarted: ", p->what);
-	say(c, t->name, text);
-	return t;
-}
-
-/* The tunnel that results. */
-static struct tunnel *carry_out(struct tunnel_change *c, size_t i)
-{
-	struct plan *p = &c->plans[i];
-	struct conf_tunnel *conf = c->config->tunnels[i];
-
-	c->config->tunnels[i] = NULL; /* it is the tunnel's now */
-	if (p->fresh == NULL)
-		return change_in_place(c, p, conf);
-	if (is_failed(p) && p->old != NULL && !p->lost)
-		return keep_old(c, p);
-	return start_fresh(c, p);
-}
-
 /* ---- the whole ------------------------------------------------------------------------ */
 
 static void finish(struct tunnel_change *c, enum reload_result result)
@@ -396,9 +400,9 @@ static void commit(struct tunnel_change *c, struct tunnel **tunnels)
 	for (size_t i = 0; i < c->count; i++)
 		if (c->plans[i].fresh != NULL && !is_failed(&c->plans[i]))
 			take_over(c, &c->plans[i]);
-	send_away(c);
 	for (size_t i = 0; i < c->count; i++)
 		tunnels[i] = carry_out(c, i);
+	send_away(c);
 	free(c->set->tunnels);
 	c->set->tunnels = tunnels;
 	c->set->count = c->count;

@@ -246,6 +246,28 @@ def hammer(case):
     d.stop()
 
 
+@suite.case("connections_that_wait_for_a_dead_server_go_over_to_the_next", tags=["short"])
+def waiting(case):
+    """They were accepted and nothing that they said was read: a corrected address serves them."""
+    d = Set(case)
+    d.client("near", f"{LOCAL}:{d.near}", remoteaddr=f"{LOCAL}:{case.port()}")
+    d.client("named", f"{LOCAL}:{case.port()}", remoteaddr="no-such-host.invalid:29900")
+    named = int(d.sections["named"][1]["localaddr"].rsplit(":", 1)[1])
+    d.start()
+    waiting = [dial((LOCAL, port)) for port in (d.near, named) for _ in range(5)]
+    for s in waiting:
+        s.sendall(b"still there?")
+    wait_until(lambda: sum(r["streams"] for r in d.rows().values()) == 10, 20, "they are accepted")
+    d.client("near", f"{LOCAL}:{d.near}")
+    d.client("named", f"{LOCAL}:{named}")
+    code, said = d.reload()
+    check(code == 0 and "near: restarted: remoteaddr" in said, f"{code}: {said}")
+    for s in waiting:
+        check(read_exactly(s, 12) == b"still there?", "not what was sent")
+        s.close()
+    d.stop()
+
+
 @suite.case("a_reload_swaps_the_addresses_of_two_tunnels", tags=["short"])
 def swap(case):
     d = Set(case)
