@@ -13,7 +13,7 @@ struct plan {
 	enum fate fate;
 	struct tunnel *old;   /* that it goes on from; NULL for START */
 	struct tunnel *fresh; /* RESTART and START: being opened */
-	bool lost;            /* `old` cannot go on, although the fresh one has failed */
+	bool lost;            /* `old` cannot go on, even if the fresh one has failed */
 	char what[512];       /* which keys changed */
 };
 
@@ -228,17 +228,18 @@ static bool make_way(struct tunnel_change *c, struct plan *p)
 	return true;
 }
 
-/* Those that go on after all have their sockets again. */
-static void resume_those_that_stay(struct tunnel_change *c)
+/* Where nobody has come into their place they have their sockets again, to go on or to leave in peace. */
+static void resume_suspended(struct tunnel_change *c)
 {
-	for (size_t i = 0; i < c->count; i++) {
-		struct plan *p = &c->plans[i];
-
-		if (p->old == NULL || !p->old->suspended || !stays(c, p->old))
-			continue;
-		p->old->suspended = false;
-		p->lost = !p->old->role->resume(p->old);
-	}
+	for (size_t i = 0; i < c->set->count; i++)
+		if (c->set->tunnels[i]->suspended)
+			c->set->tunnels[i]->suspended = !c->set->tunnels[i]->role->resume(
+				c->set->tunnels[i]);
+	for (struct leaving_tunnel *l = c->set->leaving; l != NULL; l = l->next)
+		if (l->tunnel->suspended)
+			l->tunnel->suspended = !l->tunnel->role->resume(l->tunnel);
+	for (size_t i = 0; i < c->count; i++)
+		c->plans[i].lost = c->plans[i].old != NULL && c->plans[i].old->suspended;
 }
 
 /* Until it is settled which of the plans can be carried out. */
@@ -252,7 +253,7 @@ static void settle(struct tunnel_change *c)
 			if (c->plans[i].fresh != NULL && !is_failed(&c->plans[i]))
 				again |= make_way(c, &c->plans[i]);
 	}
-	resume_those_that_stay(c);
+	resume_suspended(c);
 }
 
 /* ---- the new comes -------------------------------------------------------------------- */

@@ -339,8 +339,21 @@ def no_growth(case):
             ping(again)
         s.close()
         taken.close()
+    # One that is removed in the same reload is left to its end.
+    s = dial((LOCAL, d.near))
+    ping(s)
+    taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taken.bind(("127.0.0.9", d.far))
+    del d.sections["far"]
+    d.server("else", f":{d.far}")
     code, said = d.reload()
-    check(code == 0 and "far: restarted: listen" in said, f"{code}: {said}")
+    check(code == 1 and "far: removed" in said and "else: not started" in said, f"{code}: {said}")
+    for _ in range(3):
+        ping(s)
+    s.close()
+    taken.close()
+    code, said = d.reload()
+    check(code == 0 and "else: started" in said, f"{code}: {said}")
     wait_until(lambda: answers(d.near), 5, "the client knows that its server is another one")
     d.stop()
 
