@@ -1,6 +1,7 @@
 """What cannot be opened: at a reload it must not destroy what runs, at the start it must not keep the others from running."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -59,6 +60,14 @@ class Set:
 
     def rows(self):
         return {r["tunnel"]: r for r in Channel(self.sock).good("status")["tunnels"]}
+
+    def is_up(self):
+        """Is there somebody behind the control socket?"""
+        try:
+            Channel(self.sock).close()
+            return True
+        except OSError:
+            return False
 
     def inode(self, protocol, port):
         """Of the socket of the daemon that is bound to this port."""
@@ -380,6 +389,66 @@ def queue(case):
     d.stop()
 
 
+@suite.case("random_reloads_with_addresses_that_come_and_go", seconds=120)
+def chaos(case):
+    """What runs has the address that it says, what does not says why, and in the end everything works."""
+    seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+    case.note = f"seed {seed}"
+    rng = random.Random(seed)
+    d = Set(case).start()
+    tcp, udp = [case.port() for _ in range(3)], [case.port() for _ in range(3)]
+    strangers, counts = {}, {0: 0, 1: 0}
+    s = dial((LOCAL, d.near))  # of a section that never changes
+    ping(s)
+    end = time.monotonic() + 15
+    while time.monotonic() < end or not (counts[0] and counts[1]):
+        for key in [k for k in strangers if rng.random() < 0.5]:
+            strangers.pop(key).close()
+        for kind, port in [(socket.SOCK_STREAM, p) for p in tcp] + [(socket.SOCK_DGRAM, p) for p in udp]:
+            other = socket.socket(socket.AF_INET, kind)
+            try:
+                if rng.random() < 0.2:
+                    other.bind((rng.choice((LOCAL, "127.0.0.9")), port))
+                    if kind == socket.SOCK_STREAM:
+                        other.listen()
+                    strangers[kind, port] = other
+            except OSError:
+                other.close()
+        d.sections = {name: d.sections[name] for name in ("far", "near")}
+        for name, port in zip("abc", rng.sample(tcp, 3)):
+            if rng.random() < 0.8:
+                d.client(name, f"{rng.choice((LOCAL, '', '127.0.0.2'))}:{port}", quiet=rng.random() < 0.5)
+        for name, port in zip("xyz", rng.sample(udp, 3)):
+            if rng.random() < 0.8:
+                d.server(name, f"{rng.choice((LOCAL, '', '127.0.0.2'))}:{port}", crypt=rng.choice(("aes", "tea")))
+        code, said = d.reload()
+        check(code in counts, f"seed {seed}: exit code {code}: {said}")
+        counts[code] += 1
+        rows = d.rows()
+        check(set(rows) == set(d.sections), f"seed {seed}: there are {set(rows)}, not {set(d.sections)}")
+        for name, row in rows.items():
+            port = int(row["local"].rsplit(":", 1)[1])
+            protocol = "tcp" if row["role"] == "client" else "udp"
+            check((row["state"] == "running") == row["up"] and row["up"] == (row["error"] is None),
+                  f"seed {seed}: {row}")
+            check(not row["up"] or ports.listening(protocol, port, d.process.pid),
+                  f"seed {seed}: {name} does not listen")
+            check(code == 1 or (row["up"] and row["local"] == d.sections[name][1].get("listen", d.sections[name][1].get(
+                "localaddr"))), f"seed {seed}: {row}, and no word of it")
+        ping(s)
+    for other in strangers.values():
+        other.close()
+    code, said = d.reload()
+    check(code == 0, f"seed {seed}: {said}")
+    for role, keys in d.sections.values():
+        if role == "client" and not keys["localaddr"].startswith("127.0.0.2"):
+            with dial((LOCAL, int(keys["localaddr"].rsplit(":", 1)[1]))) as again:
+                ping(again)
+    s.close()
+    case.note = f"seed {seed}: {counts[0]} reloads without and {counts[1]} with a failure"
+    d.stop()
+
+
 # ---- names --------------------------------------------------------------------------------------
 
 
@@ -438,7 +507,7 @@ def deaf_start(case):
     d.client("third", f"late.example:{late}")
     path = d.write(metrics=f"late.example:{case.port()}")
     d.process = case.start([*prefix, ends.kcptund(), "-c", path], "set")
-    wait_until(lambda: os.path.exists(d.sock), 20, "the control socket")
+    wait_until(d.is_up, 20, "the control socket")
     wait_until(lambda: " ready, 3 tunnels" in d.process.log(), 40, "it is ready all the same")
     rows = d.rows()
     check([rows[n]["state"] for n in ("far", "near", "third")] == ["running", "running", "failed"], f"{rows}")
@@ -501,7 +570,7 @@ def stop_at_start(case):
     d = Set(case, sections=False)
     d.client("lone", f"late.example:{case.port()}")
     d.process = case.start([*prefix, ends.kcptund(), "-c", d.write()], "set")
-    wait_until(lambda: os.path.exists(d.sock), 20, "the control socket")
+    wait_until(d.is_up, 20, "the control socket")
     check(d.rows()["lone"]["state"] == "starting", f"{d.rows()}")
     reloading = Channel(d.sock)
     reloading.send("reload\n")
