@@ -4,6 +4,7 @@
  * seal_ops.
  *
  *     seal_nonce.c  the nonces
+ *     seal_unique.c those of salsa20, which may not repeat
  *     crc.c         the layout nonce | crc32 | payload
  *     block.c       the block ciphers
  *     cfb.c         CFB across packets, over any block cipher
@@ -24,6 +25,7 @@
 #include <stdalign.h>
 
 #include "seal_nonce.h"
+#include "seal_unique.h"
 
 enum {
 	SEAL_GROUP = 32, /* packets worked on at a time: fills the AES pipeline, fits the L1 cache */
@@ -37,6 +39,8 @@ enum {
 
 static_assert((int)SEAL_CRC_HEAD <= (int)SEAL_HEAD_MAX, "head fits");
 static_assert((int)SEAL_NONCE_SEED_SIZE == (int)SEAL_SEED_SIZE, "one seed is the other");
+static_assert((int)SEAL_UNIQUE_SIZE == SALSA20_NONCE_SIZE, "a nonce of salsa20");
+static_assert((int)SEAL_UNIQUE_KEY_SIZE == (int)SEAL_KEY_SIZE, "of one key");
 static_assert((int)SEAL_AEAD_TAG_SIZE <= (int)SEAL_TAIL_MAX, "tail fits");
 
 /* --- block ciphers --- */
@@ -102,13 +106,18 @@ struct seal_aead {
 	EVP_CIPHER_CTX *seal, *open; /* one for each direction: both keep their key */
 };
 
+struct seal_salsa20 {
+	struct salsa20_ctx cipher;
+	struct seal_unique nonces; /* the first half of a datagram's; the other is as for all methods */
+};
+
 struct seal {
 	const struct seal_method *method;
 	struct seal_nonces nonces;
 	union {
 		struct seal_cfb cfb;
 		struct seal_aead aead;
-		struct salsa20_ctx salsa20;
+		struct seal_salsa20 salsa20;
 		uint8_t xor_table[PACKET_MTU_MAX];
 	};
 };

@@ -100,6 +100,10 @@ static void force_nonce(struct seal *s, const uint8_t *nonce, size_t len)
 {
 	s->nonces.used = 0;
 	memcpy(s->nonces.pool[0], nonce, len);
+	if (s->method->impl->ops != &seal_salsa20_ops)
+		return;
+	s->salsa20.nonces.used = 0;
+	memcpy(s->salsa20.nonces.pool[0], nonce, SEAL_UNIQUE_SIZE);
 }
 
 static uint32_t draw(uint32_t *x)
@@ -284,6 +288,8 @@ static void reference_seal(struct reference *r, uint8_t *out, const uint8_t *pay
 
 		assert_non_null(nonce);
 		memcpy(out, nonce, 16);
+		if (r->method->impl->ops == &seal_salsa20_ops)
+			memcpy(out, seal_unique_draw(&r->twin->salsa20.nonces), SEAL_UNIQUE_SIZE);
 		store_le32(out + 16, reference_crc(payload, len));
 		reference_encrypt(r, out, len + 20);
 	}
@@ -384,8 +390,8 @@ static void check_salsa_stream(const struct vec_record *r, struct seal *s)
 	struct vec_bytes nonce = vec_hex(r, "salsa_nonce");
 	uint8_t stream[64] = { 0 };
 
-	salsa20_set_nonce(&s->salsa20, nonce.p);
-	salsa20_crypt(&s->salsa20, sizeof(stream), stream, stream);
+	salsa20_set_nonce(&s->salsa20.cipher, nonce.p);
+	salsa20_crypt(&s->salsa20.cipher, sizeof(stream), stream, stream);
 	expect_hex(r, "salsa_ks", stream);
 	vec_bytes_free(&nonce);
 }
@@ -941,20 +947,103 @@ static void a_hundred_thousand_nonces_all_differ(void **state)
 	check_nonces_differ("chacha20-poly1305", 12);
 }
 
-static void nonce_bits_are_balanced(void **state)
+/* Six standard deviations of an honest coin. */
+static void check_balance(const uint8_t *all, size_t size, size_t count)
 {
-	struct seal *s = make_named("none", pass);
-	uint8_t *all = collect_nonces(s, 16);
-
-	for (size_t bit = 0; bit < 128; bit++) {
+	for (size_t bit = 0; bit < 8 * size; bit++) {
 		size_t ones = 0;
 
-		for (size_t i = 0; i < NONCE_COUNT; i++)
-			ones += all[i * 16 + bit / 8] >> bit % 8 & 1;
-		assert_in_range(ones, NONCE_COUNT / 2 - 1000, NONCE_COUNT / 2 + 1000);
+		for (size_t i = 0; i < count; i++)
+			ones += all[i * size + bit / 8] >> bit % 8 & 1;
+		assert_in_range(ones, count / 2 - 1000, count / 2 + 1000);
 	}
+}
+
+static void check_nonce_bits(const char *name, size_t size)
+{
+	struct seal *s = make_named(name, pass);
+	uint8_t *all = collect_nonces(s, size);
+
+	check_balance(all, size, NONCE_COUNT);
+	/* What is counted differs from the one before in few bits; a nonce in half of them. */
+	for (size_t i = 0; i < (NONCE_COUNT - 1) * size; i++)
+		all[i] ^= all[i + size];
+	check_balance(all, size, NONCE_COUNT - 1);
 	free(all);
 	seal_free(s);
+}
+
+static void nonce_bits_are_balanced(void **state)
+{
+	check_nonce_bits("none", 16);
+	check_nonce_bits("salsa20", 16);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = load_le64(a), y = load_le64(b);
+
+	return (x > y) - (x < y);
+}
+
+/* The first 8 bytes, which choose the key stream, of four million datagrams, with reseeds between. */
+static void a_nonce_of_salsa20_never_comes_again(void **state)
+{
+	enum { PARTS = 42 };
+	struct seal *s = make_named("salsa20", pass);
+	uint8_t *all = malloc((size_t)PARTS * NONCE_COUNT * 8);
+	uint8_t more[SEAL_SEED_SIZE] = { 7 };
+
+	assert_true((size_t)PARTS * NONCE_COUNT > 1 << 22);
+	assert_non_null(all);
+	for (size_t i = 0; i < PARTS; i++) {
+		uint8_t *part = collect_nonces(s, 8);
+
+		memcpy(all + i * NONCE_COUNT * 8, part, NONCE_COUNT * 8);
+		free(part);
+		more[0] = (uint8_t)i;
+		seal_reseed(s, more);
+	}
+	qsort(all, (size_t)PARTS * NONCE_COUNT, 8, compare_u64);
+	for (size_t i = 1; i < (size_t)PARTS * NONCE_COUNT; i++)
+		assert_int_not_equal(load_le64(all + (i - 1) * 8), load_le64(all + i * 8));
+	free(all);
+	seal_free(s);
+}
+
+/* Wherever two begin: so they have one in common only where their stretches overlap. */
+static void unique_nonces_of_one_key_have_one_order(void **state)
+{
+	const uint8_t at_end[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const uint8_t at_start[8] = { 0 }, at_1[8] = { 1 };
+	struct seal_unique a, b, c;
+
+	assert_int_equal(seal_unique_init(&a, pass, at_end), KT_OK);
+	assert_int_equal(seal_unique_init(&b, pass, at_start), KT_OK);
+	assert_int_equal(seal_unique_init(&c, empty_pass, at_1), KT_OK);
+	seal_unique_draw(&a); /* the last before the numbers begin again */
+	for (int i = 0; i < 1000; i++) {
+		uint8_t nonce[8];
+
+		memcpy(nonce, seal_unique_draw(&a), 8);
+		assert_memory_equal(nonce, seal_unique_draw(&b), 8);
+		assert_memory_not_equal(nonce, seal_unique_draw(&c), 8);
+	}
+	seal_unique_dispose(&a);
+	seal_unique_dispose(&b);
+	seal_unique_dispose(&c);
+}
+
+static void seeds_choose_where_salsa20_begins(void **state)
+{
+	const uint8_t other_seed[SEAL_SEED_SIZE] = { 1, 2, 4 };
+	struct seal *a = make_named("salsa20", pass);
+	struct seal *b = make_with(seal_method_find("salsa20"), pass, other_seed);
+	uint64_t apart = a->salsa20.nonces.next - b->salsa20.nonces.next;
+
+	assert_in_range(apart, UINT64_C(1) << 48, UINT64_MAX - (UINT64_C(1) << 48));
+	seal_free(a);
+	seal_free(b);
 }
 
 static void a_fresh_seed_is_wanted_after_2_to_the_20_datagrams(void **state)
@@ -1107,14 +1196,19 @@ static void no_datagram_leaves_in_clear_when_libcrypto_fails(void **state)
 static void no_datagram_leaves_without_a_nonce(void **state)
 {
 	static const char *const names[] = { "aes", "salsa20", "xor", "none", "aes-256-gcm" };
+	struct seal *salsa20 = make_named("salsa20", pass);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		struct seal *s = make_named(names[i], pass);
 
 		break_ctx(s->nonces.ctx);
+		s->nonces.used = SEAL_NONCE_COUNT; /* salsa20 began with one */
 		expect_nothing_leaves(s);
 		seal_free(s);
 	}
+	break_ctx(salsa20->salsa20.nonces.ctx);
+	expect_nothing_leaves(salsa20);
+	seal_free(salsa20);
 	ERR_clear_error();
 }
 
@@ -1147,6 +1241,9 @@ int main(void)
 		cmocka_unit_test(random_datagrams_do_not_open),
 		cmocka_unit_test(a_hundred_thousand_nonces_all_differ),
 		cmocka_unit_test(nonce_bits_are_balanced),
+		cmocka_unit_test(a_nonce_of_salsa20_never_comes_again),
+		cmocka_unit_test(unique_nonces_of_one_key_have_one_order),
+		cmocka_unit_test(seeds_choose_where_salsa20_begins),
 		cmocka_unit_test(a_fresh_seed_is_wanted_after_2_to_the_20_datagrams),
 		cmocka_unit_test(equal_seeds_give_equal_datagrams_and_a_reseed_parts_them),
 		cmocka_unit_test(every_byte_of_the_seed_counts),
