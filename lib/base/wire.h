@@ -61,6 +61,12 @@ static inline void store_le32(uint8_t p[static 4], uint32_t v)
 	p[3] = (uint8_t)(v >> 24);
 }
 
+static inline void store_le64(uint8_t p[static 8], uint64_t v)
+{
+	store_le32(p, (uint32_t)v);
+	store_le32(p + 4, (uint32_t)(v >> 32));
+}
+
 static inline void store_be32(uint8_t p[static 4], uint32_t v)
 {
 	p[3] = (uint8_t)v;

@@ -87,4 +87,11 @@ static void aead_open(struct seal *s, struct packet *pkts, size_t count)
 			pkts[i].bad = !open_one(s, &pkts[i]);
 }
 
-const struct seal_ops seal_aead_ops = { aead_setup, aead_dispose, aead_seal, aead_open };
+static size_t aead_identity(struct seal *s, const uint8_t *head, uint8_t *id)
+{
+	memcpy(id, head, SEAL_AEAD_NONCE_SIZE);
+	return SEAL_AEAD_NONCE_SIZE;
+}
+
+const struct seal_ops seal_aead_ops = { aead_setup, aead_dispose, aead_seal, aead_open,
+					aead_identity };

@@ -195,3 +195,9 @@ size_t seal_open_batch(struct seal *s, struct packet *pkts, size_t count)
 		good += open_group(s, pkts + i, count - i < SEAL_GROUP ? count - i : SEAL_GROUP);
 	return good;
 }
+
+size_t seal_identity(struct seal *s, const struct packet *p, uint8_t id[static SEAL_IDENTITY_MAX])
+{
+	assert(!p->bad);
+	return s->method->impl->ops->identity(s, p->data - s->method->head, id);
+}

@@ -15,11 +15,12 @@
 #include "wire.h"
 
 enum {
-	SEAL_KEY_SIZE = 32,    /* of `pass`, the derived key */
-	SEAL_SEED_SIZE = 48,   /* of a nonce generator's seed */
-	SEAL_HEAD_MAX = 20,    /* bytes put before a payload, at most */
-	SEAL_TAIL_MAX = 16,    /* bytes put behind it, at most */
-	SEAL_PAYLOAD_MIN = 12, /* shortest payload accepted, as in kcptun of 2026 */
+	SEAL_KEY_SIZE = 32,     /* of `pass`, the derived key */
+	SEAL_SEED_SIZE = 48,    /* of a nonce generator's seed */
+	SEAL_HEAD_MAX = 20,     /* bytes put before a payload, at most */
+	SEAL_TAIL_MAX = 16,     /* bytes put behind it, at most */
+	SEAL_IDENTITY_MAX = 16, /* bytes that tell a datagram from all others, at most */
+	SEAL_PAYLOAD_MIN = 12,  /* shortest payload accepted, as in kcptun of 2026 */
 };
 
 struct seal_method {
@@ -71,5 +72,11 @@ void seal_batch(struct seal *s, struct packet *pkts, size_t count);
  * has a payload below SEAL_PAYLOAD_MIN, or is longer than PACKET_MTU_MAX.  Returns how many are
  * good.  A datagram whose `bad` is set already is left alone. */
 size_t seal_open_batch(struct seal *s, struct packet *pkts, size_t count);
+
+/* What tells a datagram from all others: of its nonce, as it was on the wire, the part that nobody who
+ * lacks the key can change without spoiling the rest (with xor and none there is no such part).  `p` is as
+ * seal_open_batch() left it, good, and with its head still before the payload.  The number of bytes
+ * put to `id`, at most SEAL_IDENTITY_MAX; 0 when the method has no nonce, or libcrypto failed. */
+size_t seal_identity(struct seal *s, const struct packet *p, uint8_t id[static SEAL_IDENTITY_MAX]);
 
 #endif

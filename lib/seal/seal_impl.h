@@ -39,6 +39,7 @@ enum {
 
 static_assert((int)SEAL_CRC_HEAD <= (int)SEAL_HEAD_MAX, "head fits");
 static_assert((int)SEAL_NONCE_SEED_SIZE == (int)SEAL_SEED_SIZE, "one seed is the other");
+static_assert((int)SEAL_IDENTITY_MAX >= (int)SEAL_NONCE_SIZE, "an identity is part of a nonce");
 static_assert((int)SEAL_UNIQUE_SIZE == SALSA20_NONCE_SIZE, "a nonce of salsa20");
 static_assert((int)SEAL_UNIQUE_KEY_SIZE == (int)SEAL_KEY_SIZE, "of one key");
 static_assert((int)SEAL_AEAD_TAG_SIZE <= (int)SEAL_TAIL_MAX, "tail fits");
@@ -80,6 +81,8 @@ struct seal_ops {
 	bool (*seal)(struct seal *s, struct packet *pkts, size_t count);
 	/* Passes over bad packets; the others have a length that the method can bear. */
 	void (*open)(struct seal *s, struct packet *pkts, size_t count);
+	/* Of an opened one that began at `head`: as seal_identity(). */
+	size_t (*identity)(struct seal *s, const uint8_t *head, uint8_t *id);
 };
 
 extern const struct seal_ops seal_cfb_ops, seal_aead_ops, seal_salsa20_ops, seal_xor_ops,
@@ -130,6 +133,8 @@ void seal_cfb_decrypt(struct seal_cfb *c, struct packet *pkts, size_t count);
 bool seal_crc_frame(struct seal *s, struct packet *pkts, size_t count);
 /* Check and strip the frame of each packet that is not bad already. */
 void seal_crc_check(struct packet *pkts, size_t count);
+/* The whole nonce, in clear: one `identity` for all that have no better. */
+size_t seal_crc_identity(struct seal *s, const uint8_t *head, uint8_t *id);
 
 /* to[i] ^= key_stream[i] */
 static inline void seal_xor(uint8_t *restrict to, const uint8_t *restrict key_stream, size_t len)

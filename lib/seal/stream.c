@@ -52,6 +52,13 @@ static void salsa20_open(struct seal *s, struct packet *pkts, size_t count)
 	seal_crc_check(pkts, count);
 }
 
+/* The other half only hides: it may be changed at will. */
+static size_t salsa20_identity(struct seal *s, const uint8_t *head, uint8_t *id)
+{
+	memcpy(id, head, SALSA20_NONCE_SIZE);
+	return SALSA20_NONCE_SIZE;
+}
+
 /* --- xor: a table made from the derived key, not from the key string --- */
 
 static int xor_setup(struct seal *s, const uint8_t pass[static SEAL_KEY_SIZE])
@@ -105,16 +112,21 @@ static void null_open(struct seal *s, struct packet *pkts, size_t count)
 {
 }
 
+static size_t null_identity(struct seal *s, const uint8_t *head, uint8_t *id)
+{
+	return 0;
+}
+
 static void nothing_to_dispose(struct seal *s)
 {
 }
 
 const struct seal_ops seal_salsa20_ops = {
-	salsa20_setup,
-	salsa20_dispose,
-	salsa20_seal,
-	salsa20_open,
+	salsa20_setup, salsa20_dispose, salsa20_seal, salsa20_open, salsa20_identity,
 };
-const struct seal_ops seal_xor_ops = { xor_setup, nothing_to_dispose, xor_seal, xor_open };
-const struct seal_ops seal_none_ops = { plain_setup, nothing_to_dispose, seal_crc_frame, none_open };
-const struct seal_ops seal_null_ops = { plain_setup, nothing_to_dispose, null_seal, null_open };
+const struct seal_ops seal_xor_ops = { xor_setup, nothing_to_dispose, xor_seal, xor_open,
+				       seal_crc_identity };
+const struct seal_ops seal_none_ops = { plain_setup, nothing_to_dispose, seal_crc_frame, none_open,
+					seal_crc_identity };
+const struct seal_ops seal_null_ops = { plain_setup, nothing_to_dispose, null_seal, null_open,
+					null_identity };

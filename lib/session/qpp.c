@@ -319,12 +319,6 @@ static inline uint64_t look_up(const uint8_t *pad, uint64_t x)
 	return y;
 }
 
-static inline void store_le64(uint8_t p[static 8], uint64_t v)
-{
-	store_le32(p, (uint32_t)v);
-	store_le32(p + 4, (uint32_t)(v >> 32));
-}
-
 /* Encryption looks up the byte with the key mixed in; decryption looks up, then unmixes. */
 struct cipher_step {
 	uint64_t before, after; /* masks of the word: all or nothing */

@@ -776,6 +776,57 @@ static void a_change_of_any_bit_is_noticed_except_in_idle_nonce_bytes(void **sta
 	assert_int_equal(ERR_peek_error(), 0);
 }
 
+/* Of a copy, which must open. */
+static size_t identity_of(struct seal *s, const uint8_t *data, size_t len, uint8_t *id)
+{
+	struct packet p = datagram_packet(data, len);
+	size_t n;
+
+	assert_int_equal(seal_open_batch(s, &p, 1), 1);
+	n = seal_identity(s, &p, id);
+	assert_true(n <= SEAL_IDENTITY_MAX);
+	free(p.mem);
+	return n;
+}
+
+/* Whoever changes a datagram so that it still opens has not made another one of it. */
+static void check_identity_holds(struct seal *s)
+{
+	uint8_t d[128], id[SEAL_IDENTITY_MAX], other[SEAL_IDENTITY_MAX];
+	size_t len = make_datagram(s, d), n = identity_of(s, d, len, id);
+	bool weak = s->method->impl->ops == &seal_xor_ops || s->method->impl->ops == &seal_none_ops;
+
+	assert_true(n >= 8);
+	for (size_t i = 0; i < SEAL_NONCE_SIZE && !weak; i++) {
+		if (!unprotected(s->method, i))
+			continue;
+		d[i] ^= 0x55;
+		assert_int_equal(identity_of(s, d, len, other), n);
+		assert_memory_equal(id, other, n);
+	}
+	for (int i = 0; i < 100; i++) {
+		len = make_datagram(s, d);
+		assert_int_equal(identity_of(s, d, len, other), n);
+		assert_memory_not_equal(id, other, n);
+	}
+}
+
+static void an_identity_is_one_datagrams_whatever_is_done_to_it(void **state)
+{
+	for (size_t i = 0; i < seal_method_count; i++) {
+		struct seal *s = make(&seal_methods[i]);
+		uint8_t id[SEAL_IDENTITY_MAX], d[128];
+
+		if (s == NULL)
+			continue;
+		if (s->method->head > 0)
+			check_identity_holds(s);
+		else
+			assert_int_equal(identity_of(s, d, make_datagram(s, d), id), 0);
+		seal_free(s);
+	}
+}
+
 static void every_truncation_is_bad(void **state)
 {
 	uint8_t d[128];
@@ -1234,6 +1285,7 @@ int main(void)
 		cmocka_unit_test(batches_of_one_length_seal_as_the_reference),
 		cmocka_unit_test(an_empty_batch_is_nothing),
 		cmocka_unit_test(a_change_of_any_bit_is_noticed_except_in_idle_nonce_bytes),
+		cmocka_unit_test(an_identity_is_one_datagrams_whatever_is_done_to_it),
 		cmocka_unit_test(every_truncation_is_bad),
 		cmocka_unit_test(another_key_opens_nothing),
 		cmocka_unit_test(datagrams_above_the_largest_are_bad_and_the_largest_opens),
