@@ -17,6 +17,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "reactor.h"
+#include "replay_store.h"
 #include "service.h"
 #include "snmplog.h"
 #include "tunnel_set.h"
@@ -198,6 +199,7 @@ static void watch_signal(struct kt_daemon *d, ev_signal *w, int signum,
 static void watch_signals(struct kt_daemon *d)
 {
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may grow no more is an error of its write */
 	watch_signal(d, &d->term, SIGTERM, on_stop);
 	watch_signal(d, &d->interrupt, SIGINT, on_stop);
 	watch_signal(d, &d->hangup, SIGHUP, on_hangup);
@@ -301,6 +303,7 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	watch_signals(&d);
 	ev_timer_init(&d.drain, on_drain, DRAIN_LOOK_S, DRAIN_LOOK_S);
 	d.drain.data = &d;
+	replay_store_set_dir(config->daemon.statedir);
 	daemon_reload_init(&d);
 	start(&d);
 	if (d.status == 0)

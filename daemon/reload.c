@@ -78,8 +78,10 @@ static void change_daemon(struct kt_daemon *d)
 		say(d, NULL, "snmplog of [daemon] changed", false);
 	snmplog_set(&d->snmplog, then->snmplog, then->snmpperiod_s);
 	if (!same_text(then->control, now->control) ||
-	    !same_text(then->metrics.text, now->metrics.text))
-		say(d, NULL, "[daemon] control and metrics change with a restart only", false);
+	    !same_text(then->metrics.text, now->metrics.text) ||
+	    !same_text(then->statedir, now->statedir))
+		say(d, NULL, "[daemon] control, metrics and statedir change with a restart only",
+		    false);
 	config_free(d->config);
 	d->config = d->fresh;
 	d->fresh = NULL;

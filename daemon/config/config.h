@@ -110,6 +110,7 @@ struct conf_daemon {
 	int loglevel;             /* enum log_level of log.h */
 	char *control;            /* path of the control socket; NULL: none */
 	struct conf_addr metrics; /* text is NULL: none */
+	char *statedir;           /* what outlasts the process is there; NULL: nothing does */
 	char *snmplog;            /* of all tunnels together, as in a tunnel */
 	unsigned snmpperiod_s;
 	struct conf_origin *origins; /* as in a tunnel */

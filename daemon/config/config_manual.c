@@ -18,6 +18,11 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_METRICS] = { NULL,
 		"There is no password: anyone who can reach the address can read the numbers. ",
 		NULL },
+	[KEY_STATEDIR] = { "/var/lib/kcptun", NULL,
+		"It is made with mode 0700 if it is missing; another one takes a restart of the "
+		"daemon. A process needs one of its own. With `none`, or where auto finds that "
+		"$STATE_DIRECTORY is not set, sessions that were recorded may be replayed once after "
+		"each restart. " },
 	[KEY_DAEMON_SNMPLOG] = { NULL,
 		SNMPLOG_LAYOUT "A relative path starts at the working folder, under systemd at "
 		"/var/log/kcptun. ",
@@ -52,7 +57,9 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"it again. " },
 	[KEY_CRYPT] = { NULL, NULL, /* the names are from the table of ciphers */
 		"kcptun of 2021 takes aes, without a word, for names that it does not know, such as "
-		"null and aes-128-gcm. " },
+		"null and aes-128-gcm. With xor and none whoever recorded a session can open it again, since "
+		"he can change what it is known by, and with null there is nothing to know it by; with "
+		"the others a server refuses that. " },
 	[KEY_QPP] = { NULL, NULL,
 		"This is kcptun's quantum permutation pad, of its 2026 line. It adds no strength "
 		"that could be relied upon to a good cipher, and costs time. " },

@@ -38,6 +38,9 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_METRICS] = { "metrics", ON_DAEMON, CONF_IN_USE, &conf_type_metrics, D(metrics), "none",
 		.help = "where Prometheus may fetch /metrics, over HTTP; 127.0.0.1:9329 for "
 			"example" },
+	[KEY_STATEDIR] = { "statedir", ON_DAEMON, CONF_IN_USE, &conf_type_statedir, D(statedir), "auto",
+		.help = "the folder where servers keep what they refuse to take a second time, also "
+			"after a restart; auto is that of systemd, or none" },
 	[KEY_DAEMON_SNMPLOG] = { "snmplog", ON_DAEMON, CONF_IN_USE, &conf_type_snmplog,
 		D(snmplog), "none",
 		.help = "the file for the counters of all tunnels together, as lines of CSV" },

@@ -378,10 +378,32 @@ static bool parse_snmplog(const struct conf_row *row, const char *text, void *ba
 	return parse_path(row, text, base, why);
 }
 
+/* Of several folders that systemd made the first. */
+static bool parse_statedir(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	char quoted[CONF_QUOTE_BYTES], first[PATH_MAX];
+	const char *dirs = getenv("STATE_DIRECTORY");
+
+	if (strcmp(text, "auto") == 0) {
+		if (dirs == NULL || dirs[0] != '/')
+			return true;
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(dirs, ":"), dirs);
+		text = first;
+	}
+	if (is_none(text))
+		return true;
+	if (text[0] != '/')
+		return conf_wrong(why, "'%s' is neither auto nor none nor a path that starts with /",
+				  conf_quote(quoted, text));
+	return parse_path(row, text, base, why);
+}
+
 const struct conf_type conf_type_control = { CONF_TEXT, "path or none", parse_control,
 					     print_control, dispose_path };
 const struct conf_type conf_type_snmplog = { CONF_TEXT, "path or none", parse_snmplog,
 					     print_control, dispose_path };
+const struct conf_type conf_type_statedir = { CONF_TEXT, "path, auto or none", parse_statedir,
+					      print_control, dispose_path };
 const struct conf_type conf_type_metrics = { CONF_TEXT, "host:port or none", parse_metrics,
 					     print_metrics, dispose_addr };
 

@@ -218,3 +218,15 @@ void diagnosis_target(struct tunnel *t, const char *error)
 	if (log_allow(&t->diagnosis.target, t->reactor->now_us, MINUTE_US) && line_allowed(t))
 		log_warn(t->name, "cannot connect to target %s: %s", t->conf->target.text, error);
 }
+
+void diagnosis_replay(struct tunnel *t, const struct udp_path *path)
+{
+	struct log_limit *limit = &t->diagnosis.replay;
+	char text[UDP_ADDR_TEXT];
+
+	if (log_allow(limit, t->reactor->now_us, MINUTE_US) && line_allowed(t))
+		log_warn(t->name,
+			 "%s: a datagram came a second time that would have opened a session again: "
+			 "somebody repeats what was recorded, and is ignored (%llu more until now)",
+			 udp_path_text(path, text), (unsigned long long)limit->muted);
+}

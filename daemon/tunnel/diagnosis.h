@@ -33,7 +33,7 @@ struct diagnosis_peer {
 struct diagnosis {
 	struct diagnosis_peer peers[DIAGNOSIS_PEERS];
 	unsigned peer_count;
-	struct log_limit silence, barren, target;
+	struct log_limit silence, barren, target, replay;
 	unsigned barren_count;
 	struct log_quota lines;
 };
@@ -52,6 +52,8 @@ void diagnosis_link_end(struct link *l);
 void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far_first);
 /* A stream was reset for the bytes that it held; `local` is its peer on our side. */
 void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t held);
+/* A datagram from there would have opened a session, but had come before. */
+void diagnosis_replay(struct tunnel *t, const struct udp_path *path);
 /* A stream could not be connected to the target. */
 void diagnosis_target(struct tunnel *t, const char *error);
 

@@ -6,6 +6,8 @@
 #include "link_table.h"
 #include "log.h"
 #include "relay.h"
+#include "replay_store.h"
+#include "seal.h"
 #include "socket.h"
 #include "tell.h"
 #include "tunnel.h"
@@ -24,6 +26,7 @@ struct server {
 	struct link_table links;
 	struct half_open half_open;
 	struct sockaddr_storage *away; /* suspended: where the ports were, in their order */
+	struct replay_store *seen; /* what may open no session again; NULL: the method has no nonce */
 	struct log_limit refused;
 	uint64_t tell_us; /* when this second began */
 	unsigned tells;   /* in it */
@@ -115,6 +118,26 @@ static bool is_early(const struct session_sniff *sniff)
 	return sniff->cmd == KCP_CMD_PUSH && sniff->sn <= FIRST_SN_MAX && sniff->una == 0;
 }
 
+/* Whoever recorded it can send it at any time, and what it asks for would be done again.  So it is noted
+ * whatever becomes of it now: a copy of the one that opened its session is as good as that. */
+static bool came_before(struct tunnel *t, const struct packet *pkt)
+{
+	struct server *s = t->state;
+	uint8_t id[SEAL_IDENTITY_MAX];
+	size_t n;
+
+	if (s->seen == NULL)
+		return false;
+	n = seal_identity(t->seal, pkt, id);
+	return n == 0 || !replay_store_note(s->seen, id, n);
+}
+
+static void refuse_replay(struct tunnel *t, const struct packet *pkt)
+{
+	t->past.in_replayed++;
+	diagnosis_replay(t, pkt->path);
+}
+
 /* Datagrams come in trains: most often it is the link of the one before. */
 static struct link *find(const struct server *s, struct port *p, const struct udp_path *path,
 			 const struct session_sniff *sniff)
@@ -184,16 +207,21 @@ static struct link *route(struct tunnel *t, struct port *p, const struct packet 
 {
 	struct view payload = { pkt->data, pkt->len };
 	struct session_sniff sniff;
+	bool early, again;
 	struct link *l;
 
 	if (!session_sniff(payload, &sniff))
 		return NULL;
+	early = sniff.has_conv && is_early(&sniff);
+	again = early && came_before(t, pkt);
 	l = find(t->state, p, pkt->path, &sniff);
 	if (l == NULL && sniff.has_conv)
 		l = find_moved(t, p, pkt->path, sniff.conv, payload);
-	if (l == NULL && sniff.has_conv && is_early(&sniff) && !t->draining)
+	if (l == NULL && again)
+		refuse_replay(t, pkt);
+	else if (l == NULL && early && !t->draining)
 		l = new_link(t, p, pkt->path, sniff.conv);
-	else if (l == NULL && sniff.has_conv && sniff.cmd == KCP_CMD_PUSH && !is_early(&sniff))
+	else if (l == NULL && !early && sniff.has_conv && sniff.cmd == KCP_CMD_PUSH)
 		tell_unknown(t, p, pkt);
 	if (l != NULL)
 		p->link = l;
@@ -240,6 +268,20 @@ static bool open_ports(struct tunnel *t, struct binding *b)
 	return true;
 }
 
+static bool remember(struct tunnel *t)
+{
+	struct server *s = t->state;
+
+	if (t->conf->crypt->head == 0) {
+		log_info(t->name,
+			 "crypt = %s: datagrams have no nonce, so that repeated ones open sessions again",
+			 t->conf->crypt->name);
+		return true;
+	}
+	s->seen = replay_store_open(t->reactor, t->conf);
+	return s->seen != NULL;
+}
+
 static bool start(struct tunnel *t, struct binding *b)
 {
 	struct server *s = calloc(1, sizeof(*s));
@@ -249,7 +291,7 @@ static bool start(struct tunnel *t, struct binding *b)
 		return false;
 	t->state = s;
 	reactor_random(&seed, sizeof(seed));
-	if (!link_table_init(&s->links, seed) || !open_ports(t, b))
+	if (!link_table_init(&s->links, seed) || !remember(t) || !open_ports(t, b))
 		return false;
 	log_info(t->name, "server: udp %s, target %s, crypt %s", t->conf->listen.text,
 		 t->conf->target.text, t->conf->crypt->name);
@@ -341,6 +383,7 @@ static void stop(struct tunnel *t)
 		port_free(t->ports);
 	link_table_dispose(&s->links);
 	free(s->away);
+	replay_store_close(s->seen);
 	free(s);
 	t->state = NULL;
 }

@@ -60,7 +60,9 @@
 	X(out_copy_segs, "OutCopySegs", COUNTER, "of OutDataSegs, copies sent before any loss") \
 	X(in_copy_segs, "InCopySegs", COUNTER, "of InDataSegs, copies that were not needed") \
 	X(memory_resets, "MemoryResets", COUNTER, \
-	  "streams reset because others starved for what they held")
+	  "streams reset because others starved for what they held") \
+	X(in_replayed, "InReplayed", COUNTER, \
+	  "of InIgnored, those that came before and would have opened a session again")
 
 #define KT_COUNTERS(X) KT_COUNTERS_KCPTUN(X) KT_COUNTERS_OURS(X)
 

@@ -23,6 +23,7 @@ import limit_cases  # noqa: F401
 import metrics_cases  # noqa: F401
 import peer_cases  # noqa: F401
 import reload_cases  # noqa: F401
+import replay_cases  # noqa: F401
 import setting_cases  # noqa: F401
 import snmplog_cases  # noqa: F401
 import spread_cases  # noqa: F401

@@ -17,7 +17,7 @@ FEC = {"datashard": 10, "parityshard": 3}  # a client sends none unless it is to
 class Pair:
     """A client tunnel and a server tunnel in two processes (or one), and what is behind them."""
 
-    def __init__(self, case, target, client=None, server=None, together=False, descriptors=None):
+    def __init__(self, case, target, client=None, server=None, together=False, descriptors=None, daemon=None):
         self.local = case.port()
         self.far = case.port()
         both = {"key": ends.KEY}  # the rest as everybody has it: automatic
@@ -26,7 +26,7 @@ class Pair:
         near = ends.section("client", "near", {
             **both, "localaddr": f"{LOCAL}:{self.local}", "remoteaddr": f"{LOCAL}:{self.far}",
             **(client or {})})
-        self.texts = {"server": ends.ini(far), "client": ends.ini(near)}
+        self.texts = {"server": ends.ini(far, **(daemon or {})), "client": ends.ini(near)}
         self.case, self.descriptors = case, descriptors
         if together:
             self.server = self.client = ends.start_daemon(

@@ -31,9 +31,9 @@ def section(role, name, settings):
     return "\n".join(lines) + "\n\n"
 
 
-def ini(*sections, loglevel="info", control="none", metrics="none"):
-    return (f"[daemon]\nloglevel = {loglevel}\ncontrol = {control}\nmetrics = {metrics}\n\n"
-            + "".join(sections))
+def ini(*sections, **daemon):
+    keys = {"loglevel": "info", "control": "none", "metrics": "none", **daemon}
+    return "[daemon]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items()) + "\n" + "".join(sections)
 
 
 def start_daemon(case, text, name="kcptund", tcp=(), udp=(), **options):

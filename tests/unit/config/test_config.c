@@ -823,6 +823,36 @@ static void two_writers_of_one_snmplog_are_a_fault(void **state)
 		     "each needs its own");
 }
 
+static void expect_statedir(const char *text, const char *env, const char *expected)
+{
+	struct config *c;
+
+	if (env != NULL)
+		setenv("STATE_DIRECTORY", env, 1);
+	c = read_good(text);
+	if (expected != NULL)
+		assert_string_equal(c->daemon.statedir, expected);
+	else
+		assert_null(c->daemon.statedir);
+	config_free(c);
+	unsetenv("STATE_DIRECTORY");
+}
+
+static void the_state_is_where_systemd_or_the_file_says(void **state)
+{
+	expect_statedir(CLIENT, NULL, NULL);
+	expect_statedir(CLIENT, "/var/lib/kcptun", "/var/lib/kcptun");
+	expect_statedir(CLIENT, "/var/lib/a:/var/lib/b", "/var/lib/a");
+	expect_statedir(CLIENT, "", NULL);
+	expect_statedir(CLIENT, "relative", NULL);
+	expect_statedir("[daemon]\nstatedir = auto\n" CLIENT, "/s", "/s");
+	expect_statedir("[daemon]\nstatedir = none\n" CLIENT, "/s", NULL);
+	expect_statedir("[daemon]\nstatedir = /t\n" CLIENT, "/s", "/t");
+	expect_fault(
+		"[daemon]\nstatedir = t\n" CLIENT,
+		"t.ini:2: [daemon] statedir: 't' is neither auto nor none nor a path that starts with /");
+}
+
 static void snmplogs_of_different_names_may_be_many(void **state)
 {
 	struct config *c = read_good("[daemon]\nsnmplog = /x/all-20060102.log\nsnmpperiod = 5\n" DEFAULTS
@@ -1397,6 +1427,7 @@ int main(void)
 		cmocka_unit_test(clients_on_one_address_are_told_but_not_beside_a_server),
 		cmocka_unit_test(an_inherited_address_serves_one_tunnel),
 		cmocka_unit_test(two_writers_of_one_snmplog_are_a_fault),
+		cmocka_unit_test(the_state_is_where_systemd_or_the_file_says),
 		cmocka_unit_test(snmplogs_of_different_names_may_be_many),
 		cmocka_unit_test(keys_without_effect_are_told),
 		cmocka_unit_test(a_default_that_one_tunnel_uses_is_no_warning),

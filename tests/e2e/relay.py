@@ -1,0 +1,69 @@
+"""A relay of datagrams between the two ends of a tunnel, that sees and may change what passes."""
+
+import select
+import socket
+import threading
+
+import ends
+from tunnels import LOCAL
+
+
+class Relay:
+    """In front of a server on port `far`: passes datagrams on, and keeps copies of those towards it."""
+
+    def __init__(self, case, far):
+        self.port = case.port()
+        self.far = far
+        self.kept = []     # towards the server
+        self.opening = []  # of those, what came before the server ever answered
+        self.open = True
+        self.answers = True  # those of the server pass as well
+        self.times = 1       # that a datagram towards the server is sent
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((LOCAL, self.port))
+        self.client = None
+        self.answered = False
+        self.out = self._socket()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _socket(self):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind((LOCAL, 0))
+        return s
+
+    def move(self):
+        """From now on the server sees another address; what it sends to the old one is lost."""
+        self.out = self._socket()
+
+    def _run(self):
+        while True:
+            out = self.out
+            for s in select.select([self.sock, out], [], [], 0.05)[0]:
+                try:
+                    data, peer = s.recvfrom(2048)
+                except OSError:
+                    continue
+                if s is self.sock:
+                    self._towards_server(data, peer)
+                elif self.client and self.open and self.answers and s is self.out:
+                    self.answered = True
+                    self.sock.sendto(data, self.client)
+
+    def _towards_server(self, data, peer):
+        self.client = peer
+        self.kept.append(data)
+        if not self.answered:
+            self.opening.append(data)
+        for _ in range(self.times if self.open else 0):
+            self.out.sendto(data, (LOCAL, self.far))
+
+
+class Path(Relay):
+    """One that a pair's client is started anew to go through."""
+
+    def __init__(self, case, pair):
+        super().__init__(case, pair.far)
+        ends.stop_cleanly(pair.client)
+        pair.texts["client"] = pair.texts["client"].replace(f"remoteaddr = {LOCAL}:{pair.far}",
+                                                            f"remoteaddr = {LOCAL}:{self.port}")
+        pair.start_client("client2")
