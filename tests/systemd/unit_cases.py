@@ -47,7 +47,7 @@ def clean(m):
     m.try_run("systemctl", "stop", "--no-block", "test-*")
     m.try_run("systemctl", "stop", UNIT, "kcptund@*", "test-*")
     m.try_run("systemctl", "reset-failed")
-    m.try_run("sh", "-c", "rm -rf /etc/systemd/system/kcptund*.d /etc/kcptun/*")
+    m.try_run("sh", "-c", "rm -rf /etc/systemd/system/kcptund*.d /etc/kcptun/* /var/lib/kcptun/*")
     m.run("systemctl", "daemon-reload")
 
 
@@ -141,6 +141,7 @@ def modes(m):
         "/usr/lib/sysusers.d/kcptun.conf": "644 root:root",
         "/usr/lib/tmpfiles.d/kcptun.conf": "644 root:root",
         "/run/kcptun": "750 kcptun:kcptun",
+        "/var/lib/kcptun": "700 kcptun:kcptun",
     }
     out = m.run("stat", "-c", "%n %a %U:%G", *expected)
     for line in out.strip().split("\n"):
@@ -250,6 +251,38 @@ def killed(m):
                "it runs again")
     through(12948)
     check(m.show(UNIT, "NRestarts") == "1", "restarted more than once")
+
+
+def state_files(m, folder):
+    out = m.run("sh", "-c", f"cd {folder} && stat -c '%n %a %U:%G' replay-*")
+    return sorted(line.split(" ", 1) for line in out.strip().split("\n"))
+
+
+@case("what_opened_sessions_is_kept_in_the_state_folder_and_read_after_a_kill", 60)
+def state(m):
+    """Each instance has a folder of its own."""
+    m.write("/etc/kcptun/second.ini", tunnel("second", tcp=12950, udp=29950))
+    started(m)
+    m.run("systemctl", "start", SECOND)
+    start_echo(m)
+    m.enter_network()
+    through(12948)
+    through(12950)
+    for folder in ("/var/lib/kcptun", "/var/lib/kcptun/second"):
+        check(m.run("stat", "-c", "%a %U:%G", folder).strip() == "700 kcptun:kcptun", f"{folder} is not its own")
+        files = state_files(m, folder)
+        check([name[-2:] for name, _ in files] == [".0", ".1"], f"{folder} holds {files}")
+        check(all(rest == "600 kcptun:kcptun" for _, rest in files), f"{files}")
+    for unit in (UNIT, SECOND):
+        mark, first = m.mark(), pid_of(m, unit)
+        m.run("systemctl", "kill", "--signal=KILL", unit)
+        wait_until(lambda: pid_of(m, unit) not in (0, first) and m.show(unit, "ActiveState") == "active", 10,
+                   "it runs again")
+        wait_until(lambda: said(m, unit, mark, r"^\d+ datagrams of earlier sessions are known"), 10,
+                   f"{unit} knows what opened sessions before")
+        check(not said(m, unit, mark, "cannot be used|in use by another"), "it could not use its files")
+    through(12948)
+    through(12950)
 
 
 @case("a_daemon_that_hangs_is_killed_and_comes_back")
