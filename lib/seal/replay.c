@@ -39,6 +39,11 @@ static size_t place_of(const struct table *t, uint64_t print)
 	return (size_t)((print >> 32) * t->places >> 32);
 }
 
+static size_t table_bytes(const struct table *t)
+{
+	return t->slots != NULL ? (t->places + REACH) * sizeof(*t->slots) : 0;
+}
+
 static bool table_init(struct table *t, size_t places)
 {
 	*t = (struct table){ .slots = calloc(places + REACH, sizeof(*t->slots)), .places = places };
@@ -147,7 +152,7 @@ static void start_over(struct replay *r)
 		return;
 	r->young = r->old;
 	r->old = (struct table){ 0 };
-	memset(r->young.slots, 0, (r->young.places + REACH) * sizeof(*r->young.slots));
+	memset(r->young.slots, 0, table_bytes(&r->young));
 	r->young.count = 0;
 }
 
@@ -179,6 +184,11 @@ size_t replay_young_count(const struct replay *r)
 size_t replay_count(const struct replay *r)
 {
 	return r->young.count + r->old.count;
+}
+
+size_t replay_memory(const struct replay *r)
+{
+	return sizeof(*r) + table_bytes(&r->young) + table_bytes(&r->old);
 }
 
 static void table_verify(const struct table *t)

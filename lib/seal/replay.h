@@ -40,6 +40,8 @@ uint64_t replay_rotations(const struct replay *r);
 /* Prints in the younger generation and in both. */
 size_t replay_young_count(const struct replay *r);
 size_t replay_count(const struct replay *r);
+/* Bytes held. */
+size_t replay_memory(const struct replay *r);
 
 /* Assert every invariant; for tests. */
 void replay_verify(const struct replay *r);

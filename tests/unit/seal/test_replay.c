@@ -1,7 +1,6 @@
 /* test_replay.c - what came before is known, as many as promised, and nothing else is. */
 #include "replay.h"
 
-#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -128,23 +127,15 @@ static void prints_that_crowd_together_cost_no_more(void **state)
 	replay_free(r);
 }
 
-static size_t heap_bytes(void)
-{
-	struct mallinfo2 m = mallinfo2();
-
-	return m.uordblks + m.hblkhd;
-}
-
 static void memory_is_taken_as_it_fills(void **state)
 {
-	size_t before = heap_bytes();
 	struct replay *r = make();
 
-	assert_in_range(heap_bytes() - before, 1, 16 << 10);
+	assert_in_range(replay_memory(r), 1, 16 << 10);
 	known_of(r, 0, 10000);
-	assert_in_range(heap_bytes() - before, 80000, 10000 * 8 * 4);
+	assert_in_range(replay_memory(r), 80000, 10000 * 8 * 4);
 	known_of(r, 10000, 2 * REPLAY_GENERATION);
-	assert_in_range(heap_bytes() - before, 16 << 20, 22 << 20);
+	assert_in_range(replay_memory(r), 16 << 20, 22 << 20);
 	replay_free(r);
 	replay_free(NULL);
 }
