@@ -94,7 +94,8 @@ static const char *too_long_text(const struct link *l, char *text, size_t cap)
 
 	session_get_info(l->session, &info);
 	text[0] = '\0';
-	if (info.mtu_narrow && !info.peer_is_ours && info.in_longest_bytes <= info.mtu_bytes)
+	if (info.mtu_narrow && !info.mtu_sought && !info.peer_is_ours &&
+	    info.in_longest_bytes <= info.mtu_bytes)
 		snprintf(text, cap, "large datagrams of the peer do not arrive: lower its mtu to %zu",
 			 info.mtu_bytes);
 	return text;

@@ -76,8 +76,11 @@ static void sound(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_orde
 	p->sounded_us = seen->now_us;
 	p->wait_us = wait < WAIT_MAX_US ? wait : WAIT_MAX_US;
 	order->sound = bytes;
-	order->sound_short = p->state == PMTU_DOUBT ? pmtu_short(p) : 0;
 	order->times = p->state == PMTU_DOUBT ? PMTU_TIMES : 1;
+	if (p->state == PMTU_DOUBT)
+		order->sound_short = pmtu_short(p);
+	else if (p->quiet)
+		order->sound_short = p->size;
 }
 
 /* ---- SEARCH ------------------------------------------------------------------------ */
@@ -91,6 +94,7 @@ static void settle(struct pmtu *p, uint64_t now_us)
 static void search(struct pmtu *p)
 {
 	p->state = PMTU_SEARCH;
+	p->quiet = false;
 	p->sounded = 0;
 	p->unanswered = 0;
 }
@@ -115,8 +119,10 @@ static bool search_on(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_
 
 	if (p->sounded != 0) {
 		if (!seen->answered && !unanswered(p, seen)) {
-			if (expired(p, seen)) /* nobody is there: that says nothing */
-				sound(p, seen, order, p->sounded, true);
+			if (!expired(p, seen))
+				return false;
+			p->quiet = true; /* nobody is there, or has anything to say: that tells nothing */
+			sound(p, seen, order, p->sounded, true);
 			return false;
 		}
 		conclude(p, seen);

@@ -43,6 +43,7 @@ struct pmtu {
 	uint64_t sounded_us;
 	uint64_t wait_us;    /* for an answer */
 	unsigned unanswered; /* in sequence, by a peer that was there */
+	bool quiet;          /* one that says nothing by itself: what passes is sounded, too */
 	unsigned dark;       /* rounds of DOUBT without an answer */
 	uint64_t rest_us;    /* no doubt until then */
 };

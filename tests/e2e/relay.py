@@ -19,6 +19,7 @@ class Relay:
         self.open = True
         self.answers = True  # those of the server pass as well
         self.times = 1       # that a datagram towards the server is sent
+        self.longest = None  # bytes of those that pass, either way
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((LOCAL, self.port))
         self.client = None
@@ -42,6 +43,8 @@ class Relay:
                 try:
                     data, peer = s.recvfrom(2048)
                 except OSError:
+                    continue
+                if self.longest and len(data) > self.longest:
                     continue
                 if s is self.sock:
                     self._towards_server(data, peer)
