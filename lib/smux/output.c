@@ -74,12 +74,19 @@ static void put_note(struct smux *m, struct smux_frame *f)
 	put_header(m, f, SMUX_NOP, sid, length);
 }
 
+/* Not a FIN alone: that would be the regular end of a stream that nobody had. */
+static void put_refusal(struct smux *m, struct smux_frame *f)
+{
+	put_header(m, f, SMUX_FIN, smux_pop_refusal(m), 0);
+	put_second_fin(f);
+}
+
 static bool next_control(struct smux *m, struct smux_frame *f)
 {
 	if (linked(&m->control))
 		stream_control(container_of(m->control.next, struct smux_stream, control), f);
 	else if (m->refusals.count > 0)
-		put_header(m, f, SMUX_FIN, smux_pop_refusal(m), 0);
+		put_refusal(m, f);
 	else if (note_due(m))
 		put_note(m, f);
 	else if (m->nop_pending)

@@ -48,7 +48,7 @@ void smux_free(struct smux *m)
 	fifo_account_attach(m->cfg.account, NULL, NULL);
 	while (linked(&m->all))
 		smux_stream_free(container_of(m->all.next, struct smux_stream, all));
-	free(m->refusals.sids);
+	free(m->refusals.many);
 	free(m);
 }
 

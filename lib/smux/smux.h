@@ -69,7 +69,7 @@ struct smux_config {
 	size_t recv_bytes_max; /* smuxbuf: version 1 stops reading at this many unread bytes */
 	uint32_t streambuf;    /* version 2: our window per stream */
 	size_t send_bytes_max; /* per stream, waiting here; beyond it there is no room to write */
-	unsigned streams_max;  /* open at once; a SYN beyond is answered by FIN and counted */
+	unsigned streams_max;  /* open at once; a SYN beyond is answered by a reset and counted */
 	uint64_t keepalive_us; /* a NOP when nothing else was sent for so long */
 	uint64_t timeout_us;   /* SMUX_TIMEOUT_US but in tests */
 	struct fifo_account *account; /* borrowed: holds what is unread and unsent */

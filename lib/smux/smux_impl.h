@@ -6,7 +6,7 @@
  *     table.c     streams by id
  *     schedule.c  the lists that a stream is on
  *     note.c      what two of ours tell each other
- *     refuse.c    FINs owed without there being a stream
+ *     refuse.c    resets owed without there being a stream
  *     transform.c what the bytes of a stream go through
  *     memory.c    what holds memory, and what waits for some
  *     room.c      room to write, and who is told of some
@@ -41,7 +41,8 @@ enum {
 	SMUX_TAKE_BACK_US = 50 * 1000, /* between two looks for streams that nobody reads ... */
 	SMUX_UNREAD_US = 1 * 1000, /* ... which are those whose bytes have been lying for so long */
 	SMUX_GRANT_MIN = 4096,     /* least window granted, so that every stream moves */
-	SMUX_REFUSALS_MAX = 1024,  /* FINs owed for refused SYNs; those beyond are not answered */
+	SMUX_REFUSALS_MAX = 1024,  /* resets owed for refused SYNs; those beyond are not answered */
+	SMUX_REFUSALS_FEW = 8,     /* of them for which no memory is asked */
 	SMUX_BUDGET_MAX = 1 << 30, /* of recv_bytes_max, keeps the arithmetic in 64 bits */
 	SMUX_HARD_FACTOR = 4,      /* version 2 stops reading at so many times recv_bytes_max */
 };
@@ -106,9 +107,11 @@ struct smux_stream {
 	alignas(uint64_t) uint8_t transform_state[]; /* out, in */
 };
 
-/* Ids owed a FIN without there being a stream. */
+/* Ids owed a reset without there being a stream.  The first few have a place for certain: where there was no
+ * memory for a stream there may be none for this, and a peer that is not answered waits for ever. */
 struct smux_refusals {
-	uint32_t *sids; /* ring of SMUX_REFUSALS_MAX, or NULL while there are none */
+	uint32_t few[SMUX_REFUSALS_FEW];
+	uint32_t *many; /* what does not fit there, SMUX_REFUSALS_MAX; NULL while all does */
 	unsigned head, count;
 };
 
@@ -194,7 +197,7 @@ void smux_notes_pop(struct smux_notes *n, uint32_t *sid, uint16_t *length);
 
 /* ---- refuse.c ----------------------------------------------------------------- */
 
-/* Answer a SYN with FIN. */
+/* Answer a SYN with a reset. */
 void smux_refuse(struct smux *m, uint32_t sid);
 /* The oldest answer; there must be one. */
 uint32_t smux_pop_refusal(struct smux *m);

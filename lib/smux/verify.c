@@ -99,7 +99,7 @@ static void verify_output(const struct smux *m)
 {
 	assert(m->taken == NULL || m->taken_len <= m->taken->out.len);
 	assert(m->refusals.count <= SMUX_REFUSALS_MAX);
-	assert(m->refusals.count == 0 || m->refusals.sids != NULL);
+	assert(m->refusals.count <= SMUX_REFUSALS_FEW || m->refusals.many != NULL);
 	assert(m->spoke_us <= m->now_us);
 	assert(m->heard_us <= m->now_us);
 }

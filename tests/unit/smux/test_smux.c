@@ -848,7 +848,7 @@ static void resets_that_cross_leave_nothing_behind(void **state)
 
 /* ---- opening ------------------------------------------------------------------------------------- */
 
-static void streams_beyond_the_limit_are_answered_by_fin(void **state)
+static void streams_beyond_the_limit_are_answered_by_a_reset(void **state)
 {
 	struct smux_config cfg = config(2, false);
 	struct smux_stream *st;
@@ -864,7 +864,8 @@ static void streams_beyond_the_limit_are_answered_by_fin(void **state)
 	expect_no_event(&x);
 	assert_int_equal(smux_stats(x.m)->streams_refused, 1);
 	assert_int_equal(smux_stats(x.m)->streams_accepted, 1);
-	expect_frames(&x, "0201000005000000");
+	expect_frames(&x, "0201000005000000"
+			  "0201000005000000");
 	smux_release(st, true);
 	assert_int_equal(smux_stream_count(x.m), 1); /* until its FIN is out */
 	expect_frames(&x, "0201000003000000");
@@ -882,10 +883,11 @@ static void a_flood_of_refused_streams_is_answered_in_bounded_memory(void **stat
 	for (uint32_t sid = 0; sid < 3 * SMUX_REFUSALS_MAX; sid++)
 		feed_frame(&x, SMUX_SYN, sid, 0, NULL);
 	assert_int_equal(smux_stats(x.m)->streams_refused, 3 * SMUX_REFUSALS_MAX);
-	assert_int_equal(drain(&x), SMUX_REFUSALS_MAX * SMUX_HEADER);
-	assert_int_equal(load_le32(x.out.p + 8 * 999 + 4), 999);
+	assert_int_equal(drain(&x), SMUX_REFUSALS_MAX * 2 * SMUX_HEADER);
+	assert_int_equal(load_le32(x.out.p + 16 * 999 + 4), 999);
 	feed_frame(&x, SMUX_SYN, 77, 0, NULL);
-	expect_frames(&x, "010100004d000000");
+	expect_frames(&x, "010100004d000000"
+			  "010100004d000000");
 	end(&x);
 }
 
@@ -897,7 +899,8 @@ static void a_client_refuses_streams_and_a_server_opens_none(void **state)
 	begin(&x, 2, true);
 	assert_int_equal(feed(&x, "0200000002000000"), KT_OK);
 	expect_no_event(&x);
-	expect_frames(&x, "0201000002000000");
+	expect_frames(&x, "0201000002000000"
+			  "0201000002000000");
 	assert_false(smux_exhausted(x.m));
 	end(&x);
 	begin(&x, 2, false);
@@ -2021,7 +2024,7 @@ int main(void)
 		cmocka_unit_test(a_peers_reset_is_told_and_no_regular_end),
 		cmocka_unit_test(a_reset_frees_what_lingers_for_the_peer),
 		cmocka_unit_test(resets_that_cross_leave_nothing_behind),
-		cmocka_unit_test(streams_beyond_the_limit_are_answered_by_fin),
+		cmocka_unit_test(streams_beyond_the_limit_are_answered_by_a_reset),
 		cmocka_unit_test(a_flood_of_refused_streams_is_answered_in_bounded_memory),
 		cmocka_unit_test(a_client_refuses_streams_and_a_server_opens_none),
 		cmocka_unit_test(a_client_opens_up_to_its_limit_lingering_ones_included),
