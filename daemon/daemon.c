@@ -50,9 +50,8 @@ static void log_counters(const char *tag, const struct counters *c)
 	log_info(tag, "counters:%s", n > 0 ? line : " all zero");
 }
 
-static void on_usr1(struct ev_loop *loop, ev_signal *w, int revents)
+static void tell_counters(struct kt_daemon *d)
 {
-	struct kt_daemon *d = w->data;
 	struct counters sum = { 0 };
 
 	for (size_t i = 0; i < d->set.count; i++) {
@@ -118,25 +117,20 @@ static void on_drain(struct ev_loop *loop, ev_timer *w, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
+static void begin_stop(struct kt_daemon *d, int signum)
 {
-	struct kt_daemon *d = w->data;
+	struct ev_loop *loop = d->reactor->loop;
 
 	if (ev_is_active(&d->drain)) {
-		log_info(NULL, "%s again: stopping at once", strsignal(w->signum));
+		log_info(NULL, "%s again: stopping at once", strsignal(signum));
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	log_info(NULL, "%s: stopping", strsignal(w->signum));
+	log_info(NULL, "%s: stopping", strsignal(signum));
 	daemon_refuse_reloads(d);
 	service_stopping(&d->service);
 	tunnel_set_drain(&d->set);
 	ev_timer_start(loop, &d->drain);
-}
-
-static void on_hangup(struct ev_loop *loop, ev_signal *w, int revents)
-{
-	daemon_reload(w->data, NULL);
 }
 
 /* ---- what it tells of itself ------------------------------------------------------------- */
@@ -188,22 +182,36 @@ static bool start_control(struct kt_daemon *d)
 
 /* ---- the beginning ---------------------------------------------------------------------- */
 
-static void watch_signal(struct kt_daemon *d, ev_signal *w, int signum,
-			 void (*cb)(struct ev_loop *, ev_signal *, int))
+static void on_signal(void *user, int signum)
 {
-	ev_signal_init(w, cb, signum);
-	w->data = d;
-	ev_signal_start(d->reactor->loop, w);
+	struct kt_daemon *d = user;
+
+	switch (signum) {
+	case SIGHUP:
+		daemon_reload(d, NULL);
+		break;
+	case SIGUSR1:
+		tell_counters(d);
+		break;
+	default:
+		begin_stop(d, signum);
+		break;
+	}
 }
 
-static void watch_signals(struct kt_daemon *d)
+static bool watch_signals(struct kt_daemon *d)
 {
+	static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may grow no more is an error of its write */
-	watch_signal(d, &d->term, SIGTERM, on_stop);
-	watch_signal(d, &d->interrupt, SIGINT, on_stop);
-	watch_signal(d, &d->hangup, SIGHUP, on_hangup);
-	watch_signal(d, &d->usr1, SIGUSR1, on_usr1);
+	if (!signals_open(&d->signals, d->reactor->loop, on_signal, d)) {
+		log_err(NULL, "cannot start: no pipe for signals: %s", strerror(errno));
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(watched); i++)
+		signals_watch(&d->signals, watched[i]);
+	return true;
 }
 
 /* There is nothing to wait for. */
@@ -281,6 +289,7 @@ static void stop(struct kt_daemon *d)
 	daemon_reload_dispose(d);
 	tunnel_set_dispose(&d->set);
 	service_close(&d->service);
+	signals_close(&d->signals);
 	reactor_free(d->reactor);
 	config_free(d->config);
 }
@@ -300,12 +309,14 @@ int daemon_run(struct config *config, const struct daemon_source *source)
 	service_open(&d.service, d.reactor->loop, d.reactor->now_us);
 	d.reactor->trim = trim;
 	d.reactor->trim_user = &d;
-	watch_signals(&d);
 	ev_timer_init(&d.drain, on_drain, DRAIN_LOOK_S, DRAIN_LOOK_S);
 	d.drain.data = &d;
 	replay_store_set_dir(config->daemon.statedir);
 	daemon_reload_init(&d);
-	start(&d);
+	if (watch_signals(&d))
+		start(&d);
+	else
+		d.status = EX_UNAVAILABLE;
 	if (d.status == 0)
 		ev_run(d.reactor->loop, 0);
 	stop(&d);

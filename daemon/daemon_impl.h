@@ -9,6 +9,7 @@
 #include "metrics.h"
 #include "reactor.h"
 #include "service.h"
+#include "signals.h"
 #include "snmplog.h"
 #include "tunnel_set.h"
 
@@ -22,7 +23,7 @@ struct kt_daemon {
 	struct report_source report;
 	struct control *control;
 	struct metrics *metrics;
-	ev_signal term, interrupt, hangup, usr1;
+	struct signals signals;
 	ev_timer drain; /* looks whether all is out */
 	double drained_s;
 	int status; /* of the exit */

@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 
 #include "log.h"
+#include "loop.h"
 #include "wire.h"
 
 /* ---- options ----------------------------------------------------------------- */
@@ -190,8 +191,12 @@ bool sip003_wanted(int argc, char **argv)
 
 static void on_parent_gone(struct ev_loop *loop, ev_io *w, int revents)
 {
-	log_info(NULL, "shadowsocks is gone");
 	ev_io_stop(loop, w);
+	if (revents & EV_ERROR) { /* the poll has no place for it: better soon than never */
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		return;
+	}
+	log_info(NULL, "shadowsocks is gone");
 	raise(SIGTERM); /* which the daemon takes for the wish to stop */
 }
 
@@ -211,7 +216,7 @@ static bool watch_parent(ev_io *w)
 	}
 	ev_io_init(w, on_parent_gone, fd, EV_READ);
 	if (fd >= 0)
-		ev_io_start(ev_default_loop(EVFLAG_AUTO), w);
+		ev_io_start(loop_new(), w);
 	return true;
 }
 

@@ -38,10 +38,13 @@ static void stop_watchers(struct dial *d)
 	ev_timer_stop(loop, &d->timer);
 }
 
+/* The connection may be there already, and its end would be taken for that of a peer who said nothing. */
 static void close_socket(struct dial *d)
 {
-	if (d->fd >= 0)
+	if (d->fd >= 0) {
+		socket_break_off(d->fd);
 		close(d->fd);
+	}
 	d->fd = -1;
 }
 
@@ -132,7 +135,9 @@ static void on_connecting(struct ev_loop *loop, ev_io *w, int revents)
 	int err = 0;
 
 	ev_io_stop(loop, w);
-	if (getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+	if (revents & EV_ERROR)
+		err = ENOMEM; /* the poll has no place for it */
+	else if (getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
 		err = errno;
 	if (err == 0) {
 		report(d, d->fd);

@@ -57,33 +57,42 @@ static void rest(struct listener *l, int err)
 	ev_timer_set(&l->backoff, BACKOFF_S, 0.);
 	ev_timer_start(l->reactor->loop, &l->backoff);
 	if (log_allow(&l->limit, l->reactor->now_us, 60 * 1000000ull))
-		log_warn(l->tag, "cannot accept connections: %s; trying again (see ulimit -n)",
-			 strerror(err));
+		log_warn(l->tag, "cannot accept connections: %s; trying again%s", strerror(err),
+			 err == EMFILE ? " (see ulimit -n)" : "");
 }
 
 static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct listener *l = w->data;
 
+	bool any = false;
+
+	if (revents & EV_ERROR) {
+		rest(l, ENOMEM); /* the poll has no place for it */
+		return;
+	}
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept(w->fd, NULL, NULL);
 
 		if (fd >= 0) {
 			bool last = !l->uses_kept && descriptor_is_kept(fd);
 
+			any = true;
 			socket_prepare(fd);
 			l->accept(l->user, fd);
 			if (last) {
 				rest(l, EMFILE);
 				return;
 			}
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		} else if (socket_would_block(errno)) {
+			return; /* nobody there any more */
+		} else if (errno != EINTR && errno != ECONNABORTED) {
 			rest(l, errno);
 			return;
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			return; /* nobody there any more */
 		}
 	}
+	if (!any)
+		rest(l, errno);
 }
 
 /* ---- life ------------------------------------------------------------------------- */

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sysexits.h>
 #include <time.h>
 
 #include "footprint.h"
 #include "log.h"
+#include "loop.h"
 #include "resolve.h"
 
 /* A poll that a signal ends tells of no descriptor; only the one after it does. */
@@ -83,7 +86,7 @@ struct reactor *reactor_new(void)
 	packet_pool_init(&r->packets);
 	batch_init(&r->out, &r->packets);
 	session_scratch_init(&r->scratch);
-	r->loop = ev_default_loop(EVFLAG_AUTO);
+	r->loop = loop_new();
 	r->rx = udp_rx_new();
 	if (r->loop == NULL || r->rx == NULL)
 		goto fail;
@@ -103,6 +106,8 @@ struct reactor *reactor_new(void)
 	return r;
 fail:
 	udp_rx_free(r->rx);
+	if (r->loop != NULL)
+		ev_loop_destroy(r->loop);
 	free(r);
 	errno = ENOMEM;
 	return NULL;
@@ -169,8 +174,8 @@ void reactor_random(void *buf, size_t n)
 		ssize_t got = getrandom(p, n, 0);
 
 		if (got < 0 && errno != EINTR) {
-			log_err(NULL, "no random bytes from the system");
-			abort();
+			log_err(NULL, "no random bytes from the system: %s", strerror(errno));
+			exit(EX_OSERR);
 		}
 		if (got > 0) {
 			p += got;

@@ -51,6 +51,13 @@ bool socket_peer_vanished(int fd, unsigned seconds)
 #endif
 }
 
+void socket_break_off(int fd)
+{
+	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
 socklen_t sockaddr_len(const struct sockaddr_storage *ss)
 {
 	switch (ss->ss_family) {

@@ -14,6 +14,9 @@ void socket_keep_alive(int fd, unsigned seconds);
  * and reads nothing is there: TCP_USER_TIMEOUT, which cannot tell the two apart, would end its connection. */
 bool socket_peer_vanished(int fd, unsigned seconds);
 
+/* When it is closed, the peer of a TCP connection is to see a reset: no regular end. */
+void socket_break_off(int fd);
+
 /* Bytes of an AF_INET, AF_INET6 or AF_UNIX address. */
 socklen_t sockaddr_len(const struct sockaddr_storage *ss);
 

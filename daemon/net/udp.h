@@ -80,6 +80,7 @@ struct udp {
 	struct udp_stats stats;
 	bool fragments;        /* IP may cut what is sent now; private */
 	bool blocked;          /* the last send met a full socket */
+	bool failing;          /* the last udp_recv() met one error after another: rest a little */
 	struct batch *backlog; /* sealed packets that wait for it; private */
 	unsigned gso_fails;    /* GSO sends refused in a row; private */
 	uint64_t gso_retry_at; /* send_calls at which to try GSO again, 0: never; private */

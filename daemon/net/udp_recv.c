@@ -106,6 +106,7 @@ static int call_once(struct udp *u, struct udp_rx *rx, size_t want)
  * behind them datagrams may wait.  The number of messages, 0: nothing there. */
 static size_t call(struct udp *u, struct udp_rx *rx, size_t want)
 {
+	u->failing = false;
 	for (int errors = 0; errors < RX_ERRORS_MAX;) {
 		int n = call_once(u, rx, want);
 
@@ -121,6 +122,7 @@ static size_t call(struct udp *u, struct udp_rx *rx, size_t want)
 		if (n != -EINTR)
 			note_error(u, -n);
 	}
+	u->failing = true;
 	return 0;
 }
 

@@ -227,6 +227,10 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 	struct conn *c = w->data;
 	ssize_t n;
 
+	if (revents & EV_ERROR) { /* it would never wake us again */
+		free_conn(c);
+		return;
+	}
 	if (c->leaving)
 		c->in_len = 0;
 	n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
@@ -247,7 +251,10 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	turn(w->data);
+	if (revents & EV_ERROR)
+		free_conn(w->data);
+	else
+		turn(w->data);
 }
 
 static void on_pause(struct ev_loop *loop, ev_timer *w, int revents)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "loop.h"
 #include "seal.h"
 #include "socket.h"
 #include "tunnel.h"
@@ -38,6 +39,8 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct port *p = w->data;
 
+	if (revents & EV_ERROR)
+		loop_rest(loop, &p->rest);
 	if (!udp_send_backlog(&p->udp))
 		return;
 	ev_io_stop(loop, w);
@@ -71,6 +74,35 @@ static void run_port(struct task *task)
 	note_flow(p->tunnel);
 }
 
+/* ---- what the system refuses ------------------------------------------------------ */
+
+/* Errors without end, or a socket for which the poll has no place, are not asked for again at once. */
+static void rest(struct port *p)
+{
+	struct ev_loop *loop = p->tunnel->reactor->loop;
+
+	ev_io_stop(loop, &p->in);
+	loop_rest(loop, &p->rest);
+}
+
+static void on_rested(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct port *p = w->data;
+
+	ev_io_start(loop, &p->in);
+	if (p->udp.blocked)
+		ev_io_start(loop, &p->out);
+}
+
+static void stop_watching(struct port *p)
+{
+	struct ev_loop *loop = p->tunnel->reactor->loop;
+
+	ev_io_stop(loop, &p->in);
+	ev_io_stop(loop, &p->out);
+	ev_timer_stop(loop, &p->rest);
+}
+
 /* ---- in -------------------------------------------------------------------------- */
 
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
@@ -81,6 +113,8 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 	bool more;
 	size_t n = udp_recv(&p->udp, r->rx, r->in, r->in_paths, UDP_RECV_MAX, &more);
 
+	if (p->udp.failing || revents & EV_ERROR)
+		rest(p);
 	if (n == 0)
 		return;
 	seal_open_batch(t->seal, r->in, n);
@@ -151,8 +185,10 @@ struct port *port_new(struct tunnel *t, struct udp *udp)
 	p->touched_tail = &p->touched;
 	ev_io_init(&p->in, on_readable, p->udp.fd, EV_READ);
 	ev_io_init(&p->out, on_writable, p->udp.fd, EV_WRITE);
+	ev_timer_init(&p->rest, on_rested, LOOP_REST_S, 0.);
 	p->in.data = p;
 	p->out.data = p;
+	p->rest.data = p;
 	ev_io_start(t->reactor->loop, &p->in);
 	tunnel_add_port(t, p);
 	return p;
@@ -165,8 +201,7 @@ void port_yield(struct port *p, struct udp *udp)
 	assert(p->touched == NULL);
 	assert(p->stalled == NULL);
 	reactor_forget(r, &p->task);
-	ev_io_stop(r->loop, &p->in);
-	ev_io_stop(r->loop, &p->out);
+	stop_watching(p);
 	tunnel_remove_port(p->tunnel, p);
 	*udp = p->udp;
 	free(p);
@@ -182,14 +217,12 @@ void port_free(struct port *p)
 
 void port_suspend(struct port *p, struct sockaddr_storage *at)
 {
-	struct ev_loop *loop = p->tunnel->reactor->loop;
 	socklen_t len = sizeof(*at);
 
 	*at = (struct sockaddr_storage){ 0 };
 	if (getsockname(p->udp.fd, (struct sockaddr *)at, &len) != 0)
 		at->ss_family = AF_UNSPEC; /* which cannot be opened */
-	ev_io_stop(loop, &p->in);
-	ev_io_stop(loop, &p->out);
+	stop_watching(p);
 	udp_close(&p->udp);
 }
 

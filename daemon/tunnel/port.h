@@ -29,6 +29,7 @@ struct port {
 	struct port *prev, *next; /* all ports of the tunnel */
 	struct udp udp;
 	ev_io in, out;
+	ev_timer rest; /* until it is read again, after errors */
 	struct port_turn *touched, **touched_tail;
 	struct port_turn *stalled;
 	struct link *link; /* client: the one it is for; server: of the last datagram */

@@ -8,17 +8,19 @@
 
 #include "log.h"
 #include "relay_impl.h"
+#include "socket.h"
 
 /* ---- bytes ------------------------------------------------------------------------ */
 
+/* Without a place in the poll it would never be heard of again. */
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	relay_step(w->data, relay_pump_up(w->data));
+	relay_step(w->data, revents & EV_ERROR ? RELAY_LOCAL_FAILED : relay_pump_up(w->data));
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	relay_step(w->data, relay_pump_down(w->data));
+	relay_step(w->data, revents & EV_ERROR ? RELAY_LOCAL_FAILED : relay_pump_down(w->data));
 }
 
 static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
@@ -80,6 +82,7 @@ struct relay *relay_accept(struct tunnel *t, int fd)
 	struct relay *relay = new_relay(t);
 
 	if (relay == NULL) {
+		socket_break_off(fd);
 		close(fd);
 		return NULL;
 	}
@@ -159,18 +162,24 @@ static bool was_reset(struct relay *relay)
 	return relay_step(relay, RELAY_FAR_GONE);
 }
 
+void relay_refuse(struct smux_stream *st)
+{
+	smux_reset(st);
+	smux_release(st, true);
+}
+
 void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st)
 {
 	struct relay *relay = new_relay(t);
 
 	if (relay == NULL) {
-		smux_release(st, true);
+		relay_refuse(st);
 		return;
 	}
 	relay->dial = dial_start(t->reactor, &t->conf->target, on_dialled, relay);
 	if (relay->dial == NULL) {
 		relay_free(relay);
-		smux_release(st, true);
+		relay_refuse(st);
 		return;
 	}
 	relay_attach(relay, l, st);

@@ -26,6 +26,8 @@ struct relay *relay_accept(struct tunnel *t, int fd);
 void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st);
 /* Server: for a stream that the peer opened: connects to the tunnel's target. */
 void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st);
+/* Nobody is to have this stream: its peer sees a reset. */
+void relay_refuse(struct smux_stream *st);
 
 /* The session has news of the stream. */
 void relay_event(struct relay *relay, unsigned what);

@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "relay_impl.h"
+#include "socket.h"
 #include "walk.h"
 
 enum {
@@ -101,13 +102,11 @@ static void finish(struct relay *relay)
 
 void relay_abort(struct relay *relay)
 {
-	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-
 	if (relay->stream != NULL)
 		smux_reset(relay->stream);
 	leave_stream(relay, true);
 	if (relay->fd >= 0)
-		setsockopt(relay->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		socket_break_off(relay->fd);
 	relay_free(relay);
 }
 
@@ -177,9 +176,11 @@ static bool end_down(struct relay *relay)
 	return ended_one(relay);
 }
 
-/* What the local peer sent before still goes out, with a reset behind it. */
+/* What the local peer sent before still goes out, with a reset behind it.  The peer, where there still is one, is
+ * not to take this for an end either. */
 static bool fail(struct relay *relay)
 {
+	socket_break_off(relay->fd);
 	if (relay->down == WAY_OPEN)
 		relay->far_first = smux_peer_finished(relay->stream);
 	smux_reset(relay->stream);

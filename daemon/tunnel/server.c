@@ -391,7 +391,7 @@ static void stop(struct tunnel *t)
 static void stream_opened(struct tunnel *t, struct link *l, struct smux_stream *st)
 {
 	if (t->draining)
-		smux_release(st, true);
+		relay_refuse(st);
 	else
 		relay_serve(t, l, st);
 }

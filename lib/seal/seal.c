@@ -69,6 +69,13 @@ const char *seal_missing(const struct seal_method *method)
 	       "or choose another method on both sides";
 }
 
+/* libcrypto makes what all of it uses with its first call, and where it gets no memory for that does not notice, but
+ * crashes in the second. */
+static bool libcrypto_works(void)
+{
+	return OSSL_LIB_CTX_get0_global_default() != NULL;
+}
+
 int seal_derive_key(uint8_t pass[static SEAL_KEY_SIZE], const void *key, size_t len)
 {
 	static const unsigned char salt[] = "kcp-go";
@@ -76,6 +83,8 @@ int seal_derive_key(uint8_t pass[static SEAL_KEY_SIZE], const void *key, size_t 
 
 	if (len > INT_MAX)
 		return KT_EINVAL;
+	if (!libcrypto_works())
+		return KT_ENOMEM;
 	return PKCS5_PBKDF2_HMAC_SHA1(key, (int)len, salt, sizeof(salt) - 1, ITERATIONS,
 				      SEAL_KEY_SIZE, pass)
 		       ? KT_OK
@@ -88,6 +97,8 @@ static int setup(struct seal *s, const uint8_t *pass, const uint8_t *seed)
 {
 	int err;
 
+	if (!libcrypto_works())
+		return KT_ENOMEM;
 	ERR_set_mark();
 	err = seal_nonces_init(&s->nonces, seed);
 	if (err == KT_OK)
