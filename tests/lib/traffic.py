@@ -170,6 +170,8 @@ async def exchange(address, up, down, seed):
         sending = asyncio.ensure_future(_send(sock, seed, up))
         try:
             fault = await _expect(sock, seed + 1, down)
+            if fault and sending.done() and sending.exception():
+                raise sending.exception()  # a reset, which who wrote was told of
             if fault:
                 raise EOFError(f"download {seed}: {fault}")
             await sending
