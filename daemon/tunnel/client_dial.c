@@ -1,4 +1,5 @@
 /* client_dial.c - from an empty slot to a link: a name, an address, a socket, a session. */
+#include <errno.h>
 #include <string.h>
 
 #include "client_impl.h"
@@ -8,13 +9,22 @@ enum {
 	RETRY_MIN_S = 1, /* between two attempts at a session; doubles up to */
 	RETRY_MAX_S = 30,
 	SOUND_LIFE_S = 60, /* a session that lived so long was no failed attempt */
+	SHORTAGE_ATTEMPTS = 2, /* of more is made no use while it is this machine that lacks something */
 };
 
-/* Try again later, ever later, up to RETRY_MAX_S. */
-static void retry_later(struct slot *slot)
+static bool is_shortage(int err)
 {
-	double delay = RETRY_MIN_S << (slot->attempts < 5 ? slot->attempts : 5);
+	return err == ENOMEM || err == ENOBUFS || err == EMFILE || err == ENFILE;
+}
 
+/* Try again later, ever later, up to RETRY_MAX_S; with a shortage of our own, which harms no server, a few seconds at most. */
+static void retry_later(struct slot *slot, bool shortage)
+{
+	double delay;
+
+	if (shortage && slot->attempts > SHORTAGE_ATTEMPTS)
+		slot->attempts = SHORTAGE_ATTEMPTS;
+	delay = RETRY_MIN_S << (slot->attempts < 5 ? slot->attempts : 5);
 	slot->attempts++;
 	client_drop_forsaken(slot);
 	ev_timer_stop(client_loop(slot->tunnel), &slot->retry);
@@ -22,13 +32,13 @@ static void retry_later(struct slot *slot)
 	ev_timer_start(client_loop(slot->tunnel), &slot->retry);
 }
 
-static void failed(struct slot *slot, const char *what)
+static void failed(struct slot *slot, const char *what, bool shortage)
 {
 	struct tunnel *t = slot->tunnel;
 
 	if (log_allow(&slot->limit, t->reactor->now_us, 60 * 1000000ull))
 		log_warn(t->name, "no session to %s: %s; trying on", t->conf->remoteaddr.text, what);
-	retry_later(slot);
+	retry_later(slot, shortage);
 }
 
 /* Another session had an answer from that host a moment ago, so this one will, too. */
@@ -95,12 +105,12 @@ static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t
 
 	slot->query = NULL;
 	if (count == 0) {
-		failed(slot, error);
+		failed(slot, error, false);
 		return;
 	}
 	err = client_race(slot, addrs, count);
 	if (err != 0)
-		failed(slot, strerror(-err));
+		failed(slot, strerror(-err), is_shortage(-err));
 	else
 		client_serve_waiting(slot);
 }
@@ -122,7 +132,7 @@ void client_dial(struct slot *slot)
 		return;
 	slot->query = resolve_start(t->reactor->resolver, a->host, draw_port(a), on_resolved, slot);
 	if (slot->query == NULL)
-		failed(slot, "out of memory");
+		failed(slot, "out of memory", true);
 }
 
 bool client_dial_like(struct slot *slot, const struct link *like)
@@ -172,6 +182,6 @@ void client_redial(struct slot *slot, const struct link *ended)
 		slot->attempts += !ended->heard;
 		client_dial(slot);
 	} else {
-		retry_later(slot);
+		retry_later(slot, ended->end == SESSION_NO_MEMORY);
 	}
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """faults - calls of the daemon fail: memory, sockets, the poll, files; over its start and over a transfer.
 
-    tests/e2e/faults.py [--start] [--transfer] [--lasting] [--call NAME] [--step N]
+    tests/e2e/faults.py [--start] [--transfer] [--words] [--lasting] [--call NAME] [--step N]
 
 Every nth call of a kind that is made fails once, and then all of them for a while. At its start the daemon
 either runs or says why not; in a transfer a stream is whole or reset. It never crashes, spins or keeps memory, and
@@ -18,8 +18,10 @@ import socket
 import struct
 import sys
 import time
+import urllib.request
 
 from suite import suite  # noqa: F401 - sets the path of the modules below
+import control
 import ends
 import ports
 import traffic
@@ -235,7 +237,7 @@ def sweep_start(case, call, error, step=1, always=True):
     chosen = numbers(total, step)
     for nth in chosen:
         ran += start_once(tunnel, call, error, nth, 1)
-    if always:
+    if always and error not in PASSING:
         start_once(tunnel, call, error, 1, ALWAYS)
     return f"{call} {error}: {total} calls at the start, {ran} of {len(chosen)} ran"
 
@@ -284,6 +286,42 @@ def sweep_transfer(case, call, error, step=1):
     tunnel.stop(f"{call} {error}")
     return (f"{call} {error}: {total} calls in a transfer, {whole} of {2 * len(chosen)} whole, "
             f"a new connection works after {longest:.1f} s at most")
+
+
+# ---- what it tells ----------------------------------------------------------------------------
+
+
+def ask_all(tunnel):
+    """Whatever becomes of the answers."""
+    for arguments in (["status"], ["stats"], ["sessions"], ["streams"], ["config"], ["reload"]):
+        control.ctl(tunnel.case.path("control"), *arguments, "-j")
+    try:
+        urllib.request.urlopen(f"http://{LOCAL}:{tunnel.metrics}/metrics", timeout=5).read()
+    except OSError:
+        pass
+
+
+def sweep_words(case, call, error, step=1):
+    """Questions to the daemon, and a reload."""
+    fault = Fault(case)
+    tunnel = Tunnel(case, fault)
+    tunnel.start()
+    check(tunnel.wait_ready_or_end(), "it does not even start without a fault")
+    tunnel.check_works_again()
+    fault.arm(call, error, 0, 0)
+    ask_all(tunnel)
+    total = fault.figures()[0]
+    for nth in numbers(total, step):
+        what = f"questions, {call} {nth} fails with {error}"
+        note(what)
+        fault.arm(call, error, nth, 1 + nth % 3)
+        ask_all(tunnel)
+        tunnel.check_alive(what)
+        tunnel.check_works_again()
+    fault.disarm()
+    control.ctl_good(case.path("control"), "status")
+    tunnel.stop(f"{call} {error}")
+    return f"{call} {error}: {total} calls for questions"
 
 
 # ---- a fault that lasts -----------------------------------------------------------------------
@@ -340,6 +378,7 @@ def main():
     p = argparse.ArgumentParser(description="faults of the daemon's calls")
     p.add_argument("--start", action="store_true")
     p.add_argument("--transfer", action="store_true")
+    p.add_argument("--words", action="store_true")
     p.add_argument("--lasting", action="store_true")
     p.add_argument("--call")
     p.add_argument("--step", type=int, default=1)
@@ -348,7 +387,7 @@ def main():
     if args.verbose:
         global note
         note = lambda what: print(f"{time.strftime('%T')} {what}", flush=True)  # noqa: E731
-    every = not (args.start or args.transfer or args.lasting)
+    every = not (args.start or args.transfer or args.words or args.lasting)
     raise_descriptor_limit()
     ports.use_slot(0)
     good = True
@@ -361,6 +400,8 @@ def main():
                 good &= one(f"start {call} {error}", lambda c: sweep_start(c, call, error, step))
             if args.transfer or every:
                 good &= one(f"transfer {call} {error}", lambda c: sweep_transfer(c, call, error, step))
+            if args.words or every:
+                good &= one(f"words {call} {error}", lambda c: sweep_words(c, call, error, step))
             if (args.lasting or every) and error not in PASSING:
                 good &= one(f"lasting {call} {error}", lambda c: lasting(c, call, error))
     return 0 if good else 1

@@ -71,7 +71,7 @@ size_t alloc_live(void)
 	size_t n = live_count;
 
 	for (size_t i = 0; i < LIVE_PLACES && n > 0; i++)
-		n -= live_table[i].mem != NULL && is_excused(&live_table[i]);
+		n -= live_table[i].not_mem != 0 && is_excused(&live_table[i]);
 	return n;
 }
 
@@ -83,7 +83,7 @@ void alloc_print_live(void)
 	for (size_t i = 0; i < LIVE_PLACES && printed < PRINT_MAX; i++) {
 		Dl_info where = { .dli_fname = "?" };
 
-		if (live_table[i].mem == NULL || is_excused(&live_table[i]))
+		if (live_table[i].not_mem == 0 || is_excused(&live_table[i]))
 			continue;
 		dladdr(live_table[i].caller, &where);
 		fprintf(stderr, "    request %lu: %s+0x%lx (%s)\n", live_table[i].order,

@@ -78,45 +78,52 @@ bool behind_is_cxx(const void *caller)
 struct live_piece live_table[LIVE_PLACES];
 size_t live_count;
 
-static size_t home(const void *mem)
+static size_t home(uintptr_t not_mem)
 {
-	return (size_t)(((uintptr_t)mem >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LIVE_BITS));
+	return (size_t)((not_mem >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LIVE_BITS));
+}
+
+static size_t next(size_t place)
+{
+	return (place + 1) % LIVE_PLACES;
 }
 
 void live_note(void *mem, void *caller, unsigned long order)
 {
-	size_t i = home(mem);
+	uintptr_t not_mem = ~(uintptr_t)mem;
+	size_t i = home(not_mem);
 
 	if (mem == NULL)
 		return;
 	if (live_count > LIVE_PLACES / 2)
 		abort();
-	while (live_table[i].mem != NULL)
-		i = (i + 1) % LIVE_PLACES;
-	live_table[i] = (struct live_piece){ mem, caller, order };
+	while (live_table[i].not_mem != 0)
+		i = next(i);
+	live_table[i] = (struct live_piece){ not_mem, caller, order };
 	live_count++;
 }
 
 /* Those behind it move up, so that no search ends before them. */
 void live_forget(const void *mem)
 {
-	size_t i = home(mem);
+	uintptr_t not_mem = ~(uintptr_t)mem;
+	size_t i = home(not_mem);
 
 	if (mem == NULL)
 		return;
-	while (live_table[i].mem != mem) {
-		if (live_table[i].mem == NULL)
+	for (; live_table[i].not_mem != not_mem; i = next(i))
+		if (live_table[i].not_mem == 0)
 			return;
-		i = (i + 1) % LIVE_PLACES;
-	}
 	live_count--;
-	for (size_t j = (i + 1) % LIVE_PLACES; live_table[j].mem != NULL; j = (j + 1) % LIVE_PLACES) {
-		if ((j - home(live_table[j].mem)) % LIVE_PLACES < (j - i) % LIVE_PLACES)
+	for (size_t j = next(i); live_table[j].not_mem != 0; j = next(j)) {
+		size_t from_home = (j - home(live_table[j].not_mem)) % LIVE_PLACES;
+
+		if (from_home < (j - i) % LIVE_PLACES)
 			continue;
 		live_table[i] = live_table[j];
 		i = j;
 	}
-	live_table[i].mem = NULL;
+	live_table[i].not_mem = 0;
 }
 
 void live_clear(void)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 extern void *(*behind_malloc)(size_t);
 extern void *(*behind_calloc)(size_t, size_t);
@@ -27,12 +28,13 @@ bool behind_is_cxx(const void *caller);
 
 /* ---- what is live ----------------------------------------------------------------------- */
 
+/* Its address stands here complemented, so that LeakSanitizer does not take it for a reference. */
 struct live_piece {
-	void *mem, *caller;
+	uintptr_t not_mem; /* 0: none */
+	void *caller;
 	unsigned long order;
 };
 enum { LIVE_BITS = 17, LIVE_PLACES = 1 << LIVE_BITS };
-/* A piece in each place, or none: mem == NULL. */
 extern struct live_piece live_table[LIVE_PLACES];
 extern size_t live_count;
 
