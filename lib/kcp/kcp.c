@@ -2177,12 +2177,13 @@ static void lose_one(struct kcp *k, uint32_t sn, enum why why)
 	k->silence.left--;
 }
 
-/* Find what is lost.  Each list is walked as far as it is, and one step further. */
+/* Find what is lost.  Each list is walked as far as it is, and one step further; those that were resent most come
+ * first, because the oldest of all is among them, and in a silence only so many are found lost in a round. */
 static void lose(struct kcp *k, bool early)
 {
 	struct due due;
 
-	for (uint32_t level = 0; level < k->flight.level_end; level++) {
+	for (uint32_t level = k->flight.level_end; level-- > 0;) {
 		while ((due = front_due(k, level, early)).at <= k->now_us) {
 			if (due.why == WHY_TIMEOUT)
 				silence_count(&k->silence, k->now_us, k->flight.count, k->rtt.rto_us);

@@ -268,6 +268,43 @@ static void reno_halves_once_per_round_trip_and_starts_again_after_a_timeout(voi
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
+/* ---- a window that shrinks under what is in flight ----------------------------------------- */
+
+static void shrink_init(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	control->pacing_rate = 40000000;
+	control->cwnd_bytes = 400 * s->mss;
+}
+
+static void shrink_update(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control)
+{
+	if (s->lost_bytes > 0)
+		control->cwnd_bytes = 4 * s->mss;
+}
+
+static const struct kcp_cc shrink = {
+	.name = "shrink",
+	.state_size = 1,
+	.init = shrink_init,
+	.update = shrink_update,
+};
+
+/* All that is found lost may not leave, and is found lost only bit by bit; that must not keep back the oldest, whose
+ * acknowledgement ends the silence. */
+static void the_end_of_a_silence_is_noticed_whatever_is_in_flight(void **state)
+{
+	struct net_path path = { .delay_us = 1 * MS };
+	struct net *n = bulk(&shrink, path, 7);
+
+	(void)state;
+	carry(n, 2 * S);
+	n->end[0].path.loss = n->end[1].path.loss = 1000;
+	carry(n, 4 * S);
+	n->end[0].path.loss = n->end[1].path.loss = 0;
+	assert_true(carry(n, 1500 * MS) > 0);
+	net_free(n);
+}
+
 static void the_model_finds_rate_and_loss(void **state)
 {
 	static const uint32_t losses[] = { 0, 10, 50, 100, 200 };
@@ -467,6 +504,7 @@ int main(void)
 		cmocka_unit_test(a_sender_with_little_to_send_measures_no_path),
 		cmocka_unit_test(what_limits_is_named),
 		cmocka_unit_test(reno_halves_once_per_round_trip_and_starts_again_after_a_timeout),
+		cmocka_unit_test(the_end_of_a_silence_is_noticed_whatever_is_in_flight),
 		cmocka_unit_test(the_model_finds_rate_and_loss),
 		cmocka_unit_test(the_model_remembers_over_a_pause),
 		cmocka_unit_test(the_model_takes_no_policer_for_the_medium),
