@@ -138,6 +138,13 @@ static void refuse_replay(struct tunnel *t, const struct packet *pkt)
 	diagnosis_replay(t, pkt->path);
 }
 
+/* Nobody here has a conversation of that number, wherever its peer may be. */
+static bool is_middle_of_unknown(const struct server *s, const struct session_sniff *sniff)
+{
+	return sniff->has_conv && sniff->cmd == KCP_CMD_PUSH && !is_early(sniff) &&
+	       link_table_next(&s->links, NULL, sniff->conv) == NULL;
+}
+
 /* Datagrams come in trains: most often it is the link of the one before. */
 static struct link *find(const struct server *s, struct port *p, const struct udp_path *path,
 			 const struct session_sniff *sniff)
@@ -166,6 +173,7 @@ static struct link *find_moved(struct tunnel *t, struct port *p, const struct ud
 				 l->peer);
 		link_table_remove(&s->links, l);
 		link_move(l, p, path);
+		session_way_changed(l->session);
 		session_guard(l->session, t->reactor->now_us);
 		link_table_add(&s->links, l);
 		return l;
@@ -221,7 +229,7 @@ static struct link *route(struct tunnel *t, struct port *p, const struct packet 
 		refuse_replay(t, pkt);
 	else if (l == NULL && early && !t->draining)
 		l = new_link(t, p, pkt->path, sniff.conv);
-	else if (l == NULL && !early && sniff.has_conv && sniff.cmd == KCP_CMD_PUSH)
+	else if (l == NULL && is_middle_of_unknown(t->state, &sniff))
 		tell_unknown(t, p, pkt);
 	if (l != NULL)
 		p->link = l;

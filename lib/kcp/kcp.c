@@ -3113,14 +3113,30 @@ void kcp_set_allowance(struct kcp *k, uint64_t bytes)
 	k->allowance = bytes;
 }
 
+/* It is no timeout of which something could be learnt should it have arrived after all: that is for the first one. */
+void kcp_way_changed(struct kcp *k)
+{
+	struct slot *s = slot_at(&k->flight, k->flight.una);
+
+	silence_end(&k->silence);
+	if (k->flight.count == 0 || s->lost)
+		return;
+	lose_one(k, k->flight.una, WHY_TIMEOUT);
+	if (s->level == 1)
+		s->level = 2;
+}
+
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us)
 {
 	return k->rtt.srtt_us != 0 && seq_diff(k->rtt.sample_ts, clock_ms(since_us)) >= 0;
 }
 
-bool kcp_is_new(const struct kcp *k, uint32_t sn)
+bool kcp_is_news(const struct kcp *k, uint32_t sn, uint32_t ts)
 {
-	return seq_diff(sn, k->rcv.high) >= 0 && seq_diff(sn, k->rcv.nxt) < (int32_t)k->cfg.rcv_wnd;
+	bool later = k->acks.heard_ts_known && seq_diff(ts, k->acks.heard_ts) > 0;
+
+	return (later || seq_diff(sn, k->rcv.high) >= 0) &&
+	       seq_diff(sn, k->rcv.nxt) < (int32_t)k->cfg.rcv_wnd;
 }
 
 static uint64_t acks_leave_at(const struct kcp *k)

@@ -261,6 +261,9 @@ void kcp_sent_beside(struct kcp *k, size_t bytes);
  * exception: for a peer that has yet to prove where it is.  UINT64_MAX: any number.  Where nothing may leave
  * any more nothing is due. */
 void kcp_set_allowance(struct kcp *k, uint64_t bytes);
+/* The way to the peer is another from now on: the oldest segment in flight leaves again with the next flush, and its
+ * acknowledgement tells what became of the others. */
+void kcp_way_changed(struct kcp *k);
 /* An acknowledgement came of something that left at that time or later. */
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
 /* ---- the length of datagrams
@@ -285,8 +288,8 @@ void kcp_watch_longs(struct kcp *k, uint32_t bytes);
 /* how many of them were sent since the last that was acknowledged, and when the first of those was. */
 uint32_t kcp_longs_sent(const struct kcp *k, uint64_t *since_us);
 
-/* A segment of this number never came, and could be stored. */
-bool kcp_is_new(const struct kcp *k, uint32_t sn);
+/* A segment that has a place in the window never came, or left the peer after all that did: no repeat of what was heard. */
+bool kcp_is_news(const struct kcp *k, uint32_t sn, uint32_t ts);
 /* When to call kcp_flush() if nothing else happens: absolute, in the past when
  * something is due at once, KCP_NEVER when nothing is in flight or owed. */
 uint64_t kcp_deadline(const struct kcp *k);

@@ -106,12 +106,22 @@ static void hear_tell(struct session *s, uint64_t now_us, struct view payload)
 	session_fail(s, SESSION_UNKNOWN);
 }
 
+/* Acknowledgements may stand before it. */
 bool session_is_news(const struct session *s, struct view payload)
 {
-	struct session_sniff sniff;
+	struct kcp_seg_header h;
+	struct view inner;
+	enum fec_kind kind = fec_classify(payload, &inner);
 
-	return session_sniff(payload, &sniff) && sniff.has_conv && sniff.conv == s->cfg.conv &&
-	       sniff.cmd == KCP_CMD_PUSH && kcp_is_new(s->kcp, sniff.sn);
+	if (kind != FEC_PLAIN && kind != FEC_DATA)
+		return false;
+	while (kcp_header_decode(&h, inner.p, inner.n) && h.conv == s->cfg.conv) {
+		if (h.cmd == KCP_CMD_PUSH && kcp_is_news(s->kcp, h.sn, h.ts))
+			return true;
+		inner.p += KCP_OVERHEAD + h.len;
+		inner.n -= KCP_OVERHEAD + h.len;
+	}
+	return false;
 }
 
 void session_input(struct session *s, uint64_t now_us, struct view payload)

@@ -296,6 +296,11 @@ bool session_unanswered(const struct session *s)
 	return kcp_waiting(s->kcp) > kcp_queued(s->kcp);
 }
 
+void session_way_changed(struct session *s)
+{
+	kcp_way_changed(s->kcp);
+}
+
 void session_guard(struct session *s, uint64_t now_us)
 {
 	s->guard = (struct session_guard){

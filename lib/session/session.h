@@ -140,9 +140,11 @@ bool session_sniff(struct view payload, struct session_sniff *out);
 
 /* An opened datagram, borrowed for the call.  Bad ones are counted and dropped. */
 void session_input(struct session *s, uint64_t now_us, struct view payload);
-/* Does it carry something of this session that never came before?  Then it is no repeat of what was heard,
- * and who sent it is where it comes from. */
+/* Does it carry something of this session that never came before, or was sent again after all that came?  Then it is
+ * no repeat of what was heard, and who sent it is where it comes from. */
 bool session_is_news(const struct session *s, struct view payload);
+/* The way to the peer is another one: what is unanswered begins to be sent again at once. */
+void session_way_changed(struct session *s);
 /* The peer may not be where it seems to be: until it acknowledges something that leaves from now on, three times
  * as many bytes leave as come, at most. */
 void session_guard(struct session *s, uint64_t now_us);

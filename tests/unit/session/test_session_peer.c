@@ -58,7 +58,7 @@ static void only_what_never_came_is_news(void **state)
 	struct tunnel *t = two_ends();
 	struct kcp_info k = kcp_of(t, 1);
 	struct kcp_seg_header h = { .conv = 77, .cmd = KCP_CMD_PUSH };
-	uint8_t pkt[KCP_OVERHEAD];
+	uint8_t pkt[KCP_OVERHEAD], two[2 * KCP_OVERHEAD];
 
 	(void)state;
 	for (uint32_t sn = 0; sn < k.rcv_nxt + 5; sn++) {
@@ -67,13 +67,45 @@ static void only_what_never_came_is_news(void **state)
 		assert_int_equal(session_is_news(t->end[1], (struct view){ pkt, sizeof(pkt) }),
 				 sn >= k.rcv_nxt);
 	}
+	h.sn = k.rcv_nxt - 1;
+	h.ts = (uint32_t)(t->now_us / MS) + 1; /* sent again */
+	kcp_header_encode(pkt, &h);
+	assert_true(session_is_news(t->end[1], (struct view){ pkt, sizeof(pkt) }));
+	memcpy(two + KCP_OVERHEAD, pkt, sizeof(pkt));
 	h.cmd = KCP_CMD_ACK;
+	kcp_header_encode(two, &h);
+	assert_true(session_is_news(t->end[1], (struct view){ two, sizeof(two) }));
+	assert_false(session_is_news(t->end[1], (struct view){ two, sizeof(two) - 1 }));
 	kcp_header_encode(pkt, &h);
 	assert_false(session_is_news(t->end[1], (struct view){ pkt, sizeof(pkt) }));
 	h.cmd = KCP_CMD_PUSH;
 	h.conv++;
 	kcp_header_encode(pkt, &h);
 	assert_false(session_is_news(t->end[1], (struct view){ pkt, sizeof(pkt) }));
+	tunnel_free(t);
+}
+
+/* ---- another way --------------------------------------------------------------------------- */
+
+static void what_is_unanswered_leaves_again_at_once_on_another_way(void **state)
+{
+	struct tunnel *t = two_ends();
+	size_t left;
+
+	(void)state;
+	t->loss = 1000;
+	while (t->sent < 100000)
+		assert_true(write_some(t, (size_t)(100000 - t->sent)) > 0);
+	steps(t, 8000);
+	left = t->way[1].bytes;
+	step(t);
+	assert_int_equal(t->way[1].bytes, left); /* so long after the last time that it waits */
+	t->loss = 0;
+	session_way_changed(t->end[1]);
+	step(t);
+	assert_true(t->way[1].bytes > left);
+	steps(t, 3000);
+	assert_int_equal(t->received, 100000);
 	tunnel_free(t);
 }
 
@@ -171,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_times_what_comes_is_sent_until_it_is_acknowledged),
 		cmocka_unit_test(only_what_never_came_is_news),
+		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
 		cmocka_unit_test(a_server_is_told_nothing),
 		cmocka_unit_test(two_of_ours_wait_longer_than_thirty_seconds),
