@@ -11,6 +11,7 @@
 #include "footprint.h"
 #include "log.h"
 #include "loop.h"
+#include "netwatch.h"
 #include "resolve.h"
 
 /* A poll that a signal ends tells of no descriptor; only the one after it does. */
@@ -91,7 +92,8 @@ struct reactor *reactor_new(void)
 	if (r->loop == NULL || r->rx == NULL)
 		goto fail;
 	r->resolver = resolver_new(r->loop);
-	if (r->resolver == NULL)
+	r->netwatch = netwatch_new(r);
+	if (r->resolver == NULL || r->netwatch == NULL)
 		goto fail;
 	r->now_us = monotonic_us();
 	ev_check_init(&r->check, on_check);
@@ -105,6 +107,8 @@ struct reactor *reactor_new(void)
 	r->trim_timer.data = r;
 	return r;
 fail:
+	netwatch_free(r->netwatch);
+	resolver_free(r->resolver);
 	udp_rx_free(r->rx);
 	if (r->loop != NULL)
 		ev_loop_destroy(r->loop);
@@ -120,6 +124,7 @@ void reactor_free(struct reactor *r)
 	ev_timer_stop(r->loop, &r->trim_timer);
 	ev_prepare_stop(r->loop, &r->prepare);
 	ev_check_stop(r->loop, &r->check);
+	netwatch_free(r->netwatch);
 	resolver_free(r->resolver);
 	session_scratch_dispose(&r->scratch);
 	batch_clear(&r->out);

@@ -14,6 +14,7 @@
 #include "session.h"
 #include "udp.h"
 
+struct netwatch;
 struct resolver;
 
 enum { REACTOR_TRIM_PERIOD_S = 5 };
@@ -31,6 +32,7 @@ struct reactor {
 	bool stood; /* so long has passed since the iteration before that the process may have stood
 			  * still: what waits to be read may be seen only in the next one */
 	struct resolver *resolver;
+	struct netwatch *netwatch;
 
 	/* work memory, of use within one iteration only */
 	struct packet_pool packets;

@@ -245,6 +245,32 @@ void udp_renew(struct udp *u, const struct udp_options *opt)
 	set_dscp(u, opt->dscp);
 }
 
+static int source_of(int fd, struct udp_path *ours)
+{
+	union udp_sockaddr a;
+	socklen_t len = sizeof(a);
+
+	if (getsockname(fd, &a.sa, &len) < 0)
+		return -errno;
+	return udp_path_init(ours, &a.sa, len) ? 0 : -EAFNOSUPPORT;
+}
+
+int udp_source(const struct udp *u, struct udp_path *ours)
+{
+	return source_of(u->fd, ours);
+}
+
+int udp_source_to(const struct udp_path *peer, struct udp_path *ours)
+{
+	int fd = open_socket(peer->peer.sa.sa_family), err;
+
+	if (fd < 0)
+		return -errno;
+	err = connect(fd, &peer->peer.sa, peer->peer_len) < 0 ? -errno : source_of(fd, ours);
+	close(fd);
+	return err;
+}
+
 void udp_close(struct udp *u)
 {
 	udp_backlog_drop(u);

@@ -49,6 +49,12 @@ bool udp_path_same_peer(const struct udp_path *a, const struct udp_path *b);
  * keeps strangers from choosing addresses that collide. */
 uint64_t udp_path_hash(const struct udp_path *p, uint64_t seed);
 
+struct udp;
+/* Our own address that a connected socket sends from, in the place of the peer's; and that which one would get that is
+ * connected to this peer now, to which nothing is sent.  0 or -errno. */
+int udp_source(const struct udp *u, struct udp_path *ours);
+int udp_source_to(const struct udp_path *peer, struct udp_path *ours);
+
 /* The memory that receives land in: one for all sockets of a process.  */
 struct udp_rx;
 struct udp_rx *udp_rx_new(void); /* NULL: out of memory */

@@ -205,6 +205,7 @@ static bool start(struct tunnel *t, struct binding *b)
 	for (unsigned i = 0; i < c->slot_count; i++)
 		if (client_spread_wants(&c->slots[i]))
 			client_dial(&c->slots[i]);
+	client_roam_start(t);
 	return true;
 }
 
@@ -271,6 +272,7 @@ static void stop(struct tunnel *t)
 	struct client *c = t->state;
 
 	drain(t);
+	client_roam_stop(t);
 	free(c->slots);
 	free(c);
 	t->state = NULL;

@@ -17,6 +17,7 @@
 #include <ev.h>
 
 #include "log.h"
+#include "netwatch.h"
 #include "relay.h"
 #include "resolve.h"
 #include "tunnel.h"
@@ -54,6 +55,7 @@ struct client {
 	struct scavenge *scavenged; /* expired links that are to end at a given time */
 	bool has_good;
 	struct udp_path good; /* the last that answered */
+	struct netwatch_listener network;
 };
 
 static inline struct ev_loop *client_loop(const struct tunnel *t)
@@ -121,6 +123,20 @@ void client_watch(struct link *l);
 void client_watch_stop(struct link *l);
 /* The new socket works, or the link goes. */
 void client_forget_old_port(struct link *l);
+
+/* ---- client_roam.c: a link goes on from another socket --------------------------------------- */
+
+/* Hear of the network's changes. */
+void client_roam_start(struct tunnel *t);
+void client_roam_stop(struct tunnel *t);
+/* Another way, if the link's socket met errors? */
+void client_roam_look(struct link *l);
+/* In the place of its present one, of which what still comes is heard until the new one brought something; false: there is none. */
+bool client_new_socket(struct link *l);
+/* For a sign of life, by a datagram of full length. */
+void client_ask(struct link *l);
+/* New streams get a session of their own, for the reason that the log is told. */
+void client_replace(struct link *l, const char *why);
 
 /* ---- client_spread.c: sessions as streams come ------------------------------------------- */
 

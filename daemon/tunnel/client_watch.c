@@ -1,4 +1,5 @@
-/* client_watch.c - a link that falls silent: ask, then go on from another socket, then let others go elsewhere.
+/* client_watch.c - a link that falls silent: ask, then go on from another socket (client_roam.c), then let others go
+ * elsewhere.
  *
  *     after ASK_US      of silence in the middle of much that came: a sign of life, because a server that sends to an address
  *                       that the client has no more is silent, and learns the new one from what comes
@@ -28,63 +29,20 @@ static uint64_t received_bytes(const struct link *l)
 	return c.in_bytes;
 }
 
-/* In the place of the one that is silent.  Both are heard as long as the old one may still bring something. */
-static bool new_socket(struct link *l)
-{
-	struct tunnel *t = l->tunnel;
-	struct udp_options opt;
-	struct port *p;
-	struct udp udp;
-
-	tunnel_udp_options(t, &opt);
-	if (udp_connect(&udp, &l->path.peer.sa, l->path.peer_len, &opt) != 0 ||
-	    (p = port_new(t, &udp)) == NULL)
-		return false;
-	if (l->old_port != NULL)
-		port_free(l->old_port);
-	l->old_port = l->port;
-	link_move(l, p, &l->path);
-	l->old_port->link = p->link = l;
-	return true;
-}
-
-static void ask(struct link *l)
-{
-	if (!session_unanswered(l->session))
-		session_ping(l->session);
-	session_pad(l->session);
-	link_touch(l);
-}
-
-/* New streams get a session of their own. */
-static void replace(struct link *l)
-{
-	struct client *c = l->tunnel->state;
-	struct slot *slot = &c->slots[l->slot];
-
-	if (l->replaced || slot->link != l)
-		return;
-	l->replaced = true;
-	log_info(l->tunnel->name, "session %08x to %s is silent; another one is opened", l->conv,
-		 l->peer);
-	client_retire(slot);
-	client_dial(slot);
-}
-
 static void on_silence(struct link *l, uint64_t silent_us)
 {
 	uint64_t now_us = l->tunnel->reactor->now_us;
 
 	if (now_us - l->socket_us >= SILENCE_US) {
 		l->socket_us = now_us;
-		if (session_peer_follows(l->session) && new_socket(l)) {
+		if (session_peer_follows(l->session) && client_new_socket(l)) {
 			log_debug(l->tunnel->name, "session %08x to %s is silent; a new socket",
 				  l->conv, l->peer);
-			ask(l);
+			client_ask(l);
 		}
 	}
 	if (!session_peer_follows(l->session) || silent_us >= SILENCE_US + REPLACE_US)
-		replace(l);
+		client_replace(l, "is silent");
 }
 
 static void look_unheard(struct link *l)
@@ -108,7 +66,7 @@ static void look(struct link *l)
 	l->watched_bytes = in;
 	if (silent_us >= ASK_US && silent_us < SILENCE_US && now_us - l->much_us < MUCH_US &&
 	    session_drained(l->session))
-		ask(l);
+		client_ask(l);
 	if (silent_us >= SILENCE_US && session_unanswered(l->session))
 		on_silence(l, silent_us);
 }
@@ -116,6 +74,8 @@ static void look(struct link *l)
 /* All is answered, and no more is about to come; or nobody waits. */
 static bool nothing_to_watch(const struct link *l)
 {
+	if (l->look_again)
+		return false;
 	if (!l->heard)
 		return l->relay_count == 0;
 	return !session_unanswered(l->session) && l->tunnel->reactor->now_us - l->much_us >= MUCH_US;
@@ -127,6 +87,7 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 
 	if (reactor_puts_off(l->tunnel->reactor, w))
 		return;
+	client_roam_look(l);
 	if (!l->heard)
 		look_unheard(l);
 	else

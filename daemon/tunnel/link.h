@@ -53,6 +53,11 @@ struct link {
 	uint32_t hole_sn;   /* and what */
 	uint64_t socket_us; /* when it got its socket */
 	bool replaced;      /* its slot has another */
+	/* client_roam.c */
+	uint64_t moved_us; /* when it last went another way, 0: never */
+	uint64_t errors;   /* of its socket, when it was last looked at */
+	bool way_lost;     /* no route leads to the server */
+	bool look_again;   /* it went another way only a moment ago */
 	struct pace pace;
 	ev_timer timer;
 	uint64_t armed_us; /* when the timer fires, KT_NEVER: stopped */

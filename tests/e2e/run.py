@@ -23,6 +23,7 @@ import life_cases  # noqa: F401
 import limit_cases  # noqa: F401
 import metrics_cases  # noqa: F401
 import mtu_cases  # noqa: F401
+import network_cases  # noqa: F401
 import peer_cases  # noqa: F401
 import reload_cases  # noqa: F401
 import replay_cases  # noqa: F401

@@ -3,7 +3,8 @@
 
 Every source address gets a socket of its own towards the server, so that many sessions pass at
 once. Each direction of each has its own generator: what happens to the n-th datagram of a direction
-depends on the seed alone.
+depends on the seed alone. On SIGHUP it forgets whose socket is whose, as an address translator does: the server
+then sees other addresses, and what it sends to those of before is lost.
 """
 
 import argparse
@@ -90,6 +91,11 @@ class Relay:
             self.poll.register(s, select.EPOLLIN)
         return self.by_client[address]
 
+    def forget(self):
+        for sock, _, _ in self.client_of.values():
+            sock.close()
+        self.by_client, self.client_of = {}, {}
+
     def _offer(self, fate, sock, address, data):
         self.counts["in"] += 1
         for delay, copy in fate.of(data):
@@ -119,6 +125,8 @@ class Relay:
             self._offer(self.fates[address], upstream, None, data)
 
     def _from_server(self, fd):
+        if fd not in self.client_of:  # forgotten in between
+            return
         sock, address, fate = self.client_of[fd]
         for _ in range(64):
             try:
@@ -158,6 +166,7 @@ def main():
         print(f"badnet: {relay.counts['in']} datagrams in, {relay.counts['out']} out", file=sys.stderr)
         sys.exit(0)
 
+    signal.signal(signal.SIGHUP, lambda signum, frame: relay.forget())
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     relay.run()

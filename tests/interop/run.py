@@ -24,6 +24,7 @@ import traffic  # noqa: E402
 from cases import Failure, Suite, check, wait_until  # noqa: E402
 from ends import GO, OURS  # noqa: E402
 from pairs import covering_rows  # noqa: E402
+from wires import SERVER, Wires  # noqa: E402
 
 BADNET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "badnet.py")
 
@@ -139,6 +140,7 @@ def add_special_cases(s, roles):
             s.add(f"{way}_wrong-{what}_is_told", mismatch_case(*programs(way, roles), difference), seconds=60)
     if programs("ours-to-go", roles) == (OURS, GO):
         s.add("ours-to-go_a-restarted-server_is_noticed", restart_case, seconds=60)
+        s.add("ours-to-go_a-changed-address_is_noticed", address_case, seconds=60)
         for ours, theirs, words in STREAM_MISMATCHES:
             name = "_".join(f"{k}-{v}" for k, v in ours.items())
             s.add(f"ours-to-go_{name}_is_told", stream_mismatch_case(ours, theirs, words), seconds=60)
@@ -225,10 +227,10 @@ def mismatch_case(client, server, difference):
     return run
 
 
-def carries(port, seconds):
-    """A new connection works within that time."""
+def carries(local, seconds):
+    """A new connection to that port, or socket, works within that time."""
     try:
-        traffic.run_plan(("127.0.0.1", port), [(1, 1)], seconds)
+        traffic.run_plan(local if isinstance(local, str) else ("127.0.0.1", local), [(1, 1)], seconds)
         return True
     except (TimeoutError, EOFError, OSError):
         return False
@@ -249,6 +251,28 @@ def restart_case(case):
     took = time.monotonic() - start
     case.note = f"after {took:.1f} s"
     check(took < 4, f"a new connection worked after {took:.1f} s")
+
+
+def address_case(case):
+    """Of which the kernel tells."""
+    wires = Wires(case)
+    target, local = traffic.Target(case.path("target")), case.path("local")
+    server = case.start([*wires.prefix(wires.far), "kcptun-server", "--key", ends.KEY, "--listen", f"{SERVER}:29900",
+                         "--target", case.path("target")], "kcptun-server")
+    check(server.wait_log("listening on", 20), "the server did not start")
+    text = ends.ini(ends.section("client", "near", {"key": ends.KEY, "smuxver": 1, "conn": 1,
+                                                    "localaddr": local, "remoteaddr": f"{SERVER}:29900"}))
+    client = case.start([*wires.prefix(wires.near), ends.kcptund(), "-c", case.write("client.ini", text)], "kcptund")
+    check(client.wait_log("ready", 20), "the client did not start")
+    check(carries(local, 10), "nothing passes")
+    wires.lease()
+    start = time.monotonic()
+    wait_until(lambda: carries(local, 0.5), 20, "a new connection works")
+    took = time.monotonic() - start
+    case.note = f"after {took:.1f} s"
+    check(took < 1.5, f"a new connection worked after {took:.1f} s")
+    check(not target.faults, f"the target saw {target.faults}")
+    ends.stop_cleanly(client)
 
 
 # What a client of ours is set to, a kcptun server, and the words with the key to set.
