@@ -1735,7 +1735,9 @@ struct kcp {
 	struct delivered delivered;
 	struct copier copier;
 	bool covers;        /* cover() is called */
+	bool forgotten;     /* the peer answered something later, and had less */
 	bool held;          /* by the allowance, at the last flush: only input changes that */
+	uint32_t heard_una; /* how far the peer said that it has everything */
 	uint64_t allowance; /* bytes that may leave */
 	struct silence silence;
 	struct queue queue;
@@ -1752,6 +1754,7 @@ struct kcp {
 	struct kcp_cc_control control;
 	uint32_t acked_recent, lost_recent; /* bytes, halved now and then: the loss of lately */
 	enum kcp_limit limit;
+	uint32_t heard_una_ts; /* when that was heard */
 	union {
 		uint64_t align;
 		uint8_t bytes[KCP_CC_STATE_MAX];
@@ -2430,6 +2433,27 @@ static bool una_sane(const struct kcp *k, uint32_t una)
 	return seq_diff(una, k->flight.una) >= 0 && seq_diff(una, k->flight.nxt) <= 0;
 }
 
+/* What a receiver has it has for good.  One that acknowledges what left after it was heard to have more is another one,
+ * which knows of this conversation only what came lately: a kcptun server that was restarted, or to which we came from
+ * another address. */
+static void una_hear(struct kcp *k, const struct kcp_seg_header *h)
+{
+	uint32_t now = clock_ms(k->now_us);
+
+	if (seq_diff(h->una, k->heard_una) > 0 && una_sane(k, h->una)) {
+		k->heard_una = h->una;
+		k->heard_una_ts = now;
+	}
+	if (h->cmd == KCP_CMD_ACK && seq_diff(h->una, k->heard_una) < 0 &&
+	    seq_diff(h->ts, k->heard_una_ts) > 0 && seq_diff(h->ts, now) <= 0)
+		k->forgotten = true;
+}
+
+bool kcp_peer_forgot(const struct kcp *k)
+{
+	return k->forgotten;
+}
+
 static void news_apply(struct kcp *k, const struct news *n)
 {
 	if (n->sampled && !n->recovered) {
@@ -2464,6 +2488,8 @@ int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, u
 			wnd = h.wnd;
 			wnd_heard = !n.recovered;
 		}
+		if (!n.recovered)
+			una_hear(k, &h);
 		seg_input(k, &h, data + KCP_OVERHEAD, &n);
 		data += KCP_OVERHEAD + h.len;
 		len -= KCP_OVERHEAD + h.len;
@@ -3468,7 +3494,7 @@ void kcp_set_initial_sn(struct kcp *k, uint32_t snd_sn, uint32_t rcv_sn)
 {
 	assert(k->flight.una == k->flight.nxt && k->queue.first == NULL);
 	assert(k->rcv.base == k->rcv.high);
-	k->flight.una = k->flight.nxt = snd_sn;
+	k->flight.una = k->flight.nxt = k->heard_una = snd_sn;
 	k->rcv.base = k->rcv.nxt = k->rcv.high = rcv_sn;
 }
 

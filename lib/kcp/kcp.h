@@ -266,6 +266,11 @@ void kcp_set_allowance(struct kcp *k, uint64_t bytes);
 void kcp_way_changed(struct kcp *k);
 /* An acknowledgement came of something that left at that time or later. */
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
+/* The peer acknowledges what leaves, and had more before: it is another one, and nothing will ever be delivered. */
+bool kcp_peer_forgot(const struct kcp *k);
+/* A segment that has a place in the window never came, or left the peer after all that did: no repeat of what was heard. */
+bool kcp_is_news(const struct kcp *k, uint32_t sn, uint32_t ts);
+
 /* ---- the length of datagrams
  *
  * What a path lets through is found out by soundings (RFC 8899 calls them probes): datagrams that change
@@ -288,8 +293,6 @@ void kcp_watch_longs(struct kcp *k, uint32_t bytes);
 /* how many of them were sent since the last that was acknowledged, and when the first of those was. */
 uint32_t kcp_longs_sent(const struct kcp *k, uint64_t *since_us);
 
-/* A segment that has a place in the window never came, or left the peer after all that did: no repeat of what was heard. */
-bool kcp_is_news(const struct kcp *k, uint32_t sn, uint32_t ts);
 /* When to call kcp_flush() if nothing else happens: absolute, in the past when
  * something is due at once, KCP_NEVER when nothing is in flight or owed. */
 uint64_t kcp_deadline(const struct kcp *k);

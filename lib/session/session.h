@@ -103,10 +103,10 @@ struct session_config {
 
 enum session_end {
 	SESSION_ALIVE,
-	SESSION_TIMEOUT,       /* nothing heard for too long */
-	SESSION_UNKNOWN,       /* the peer says that it does not know it: it was restarted */
-	SESSION_NO_FRAME,      /* server: no smux frame within SESSION_FIRST_FRAME_US */
-	SESSION_FOREIGN,       /* the stream's first bytes are of nothing we know */
+	SESSION_TIMEOUT,  /* nothing heard for too long */
+	SESSION_UNKNOWN,  /* the peer says, or shows, that it does not know it: it was restarted */
+	SESSION_NO_FRAME, /* server: no smux frame within SESSION_FIRST_FRAME_US */
+	SESSION_FOREIGN,  /* the stream's first bytes are of nothing we know */
 	SESSION_OTHER_CODEC,   /* the peer compresses in another way: session_peer_codec() */
 	SESSION_OTHER_VERSION, /* the peer speaks another smux version: session_peer_version() */
 	SESSION_BROKEN_CODEC,  /* the compressed stream is corrupt */

@@ -140,6 +140,7 @@ def add_special_cases(s, roles):
             s.add(f"{way}_wrong-{what}_is_told", mismatch_case(*programs(way, roles), difference), seconds=60)
     if programs("ours-to-go", roles) == (OURS, GO):
         s.add("ours-to-go_a-restarted-server_is_noticed", restart_case, seconds=60)
+        s.add("ours-to-go_a-forgotten-binding_is_noticed", binding_case, seconds=60)
         s.add("ours-to-go_a-changed-address_is_noticed", address_case, seconds=60)
         for ours, theirs, words in STREAM_MISMATCHES:
             name = "_".join(f"{k}-{v}" for k, v in ours.items())
@@ -246,6 +247,19 @@ def restart_case(case):
     q.kill()
     q.wait(5)
     start_server(case, GO, settings, far, target.port)
+    start = time.monotonic()
+    wait_until(lambda: carries(local, 0.5), 20, "a new connection works")
+    took = time.monotonic() - start
+    case.note = f"after {took:.1f} s"
+    check(took < 4, f"a new connection worked after {took:.1f} s")
+
+
+def binding_case(case):
+    """An address translator between them begins anew: nothing here changes, and nobody says so."""
+    target = traffic.Target()
+    _, _, local = tunnel(case, OURS, GO, {"smuxver": 1, "conn": 1}, {"smuxver": 1}, {"delay": 10}, target.port)
+    check(carries(local, 10), "nothing passes")
+    next(p for p in case.processes if p.name == "badnet").signal(signal.SIGHUP)
     start = time.monotonic()
     wait_until(lambda: carries(local, 0.5), 20, "a new connection works")
     took = time.monotonic() - start

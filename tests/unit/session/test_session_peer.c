@@ -144,6 +144,26 @@ static void what_answers_nothing_under_way_ends_nothing(void **state)
 	tunnel_free(t);
 }
 
+/* As a kcptun server does that was restarted: it takes what comes, and has nothing of what was before. */
+static void a_peer_that_has_less_than_before_is_another_one(void **state)
+{
+	struct tunnel *t = two_ends();
+	struct session_config server = config(t, false);
+
+	(void)state;
+	session_ping(t->end[0]);
+	steps(t, 200);
+	assert_int_equal(session_ended(t->end[0]), SESSION_ALIVE);
+	session_free(t->end[1]);
+	t->end[1] = session_new(&server, t->now_us);
+	t->st[1] = NULL;
+	session_ping(t->end[0]);
+	steps(t, 100);
+	assert_int_equal(session_ended(t->end[0]), SESSION_UNKNOWN);
+	assert_int_equal(session_peer_uptime_ms(t->end[0]), 0);
+	tunnel_free(t);
+}
+
 static void a_server_is_told_nothing(void **state)
 {
 	struct tunnel *t = two_ends();
@@ -205,6 +225,7 @@ int main(void)
 		cmocka_unit_test(only_what_never_came_is_news),
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
+		cmocka_unit_test(a_peer_that_has_less_than_before_is_another_one),
 		cmocka_unit_test(a_server_is_told_nothing),
 		cmocka_unit_test(two_of_ours_wait_longer_than_thirty_seconds),
 		cmocka_unit_test(who_leaves_says_so),
