@@ -290,7 +290,7 @@ void link_end(struct link *l, enum session_end why)
 		relay_session_ended(relay);
 	}
 	if (l->relay_count == 0)
-		tunnel_reap(l->tunnel);
+		tunnel_reap(l->tunnel, l);
 }
 
 void link_close(struct link *l)
@@ -309,7 +309,7 @@ void link_relay_left(struct link *l)
 {
 	l->quiet_us = l->tunnel->reactor->now_us;
 	if (l->ended && l->relay_count == 0)
-		tunnel_reap(l->tunnel);
+		tunnel_reap(l->tunnel, l);
 	else if (l->draining)
 		link_touch(l);
 }

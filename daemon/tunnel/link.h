@@ -28,16 +28,19 @@ struct link {
 	char peer[UDP_ADDR_TEXT];
 	struct link *prev, *next; /* all links of the tunnel */
 	struct port_turn turn;
-	bool heard;           /* a good datagram came: the peer has our key */
-	bool trusted;         /* client: not heard yet, but the server answers other sessions */
-	bool draining;        /* gets no new streams and ends when it has none */
-	bool overdue;         /* its timer fired: to be seen to once what came was read */
-	bool ended;           /* waits for the tunnel to reap it */
+	bool heard;    /* a good datagram came: the peer has our key */
+	bool trusted;  /* client: not heard yet, but the server answers other sessions */
+	bool draining; /* gets no new streams and ends when it has none */
+	bool overdue;  /* its timer fired: to be seen to once what came was read */
+	bool ended;    /* waits for its relays to leave, and for the tunnel to reap it */
+	bool reaped;   /* is among those that the tunnel will */
+	struct link *reap_next;
 	enum session_end end; /* why, once ended */
 	uint32_t conv;
 	uint64_t serial;                    /* of the tunnel, never used twice */
 	unsigned slot;                      /* client: which of `conn` it serves */
-	struct link *peer_next, *conv_next; /* server: same buckets of the table */
+	struct link *peer_next, *conv_next; /* server: same buckets of the table, */
+	struct link **peer_at, **conv_at;   /* and what leads here in them */
 	struct link *half_prev, *half_next; /* server: half_open.h */
 	bool half_open;
 	uint64_t opened_us, heard_us;

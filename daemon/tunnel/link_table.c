@@ -43,9 +43,15 @@ static void chain(struct link_table *t, struct link *l)
 	struct link **head = peer_bucket(t, &l->path);
 
 	l->peer_next = *head;
+	if (l->peer_next != NULL)
+		l->peer_next->peer_at = &l->peer_next;
+	l->peer_at = head;
 	*head = l;
 	head = conv_bucket(t, l->conv);
 	l->conv_next = *head;
+	if (l->conv_next != NULL)
+		l->conv_next->conv_at = &l->conv_next;
+	l->conv_at = head;
 	*head = l;
 }
 
@@ -83,17 +89,15 @@ void link_table_add(struct link_table *t, struct link *l)
 
 void link_table_remove(struct link_table *t, struct link *l)
 {
-	struct link **at = peer_bucket(t, &l->path);
-
-	while (*at != NULL && *at != l)
-		at = &(*at)->peer_next;
-	if (*at != l)
+	if (l->peer_at == NULL)
 		return;
-	*at = l->peer_next;
-	at = conv_bucket(t, l->conv);
-	while (*at != l)
-		at = &(*at)->conv_next;
-	*at = l->conv_next;
+	*l->peer_at = l->peer_next;
+	if (l->peer_next != NULL)
+		l->peer_next->peer_at = l->peer_at;
+	*l->conv_at = l->conv_next;
+	if (l->conv_next != NULL)
+		l->conv_next->conv_at = l->conv_at;
+	l->peer_at = l->conv_at = NULL;
 	t->count--;
 }
 
@@ -102,14 +106,24 @@ static bool is_at(const struct link *l, const struct port *p, const struct udp_p
 	return l->port == p && udp_path_same_peer(&l->path, path);
 }
 
+/* Of one conversation there are few, whereas any number may be behind one address. */
 struct link *link_table_at(const struct link_table *t, const struct port *p,
 			   const struct udp_path *path, uint32_t conv)
 {
-	struct link *l = *peer_bucket(t, path);
+	struct link *l = NULL;
 
-	while (l != NULL && !(l->conv == conv && is_at(l, p, path)))
-		l = l->peer_next;
+	while ((l = link_table_next(t, l, conv)) != NULL && !is_at(l, p, path))
+		;
 	return l;
+}
+
+bool link_table_knows(const struct link_table *t, const struct port *p, const struct udp_path *path)
+{
+	const struct link *l = *peer_bucket(t, path);
+
+	while (l != NULL && !is_at(l, p, path))
+		l = l->peer_next;
+	return l != NULL;
 }
 
 struct link *link_table_latest(const struct link_table *t, const struct port *p,

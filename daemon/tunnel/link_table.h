@@ -26,12 +26,14 @@ bool link_table_init(struct link_table *t, uint64_t seed);
 void link_table_dispose(struct link_table *t);
 
 void link_table_add(struct link_table *t, struct link *l);
-/* Nothing happens if it is not in there. */
+/* In the same time however many there are.  Nothing happens if it is not in there. */
 void link_table_remove(struct link_table *t, struct link *l);
 
 /* The one of `conv` at that address of the port's; NULL: none. */
 struct link *link_table_at(const struct link_table *t, const struct port *p,
 			   const struct udp_path *path, uint32_t conv);
+/* There is one at that address. */
+bool link_table_knows(const struct link_table *t, const struct port *p, const struct udp_path *path);
 /* The one there that was heard last. */
 struct link *link_table_latest(const struct link_table *t, const struct port *p,
 			       const struct udp_path *path);

@@ -244,8 +244,7 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 	if (pkt->bad) {
 		t->past.in_csum_errors++;
 		t->past.in_pkts++;
-		l = link_table_latest(&s->links, p, pkt->path);
-		if (l == NULL) /* else the network did it */
+		if (!link_table_knows(&s->links, p, pkt->path)) /* else the network did it */
 			diagnosis_bad_packet(t, pkt->path, NULL);
 		return;
 	}

@@ -400,20 +400,25 @@ void tunnel_link_ended(struct tunnel *t, struct link *l)
 	t->role->link_ended(t, l);
 }
 
-void tunnel_reap(struct tunnel *t)
+void tunnel_reap(struct tunnel *t, struct link *l)
 {
+	if (l->reaped)
+		return;
+	l->reaped = true;
+	l->reap_next = t->to_reap;
+	t->to_reap = l;
 	reactor_touch(t->reactor, &t->reaper);
 }
 
 static void reap(struct task *task)
 {
 	struct tunnel *t = container_of(task, struct tunnel, reaper);
-	struct link *next;
 
-	for (struct link *l = t->links; l != NULL; l = next) {
-		next = l->next;
-		if (l->ended && l->relay_count == 0)
-			t->role->link_reaped(t, l);
+	while (t->to_reap != NULL) {
+		struct link *l = t->to_reap;
+
+		t->to_reap = l->reap_next;
+		t->role->link_reaped(t, l);
 	}
 }
 

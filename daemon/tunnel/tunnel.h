@@ -90,8 +90,9 @@ struct tunnel {
 	unsigned link_count;
 	struct relay *relays; /* all, those without a link too */
 	unsigned relay_count;
-	struct task reaper; /* frees ended links after the pump */
-	ev_timer alive;     /* looks at the local peers, while there are any */
+	struct task reaper; /* frees ended links after the pump: */
+	struct link *to_reap;
+	ev_timer alive; /* looks at the local peers, while there are any */
 	bool draining;
 	bool suspended;    /* see role->suspend */
 	uint64_t drain_us; /* since when */
@@ -163,6 +164,7 @@ void tunnel_remove_port(struct tunnel *t, struct port *p);
 void tunnel_add_link(struct tunnel *t, struct link *l);
 void tunnel_remove_link(struct tunnel *t, struct link *l);
 void tunnel_link_ended(struct tunnel *t, struct link *l);
-void tunnel_reap(struct tunnel *t);
+/* It has ended, and no relay is left. */
+void tunnel_reap(struct tunnel *t, struct link *l);
 
 #endif

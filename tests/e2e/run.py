@@ -17,6 +17,7 @@ import config_cases  # noqa: F401
 import control_cases  # noqa: F401
 import failed_cases  # noqa: F401
 import fault_cases  # noqa: F401
+import flood_cases  # noqa: F401
 import half_close_cases  # noqa: F401
 import kcptunctl_cases  # noqa: F401
 import life_cases  # noqa: F401

@@ -1,0 +1,45 @@
+"""Floods beside a transfer, short ones; tests/bench/flood/flood.py has long ones, and figures."""
+
+import traffic
+from cases import check, wait_until
+from flooded import KINDS, OF_A_CLIENT, Flooded
+from suite import suite
+
+RATE, SECONDS = 20_000, 3
+LIMIT = 5_000_000  # bytes per second of the transfer, so that it lasts as long as the flood
+PLAN = [(6_000_000, 6_000_000), (500_000, 500_000)]
+HALF_OPEN = 1024  # a quarter of maxsessions
+MEMORY_MIB = 24  # HALF_OPEN sessions; or what sixteen clients that leave gaps may have waiting
+
+
+def add(kind):
+    @suite.case(f"a_flood_of_{kind}_disturbs_nobody", seconds=90)
+    def flood(case):
+        flooded = Flooded(case, LIMIT, own_target=False)
+        target = traffic.Target(flooded.target)
+        if kind == "replayed":
+            flooded.record_earlier(lambda path: traffic.run_plan(path, [(300_000, 1)] * 4, 20))
+            target.settle()
+        traffic.run_plan(flooded.local, [(3_000_000, 3_000_000)], 30)  # all memory that a transfer takes is there
+        wait_until(lambda: flooded.sessions() >= 1, 5, "a session")
+        sessions, before = flooded.sessions(), flooded.server.rss_kib()
+        process = flooded.flood(kind, RATE, SECONDS)
+        traffic.run_plan(flooded.local, PLAN, 60)
+        during = flooded.sessions()
+        sent = flooded.flooded(process, 30)["sent"]
+        grown = (flooded.server.rss_kib() - before) / 1024
+        traffic.run_plan(flooded.local, [(1, 1)], 30)
+        case.note = f"{sent} datagrams, {during} sessions, {grown:+.1f} MiB"
+        check(sent > 0, "nothing was sent")
+        if kind != "replayed":  # of which it may have seen the beginning of a connection
+            check(not target.faults, f"the target saw {target.faults[:3]}")
+        check(grown < MEMORY_MIB, f"the server has {grown:.0f} MiB more")
+        check(during <= HALF_OPEN + 8, f"{during} sessions")
+        if kind not in OF_A_CLIENT and kind != "replayed":
+            check(max(during, flooded.sessions()) <= sessions + 1, f"{during} sessions, of which {sessions} were there")
+        for p in (flooded.client, flooded.server):
+            check(p.alive(), f"{p.name} died")
+
+
+for _kind in KINDS:
+    add(_kind)
