@@ -104,6 +104,13 @@ static void add_mark(struct fec_pair *p, struct packet *pkt)
 	pkt->len += sizeof(MARK);
 }
 
+size_t fec_pair_grows(const struct fec_pair *p)
+{
+	if (p->enc != NULL)
+		return FEC_HEADER_DATA;
+	return p->state == FEC_PAIR_MARKED ? sizeof(MARK) : 0;
+}
+
 size_t fec_pair_parity_max(const struct fec_pair *p)
 {
 	return p->enc != NULL ? p->ps : 0;

@@ -55,6 +55,8 @@ bool fec_pair_next(struct fec_pair *p, struct view *payload);
  * It means something only in FEC_PAIR_HELD, else it need not be looked for. */
 void fec_pair_input_rest(struct fec_pair *p, struct view rest);
 
+/* Bytes that fec_pair_add() makes a packet longer by, as things stand. */
+size_t fec_pair_grows(const struct fec_pair *p);
 /* Packets that fec_pair_add() may append. */
 size_t fec_pair_parity_max(const struct fec_pair *p);
 /* Make packet b->v[index] ready for the seal; see fec_enc_add(). */

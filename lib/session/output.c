@@ -133,7 +133,7 @@ uint8_t *session_reserve_packet(void *user, size_t cap)
 /* Zeros behind the segments, which no peer takes for one; not behind symbols, which end where the packet does. */
 static size_t padded(struct session *s, uint8_t *buf, size_t len)
 {
-	size_t most = session_packet_bytes(s) - (s->fec.enc != NULL ? FEC_PAIR_OVERHEAD : 0);
+	size_t most = session_packet_bytes(s) - fec_pair_grows(&s->fec);
 
 	if (!s->pads || len >= most || session_rest_of((struct view){ buf, len }).n > 0)
 		return len;
