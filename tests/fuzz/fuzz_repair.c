@@ -5,34 +5,11 @@
 #include <string.h>
 
 #include "fec_repair.h"
+#include "input.h"
 
 enum { CONV = 0x01020304, PAYLOAD_MAX = 300 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-struct input {
-	const uint8_t *p;
-	size_t n;
-};
-
-static uint8_t next(struct input *in)
-{
-	if (in->n == 0)
-		return 0;
-	in->n--;
-	return *in->p++;
-}
-
-static struct view next_bytes(struct input *in, size_t most)
-{
-	size_t n = next(in) | (size_t)(next(in) & 1) << 8;
-	struct view v = { in->p, n < in->n ? n : in->n };
-
-	v.n = v.n < most ? v.n : most;
-	in->p += v.n;
-	in->n -= v.n;
-	return v;
-}
 
 static void drain(struct repair_in *r)
 {
@@ -49,25 +26,25 @@ static void drain(struct repair_in *r)
 }
 
 /* Numbers are near each other, or sets would never be complete. */
-static void receive(struct input in)
+static void receive(struct view in)
 {
 	struct repair_in *r = repair_in_new(CONV, PAYLOAD_MAX);
 	uint8_t pkt[REPAIR_HEADER + 600];
 	uint64_t now_us = 0;
 
 	while (r != NULL && in.n > 0) {
-		uint8_t what = next(&in), number = next(&in);
+		uint8_t what = input_byte(&in), number = input_byte(&in);
 
 		now_us += what >> 2;
 		if (what & 1) {
-			repair_in_data(r, now_us, number, next_bytes(&in, 600));
+			repair_in_data(r, now_us, number, input_bytes(&in, 600));
 		} else {
-			struct view bytes = next_bytes(&in, 600);
+			struct view bytes = input_bytes(&in, 600);
 
 			store_le32(pkt, CONV);
 			store_le16(pkt + 4, FEC_TYPE_REPAIR);
-			pkt[6] = next(&in);
-			pkt[7] = next(&in);
+			pkt[6] = input_byte(&in);
+			pkt[7] = input_byte(&in);
 			store_le32(pkt + 8, number);
 			if (bytes.n > 0)
 				memcpy(pkt + REPAIR_HEADER, bytes.p, bytes.n);
@@ -80,14 +57,14 @@ static void receive(struct input in)
 }
 
 /* One set: bit i of the bytes `lost` says that its segment i is. */
-static void round_trip(struct input in)
+static void round_trip(struct view in)
 {
 	struct packet_pool pool;
 	struct batch *b = calloc(1, sizeof(*b));
 	struct repair_out *o = repair_out_new(CONV, PAYLOAD_MAX);
 	struct repair_in *r = repair_in_new(CONV, PAYLOAD_MAX);
 	struct view segs[REPAIR_SEGS_MAX], v;
-	unsigned count = 1 + next(&in) % REPAIR_SEGS_MAX, lost = 0, parity;
+	unsigned count = 1 + input_byte(&in) % REPAIR_SEGS_MAX, lost = 0, parity;
 	uint32_t number;
 
 	if (b == NULL || o == NULL || r == NULL)
@@ -95,9 +72,9 @@ static void round_trip(struct input in)
 	packet_pool_init(&pool);
 	batch_init(b, &pool);
 	for (unsigned i = 0; i < count; i++) {
-		segs[i] = next_bytes(&in, PAYLOAD_MAX);
+		segs[i] = input_bytes(&in, PAYLOAD_MAX);
 		repair_out_add(o, 0, i, segs[i]);
-		if (lost < REPAIR_PARITY_MAX && next(&in) & 1)
+		if (lost < REPAIR_PARITY_MAX && input_byte(&in) & 1)
 			lost++;
 		else
 			repair_in_data(r, 0, i, segs[i]);
@@ -122,7 +99,7 @@ static void round_trip(struct input in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	receive((struct input){ p, n });
-	round_trip((struct input){ p, n });
+	receive((struct view){ p, n });
+	round_trip((struct view){ p, n });
 	return 0;
 }

@@ -5,37 +5,16 @@
 #include <string.h>
 
 #include "fec_rlc.h"
+#include "input.h"
 
 enum {
 	CONV = 0x01020304,
 	SEGS = 64,
+	BYTES_MAX = 2047, /* more than a segment may have */
 	SYMBOL_MAX = RLC_HEADER + RLC_COUNT_MAX * (2 + RLC_PAYLOAD_MAX)
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-struct input {
-	const uint8_t *p;
-	size_t n;
-};
-
-static uint8_t next(struct input *in)
-{
-	if (in->n == 0)
-		return 0;
-	in->n--;
-	return *in->p++;
-}
-
-static struct view next_bytes(struct input *in)
-{
-	size_t n = next(in) | (size_t)(next(in) & 7) << 8;
-	struct view v = { in->p, n < in->n ? n : in->n };
-
-	in->p += v.n;
-	in->n -= v.n;
-	return v;
-}
 
 static void drain(struct rlc_in *r)
 {
@@ -50,27 +29,27 @@ static void drain(struct rlc_in *r)
 }
 
 /* Numbers are near each other, or nothing would ever be solved. */
-static void receive(struct input in)
+static void receive(struct view in)
 {
 	struct rlc_in *r = rlc_in_new();
-	uint8_t symbol[RLC_HEADER + 2048];
+	uint8_t symbol[RLC_HEADER + BYTES_MAX];
 
 	while (r != NULL && in.n > 0) {
-		uint8_t what = next(&in), number = next(&in);
+		uint8_t what = input_byte(&in), number = input_byte(&in);
 		struct view bytes;
 
 		if (what & 1) {
-			rlc_in_data(r, number, next_bytes(&in));
+			rlc_in_data(r, number, input_bytes(&in, BYTES_MAX));
 		} else {
 			store_le32(symbol, CONV);
 			store_le16(symbol + 4, FEC_TYPE_RLC);
-			symbol[6] = next(&in);
-			symbol[7] = next(&in);
+			symbol[6] = input_byte(&in);
+			symbol[7] = input_byte(&in);
 			store_le32(symbol + 8, number);
 			store_le32(symbol + 12, 0);
 			symbol[16] = what;
 			symbol[17] = (uint8_t)(what >> 2);
-			bytes = next_bytes(&in);
+			bytes = input_bytes(&in, BYTES_MAX);
 			if (bytes.n > 0)
 				memcpy(symbol + RLC_HEADER, bytes.p, bytes.n);
 			bytes = (struct view){ symbol, RLC_HEADER + bytes.n };
@@ -95,7 +74,7 @@ static void check(struct rlc_in *r, const struct view *segs, unsigned count)
 }
 
 /* Segments in sequence, some lost, and symbols of the last few, some lost. */
-static void round_trip(struct input in)
+static void round_trip(struct view in)
 {
 	struct rlc_in *r = rlc_in_new();
 	uint8_t symbol[SYMBOL_MAX];
@@ -104,13 +83,13 @@ static void round_trip(struct input in)
 	if (r == NULL)
 		abort();
 	for (unsigned i = 0; i < SEGS && in.n > 0; i++) {
-		uint8_t what = next(&in);
+		uint8_t what = input_byte(&in);
 		unsigned n = 1 + (what >> 4 < i ? what >> 4 : i);
 		struct rlc_source sources[RLC_WINDOW];
 		struct rlc_header h = { CONV, i, what, 1 + (what >> 2) % RLC_COUNT_MAX };
 		size_t len;
 
-		segs[i] = next_bytes(&in);
+		segs[i] = input_bytes(&in, BYTES_MAX);
 		if (segs[i].n > RLC_PAYLOAD_MAX)
 			segs[i].n = RLC_PAYLOAD_MAX;
 		if (what & 1)
@@ -129,7 +108,7 @@ static void round_trip(struct input in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	receive((struct input){ p, n });
-	round_trip((struct input){ p, n });
+	receive((struct view){ p, n });
+	round_trip((struct view){ p, n });
 	return 0;
 }

@@ -1,7 +1,6 @@
 """Every test in turn: builds, unit tests, simulator, sanitizers, fuzzers, interop, end to end."""
 
 import argparse
-import glob
 import json
 import os
 import re
@@ -11,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import fuzzers
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CPUS = os.cpu_count() or 1
@@ -23,12 +24,9 @@ BUILDS = {  # directory: (compiler, options)
     "build-clang": ("clang", []),
     "build-asan": ("gcc", SANITIZE),
     "build-plain": ("gcc", ["-Dudp_batch=plain"]),
-    "build-fuzz": ("clang", ["-Dfuzz=true", *SANITIZE]),
+    fuzzers.BUILD: ("clang", ["-Dfuzz=true", *SANITIZE]),
 }
-SANITIZER_ENV = {
-    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
-    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-}
+SANITIZER_ENV = fuzzers.ENV
 
 
 class Totals:
@@ -232,41 +230,32 @@ def plain():
 
 
 def fuzz():
-    """Each fuzzer over its corpus, then onwards from there for a few seconds."""
-    if not build("build-fuzz"):
+    """Each fuzzer over its corpus and onwards from there for a few seconds; it has to see what it does."""
+    if not build(fuzzers.BUILD):
         return
-    programs = sorted(p for p in glob.glob(os.path.join(TOP, "build-fuzz", "tests", "fuzz_*"))
-                      if os.path.isfile(p) and os.access(p, os.X_OK))
-    if not programs:
-        totals.fail("fuzz", "there are no fuzzers in build-fuzz/tests")
-    for i in range(0, len(programs), CPUS):
-        running = [start_fuzzer(p) for p in programs[i:i + CPUS]]
+    floors, targets = fuzzers.floors(), fuzzers.built()
+    if set(targets) != set(floors):
+        totals.fail("fuzz", f"built are {targets}, and in tests/fuzz/floors {sorted(floors)}")
+    for i in range(0, len(targets), CPUS):
+        running = [start_fuzzer(t) for t in targets[i:i + CPUS]]
         for fuzzer in running:
-            finish_fuzzer(*fuzzer)
+            finish_fuzzer(*fuzzer, floors)
 
 
-def start_fuzzer(program):
-    name = os.path.basename(program)
-    corpus = os.path.join(TOP, "tests", "fuzz", "corpus", name.removeprefix("fuzz_"))
-    seeds = sorted(glob.glob(os.path.join(corpus, "*")))
-    if seeds:
-        code, out = run([program, *seeds], env=SANITIZER_ENV, seconds=120)
-        if code == 0:
-            totals.ok(f"{name} replays its corpus of {len(seeds)}")
-        else:
-            totals.fail(f"{name} replays its corpus", f"exit code {code}", out)
+def start_fuzzer(target):
     work = tempfile.mkdtemp(prefix="kcptund-fuzz-")
-    argv = [program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
-            f"-artifact_prefix={work}/", work, *([corpus] if seeds else [])]
-    out = open(os.path.join(work, ".log"), "w+")
-    p = subprocess.Popen(argv, cwd=TOP, env={**os.environ, **SANITIZER_ENV}, stdin=subprocess.DEVNULL,
-                         stdout=out, stderr=out)
-    return name, work, out, p
+    new = os.path.join(work, "new")
+    os.mkdir(new)
+    out = open(os.path.join(work, "log"), "w+")
+    p = subprocess.Popen(fuzzers.command(target, FUZZ_SECONDS, work, new, fuzzers.corpus(target)), cwd=TOP,
+                         env={**os.environ, **SANITIZER_ENV}, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    return target, work, out, p
 
 
-def finish_fuzzer(name, work, out, p):
+def finish_fuzzer(target, work, out, p, floors):
+    name = f"fuzz_{target}"
     try:
-        code = p.wait(FUZZ_SECONDS + 60)
+        code = p.wait(FUZZ_SECONDS + 120)
     except subprocess.TimeoutExpired:
         p.kill()
         p.wait()
@@ -274,13 +263,18 @@ def finish_fuzzer(name, work, out, p):
     out.seek(0)
     text = out.read()
     out.close()
-    if code == 0:
-        totals.ok(f"{name} finds nothing in {FUZZ_SECONDS} s")
+    reached, floor = fuzzers.coverage(text), floors.get(target, 1)
+    for path in fuzzers.finds(work):
+        with open(path, "rb") as f:
+            text += f"\n{os.path.basename(path)}: {f.read().hex()}"
+    if code != 0 or fuzzers.finds(work):
+        totals.fail(name, f"exit code {code}", text)
     else:
-        for path in glob.glob(os.path.join(work, "crash-*")) + glob.glob(os.path.join(work, "timeout-*")):
-            with open(path, "rb") as f:
-                text += f"\n{os.path.basename(path)}: {f.read().hex()}"
-        totals.fail(f"{name}", f"exit code {code}", text)
+        totals.ok(f"{name} finds nothing in {FUZZ_SECONDS} s")
+    if reached < floor:
+        totals.fail(f"{name} sees what it does", f"it reached {reached} branches of at least {floor}", text)
+    else:
+        totals.ok(f"{name} sees what it does: {reached} branches of at least {floor}")
     shutil.rmtree(work, ignore_errors=True)
 
 
