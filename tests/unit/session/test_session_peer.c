@@ -51,6 +51,46 @@ static void three_times_what_comes_is_sent_until_it_is_acknowledged(void **state
 	tunnel_free(t);
 }
 
+/* ---- what it tells ---------------------------------------------------------------------- */
+
+static void a_session_tells_what_it_sent_and_what_of_that_arrived(void **state)
+{
+	struct tunnel *t = two_ends();
+	const struct session *server = t->end[1];
+	uint64_t sent = session_sent_bytes(server), carried = session_carried_bytes(server);
+
+	(void)state;
+	assert_true(session_peer_follows(t->end[0]));
+	assert_true(session_peer_follows(server));
+	t->loss = 1000;
+	write_some(t, 5000);
+	steps(t, 100);
+	assert_true(session_sent_bytes(server) >= sent + 5000);
+	assert_true(session_acked_bytes(server) <= sent);
+	assert_true(session_unanswered(server));
+	assert_false(session_drained(server));
+	t->loss = 0;
+	steps(t, 5000);
+	assert_int_equal(session_acked_bytes(server), session_sent_bytes(server));
+	assert_true(session_carried_bytes(server) >= carried + 5000);
+	assert_false(session_unanswered(server));
+	assert_true(session_drained(server));
+	tunnel_free(t);
+}
+
+static void every_end_has_words_of_its_own(void **state)
+{
+	(void)state;
+	for (int end = SESSION_ALIVE; end <= SESSION_NO_MEMORY; end++)
+		for (int other = SESSION_ALIVE; other < end; other++)
+			assert_string_not_equal(session_end_text((enum session_end)end),
+						session_end_text((enum session_end)other));
+	for (int err = KT_ENOSUP; err <= KT_OK; err++)
+		for (int other = KT_ENOSUP; other < err; other++)
+			assert_string_not_equal(kt_strerror(err), kt_strerror(other));
+	assert_string_equal(kt_strerror(7), kt_strerror(KT_OK)); /* a count */
+}
+
 /* ---- news ------------------------------------------------------------------------------- */
 
 static void only_what_never_came_is_news(void **state)
@@ -222,6 +262,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_times_what_comes_is_sent_until_it_is_acknowledged),
+		cmocka_unit_test(a_session_tells_what_it_sent_and_what_of_that_arrived),
+		cmocka_unit_test(every_end_has_words_of_its_own),
 		cmocka_unit_test(only_what_never_came_is_news),
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
