@@ -153,7 +153,7 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 /* A kcptun server never opens streams: there is nothing here to connect one to. */
 static void stream_opened(struct tunnel *t, struct link *l, struct smux_stream *st)
 {
-	smux_release(st, true);
+	relay_refuse(st);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */

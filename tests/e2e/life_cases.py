@@ -113,6 +113,32 @@ def term_server_in_flight(case):
     ends.stop_cleanly(pair.client)
 
 
+@suite.case("who_comes_while_the_server_stops_is_reset")
+def comes_late(case):
+    """The client has not heard yet that the server leaves, and opens a stream there."""
+    def serve(conn):
+        read_exactly(conn, 1)
+        conn.sendall(b"!" * 150_000)
+        return read_to_end(conn)
+
+    far = Listener(serve)
+    pair = Pair(case, far.text, client={"conn": 1})
+    slow_net(case, pair, 500)
+    with dial(pair.address) as first:
+        first.sendall(b"?")
+        read_exactly(first, 1)
+        pair.server.signal(signal.SIGTERM)
+        with dial(pair.address) as late:
+            late.sendall(b"?")
+            try:
+                got = late.recv(10)
+                check(False, f"the answer is {got!r} and an end")
+            except ConnectionResetError:
+                pass
+    check(pair.server.wait(15) == 0, "the server did not stop in good order")
+    ends.stop_cleanly(pair.client)
+
+
 @suite.case("a_stop_with_an_unreachable_peer_is_bounded", seconds=40)
 def stop_unreachable(case):
     pair, _ = pair_to_target(case)
