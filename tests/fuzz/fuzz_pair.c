@@ -46,6 +46,7 @@ struct end {
 	uint64_t written, read;
 	bool finished; /* nothing is written any more, and all of it is to arrive */
 	bool cut;      /* some of it may not */
+	bool reset;    /* and no end may be seen */
 };
 
 struct world {
@@ -88,10 +89,17 @@ static struct end *end_of(struct world *w, int side, const struct smux_stream *s
 	return smux_sid(st) % 2 == 1 && *index < STREAMS ? &w->ends[side][*index] : NULL;
 }
 
+/* The other side reads on: what it gets has to be reset, not ended, where it is not all. */
+static void reset(struct end *e)
+{
+	e->reset |= !e->finished;
+	e->cut = e->finished = true;
+	smux_reset(e->st);
+}
+
 static void release(struct end *e, bool discard)
 {
-	/* Nobody takes what the other one writes from now on: that may stay where it is. */
-	e->cut |= discard || (!e->finished && smux_was_reset(e->st));
+	e->cut |= discard;
 	e->finished = true;
 	smux_release(e->st, discard);
 	e->st = NULL;
@@ -111,6 +119,7 @@ static void read_all(struct world *w, int side, unsigned index)
 	if (!w->sealed)
 		return;
 	check(e->read <= other->written, "more than was written");
+	check(!smux_eof(e->st) || !other->reset, "an end that is a reset");
 	if (smux_eof(e->st) && !other->cut)
 		check(other->finished && e->read == other->written, "an end before the end");
 }
@@ -135,7 +144,7 @@ static void take_events(struct world *w, int side)
 		if (!w->deaf[side])
 			read_all(w, side, index);
 		if (ev.what & SMUX_RESET) {
-			e->cut = true;
+			reset(e);
 			release(e, true);
 		}
 	}
@@ -183,8 +192,7 @@ static void end_stream(struct world *w, int side, unsigned index, unsigned how)
 		smux_shutdown(e->st);
 		break;
 	case 1:
-		e->cut = e->finished = true;
-		smux_reset(e->st);
+		reset(e);
 		break;
 	case 2:
 		/* What the other one still writes is for nobody, and in time its own end is given up. */
