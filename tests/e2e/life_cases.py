@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -213,6 +214,68 @@ def server_restart_in_transfer(case):
         took = time_to_recover(pair.address, target, RECOVERY_MAX)
     case.note = f"after {took:.1f} s"
     pair.stop()
+
+
+class AcksOnly:
+    """A relay that lets pass of the server's datagrams, until `open`, only those that begin with an acknowledgement."""
+
+    def __init__(self, case, far):
+        self.far, self.open, self.acked, self.client = (LOCAL, far), False, False, None
+        self.near, self.up = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.port = case.port()
+        self.near.bind((LOCAL, self.port))
+        self.up.bind((LOCAL, 0))
+        for run in self.forth, self.back:
+            threading.Thread(target=run, daemon=True).start()
+
+    def forth(self):
+        while True:
+            data, self.client = self.near.recvfrom(2048)
+            self.up.sendto(data, self.far)
+
+    def back(self):
+        while True:
+            try:
+                data, _ = self.up.recvfrom(2048)
+            except ConnectionRefusedError:
+                continue
+            acks = data[4:5] == b"\x52" and len(data) == 24
+            self.acked = self.acked or acks
+            if self.open or acks:
+                self.near.sendto(data, self.client)
+
+
+def answers(address):
+    with dial(address) as s:
+        s.sendall(b"!")
+        try:
+            return s.recv(1) == b"!"
+        except ConnectionResetError:
+            return False
+
+
+@suite.case("server_restarted_that_acknowledged_the_beginning_only", seconds=40)
+def acknowledged_beginning(case):
+    """The client has heard no data yet, so that what it goes on with looks like a beginning to the next server.  A
+    connection that comes before this is noticed is reset at once: nobody knows to whom its bytes went."""
+    pair = Pair(case, Listener(lambda conn: conn.sendall(conn.recv(1))).text, client={"crypt": "null", "conn": 1},
+                server={"crypt": "null"})
+    ends.stop_cleanly(pair.client)
+    relay = AcksOnly(case, pair.far)
+    pair.texts["client"] = pair.texts["client"].replace(f":{pair.far}", f":{relay.port}")
+    pair.start_client("client2")
+    with dial(pair.address) as first:
+        first.sendall(b"?")
+        wait_until(lambda: relay.acked, 20, "an acknowledgement")
+        time.sleep(0.2)
+        pair.server.kill()
+        pair.start_server("server2")
+        relay.open = True
+        start = time.monotonic()
+        wait_until(lambda: answers(pair.address), 20, "the next server answers")
+        took = time.monotonic() - start
+        case.note = f"after {took:.1f} s"
+        check(took < 3, f"{took:.1f} s until the next server answered")
 
 
 @suite.case("client_killed_and_restarted_works_at_once")
