@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "admit.h"
 #include "half_open.h"
 #include "link_table.h"
 #include "log.h"
@@ -13,11 +14,6 @@
 #include "tunnel.h"
 
 enum {
-	/* A conversation starts with small sequence numbers: a client has at
-	 * most this many segments under way before it was ever answered.  An
-	 * unknown address that sends later ones is in the middle of a
-	 * conversation that this server never saw and cannot deliver. */
-	FIRST_SN_MAX = 255,
 	HALF_OPEN_LEAST = 16,
 	TELLS_PER_S = 200,
 };
@@ -77,7 +73,7 @@ static void link_pumped(struct tunnel *t, struct link *l)
 {
 	struct server *s = t->state;
 
-	if (!l->half_open || session_acked_bytes(l->session) == 0)
+	if (!l->half_open || !session_proven(l->session))
 		return;
 	if (admits(t)) {
 		half_open_remove(&s->half_open, l);
@@ -112,12 +108,6 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 	return l;
 }
 
-/* Among the first of its conversation: its sender has had nothing from a server yet. */
-static bool is_early(const struct session_sniff *sniff)
-{
-	return sniff->cmd == KCP_CMD_PUSH && sniff->sn <= FIRST_SN_MAX && sniff->una == 0;
-}
-
 /* Whoever recorded it can send it at any time, and what it asks for would be done again.  So it is noted
  * whatever becomes of it now: a copy of the one that opened its session is as good as that. */
 static bool came_before(struct tunnel *t, const struct packet *pkt)
@@ -138,16 +128,9 @@ static void refuse_replay(struct tunnel *t, const struct packet *pkt)
 	diagnosis_replay(t, pkt->path);
 }
 
-/* Nobody here has a conversation of that number, wherever its peer may be. */
-static bool is_middle_of_unknown(const struct server *s, const struct session_sniff *sniff)
-{
-	return sniff->has_conv && sniff->cmd == KCP_CMD_PUSH && !is_early(sniff) &&
-	       link_table_next(&s->links, NULL, sniff->conv) == NULL;
-}
-
 /* Datagrams come in trains: most often it is the link of the one before. */
-static struct link *find(const struct server *s, struct port *p, const struct udp_path *path,
-			 const struct session_sniff *sniff)
+static struct link *find_here(const struct server *s, struct port *p, const struct udp_path *path,
+			      const struct session_sniff *sniff)
 {
 	struct link *l = p->link;
 
@@ -158,27 +141,29 @@ static struct link *find(const struct server *s, struct port *p, const struct ud
 			       : link_table_latest(&s->links, p, path);
 }
 
-/* One whose peer has moved: who sends what never came before is no stranger who repeats it. */
-static struct link *find_moved(struct tunnel *t, struct port *p, const struct udp_path *path,
-			       uint32_t conv, struct view payload)
+static struct link *find(const struct server *s, struct port *p, const struct udp_path *path,
+			 const struct session_sniff *sniff)
+{
+	struct link *l = find_here(s, p, path, sniff);
+
+	/* Else somebody began the conversation again with what he heard from there. */
+	return l == NULL || !sniff->has_conv || session_suits(l->session, sniff) ? l : NULL;
+}
+
+/* Its peer has moved. */
+static struct link *follow(struct tunnel *t, struct link *l, struct port *p,
+			   const struct udp_path *path)
 {
 	struct server *s = t->state;
-	struct link *l = NULL;
 
-	while ((l = link_table_next(&s->links, l, conv)) != NULL) {
-		if (!session_is_news(l->session, payload))
-			continue;
-		if (tunnel_may_log(t))
-			log_info(t->name, "session %08x of %s goes on from another address", conv,
-				 l->peer);
-		link_table_remove(&s->links, l);
-		link_move(l, p, path);
-		session_way_changed(l->session);
-		session_guard(l->session, t->reactor->now_us);
-		link_table_add(&s->links, l);
-		return l;
-	}
-	return NULL;
+	if (tunnel_may_log(t))
+		log_info(t->name, "session %08x of %s goes on from another address", l->conv, l->peer);
+	link_table_remove(&s->links, l);
+	link_move(l, p, path);
+	session_way_changed(l->session);
+	session_guard(l->session, t->reactor->now_us);
+	link_table_add(&s->links, l);
+	return l;
 }
 
 /* Not more often than that: whoever has old datagrams can ask as often as he likes. */
@@ -210,27 +195,51 @@ static void tell_unknown(struct tunnel *t, struct port *p, const struct packet *
 	port_send(p);
 }
 
-/* Which link a datagram is for, a new one if it starts a conversation. */
+/* The one that it moves, a new one, or none. */
+static struct link *admit(struct tunnel *t, struct port *p, const struct packet *pkt,
+			  const struct session_sniff *sniff, bool again)
+{
+	struct server *s = t->state;
+	enum admit_verdict verdict;
+	struct link *moved = NULL;
+	struct admit a;
+
+	admit_begin(&a, (struct view){ pkt->data, pkt->len }, sniff);
+	for (struct link *l = NULL; (l = link_table_next(&s->links, l, sniff->conv)) != NULL;)
+		if (admit_ask(&a, l->session))
+			moved = l;
+	verdict = admit_verdict(&a);
+	if (again && verdict != ADMIT_MOVE) {
+		refuse_replay(t, pkt);
+		return NULL;
+	}
+	switch (verdict) {
+	case ADMIT_MOVE:
+		return follow(t, moved, p, pkt->path);
+	case ADMIT_OPEN:
+		return t->draining ? NULL : new_link(t, p, pkt->path, sniff->conv);
+	case ADMIT_TELL:
+		tell_unknown(t, p, pkt);
+		break;
+	case ADMIT_IGNORE:
+		break;
+	}
+	return NULL;
+}
+
+/* Which link a datagram is for. */
 static struct link *route(struct tunnel *t, struct port *p, const struct packet *pkt)
 {
-	struct view payload = { pkt->data, pkt->len };
 	struct session_sniff sniff;
-	bool early, again;
+	bool again;
 	struct link *l;
 
-	if (!session_sniff(payload, &sniff))
+	if (!session_sniff((struct view){ pkt->data, pkt->len }, &sniff))
 		return NULL;
-	early = sniff.has_conv && is_early(&sniff);
-	again = early && came_before(t, pkt);
+	again = admit_is_early(&sniff) && came_before(t, pkt);
 	l = find(t->state, p, pkt->path, &sniff);
 	if (l == NULL && sniff.has_conv)
-		l = find_moved(t, p, pkt->path, sniff.conv, payload);
-	if (l == NULL && again)
-		refuse_replay(t, pkt);
-	else if (l == NULL && early && !t->draining)
-		l = new_link(t, p, pkt->path, sniff.conv);
-	else if (l == NULL && is_middle_of_unknown(t->state, &sniff))
-		tell_unknown(t, p, pkt);
+		l = admit(t, p, pkt, &sniff, again);
 	if (l != NULL)
 		p->link = l;
 	return l;

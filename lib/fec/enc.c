@@ -36,6 +36,7 @@ struct fec_enc {
 	uint32_t seqid;   /* of the next shard */
 	uint64_t last_us; /* when the newest data shard was made */
 	bool any;         /* last_us is set */
+	bool bare;        /* sets that are completed get no parity */
 	enum parity parity;
 	unsigned count;   /* data shards in the open set */
 	unsigned settled; /* of them, those that are in the store, or were not kept */
@@ -224,6 +225,11 @@ static void close_set(struct fec_enc *e)
 		e->parity = PARITY_DUE;
 }
 
+void fec_enc_bare(struct fec_enc *e, bool on)
+{
+	e->bare = on;
+}
+
 size_t fec_enc_add(struct fec_enc *e, uint64_t now_us, struct batch *b, size_t index)
 {
 	bool brisk = e->any && now_us - e->last_us < FEC_GAP_MS * UINT64_C(1000);
@@ -234,7 +240,7 @@ size_t fec_enc_add(struct fec_enc *e, uint64_t now_us, struct batch *b, size_t i
 	e->last_us = now_us;
 	e->any = true;
 	if (e->count == e->ds) {
-		if (brisk)
+		if (brisk && !e->bare)
 			appended = emit_parity(e, b, b->v[index].path);
 		close_set(e);
 	}

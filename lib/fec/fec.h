@@ -69,6 +69,8 @@ void fec_enc_continue(struct fec_enc *e, const struct fec_enc *from);
  * with a batch. */
 void fec_enc_hold(struct fec_enc *e);
 void fec_enc_release(struct fec_enc *e);
+/* While it is on, a set that is completed gets no parity, and the sequence advances all the same. */
+void fec_enc_bare(struct fec_enc *e, bool on);
 
 /* Make packet b->v[index] a data shard: the 8-byte header goes into its headroom.
  * When it completes a set, and the 500 ms rule allows, `ps` parity packets are appended to

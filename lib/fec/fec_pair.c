@@ -116,6 +116,12 @@ size_t fec_pair_parity_max(const struct fec_pair *p)
 	return p->enc != NULL ? p->ps : 0;
 }
 
+void fec_pair_bare(struct fec_pair *p, bool on)
+{
+	if (p->enc != NULL)
+		fec_enc_bare(p->enc, on);
+}
+
 void fec_pair_add(struct fec_pair *p, uint64_t now_us, struct batch *b, size_t index)
 {
 	if (p->enc != NULL)

@@ -59,6 +59,8 @@ void fec_pair_input_rest(struct fec_pair *p, struct view rest);
 size_t fec_pair_grows(const struct fec_pair *p);
 /* Packets that fec_pair_add() may append. */
 size_t fec_pair_parity_max(const struct fec_pair *p);
+/* What is sent is counted: no parity while it is on. */
+void fec_pair_bare(struct fec_pair *p, bool on);
 /* Make packet b->v[index] ready for the seal; see fec_enc_add(). */
 void fec_pair_add(struct fec_pair *p, uint64_t now_us, struct batch *b, size_t index);
 /* Before the batch goes away; see fec_enc_settle(). */

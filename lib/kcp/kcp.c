@@ -64,10 +64,10 @@ enum {
 	COPY_LOSS_TWO = 15000,
 	COPY_LOSS_THREE = 150000,
 	COPY_LOSS_FEW = 4000, /* ppm of all segments may have one copy because they were lost often */
-	COPY_LOSS_RARE = 500, /* and two */
-	ALLOWANCE_SPARE = 64, /* bytes that may be added to a datagram */
-	COVER_LONGER = 32,    /* bytes: what is so much longer than what is covered is left out */
-	COVER_FEW = 3,        /* in flight: each has covers of its own, as it would have copies */
+	COPY_LOSS_RARE = 500,                 /* and two */
+	ALLOWANCE_SHORT = KCP_OVERHEAD + 128, /* bytes of a segment that nothing is kept back from */
+	COVER_LONGER = 32, /* bytes: what is so much longer than what is covered is left out */
+	COVER_FEW = 3,     /* in flight: each has covers of its own, as it would have copies */
 	COVER_LOSS_THREE = 280000, /* of more */
 	HEARD_MAX = 32,            /* segments whose first ts is kept; a power of two */
 	POOL_MIN = 8,
@@ -532,6 +532,7 @@ struct rtt {
 	uint32_t sample_ts;  /* of the latest sample */
 	uint32_t reorder_us; /* how much later than expected is not lost yet */
 	uint64_t reorder_seen_us;
+	uint64_t proof_us; /* when the latest left of those whose ACK told just that time; 0: none */
 };
 
 static uint64_t rto_margin(const struct rtt *r, const struct kcp_config *cfg)
@@ -1739,6 +1740,7 @@ struct kcp {
 	bool held;          /* by the allowance, at the last flush: only input changes that */
 	uint32_t heard_una; /* how far the peer said that it has everything */
 	uint64_t allowance; /* bytes that may leave */
+	size_t allowance_added;
 	struct silence silence;
 	struct queue queue;
 	struct receiver rcv;
@@ -2020,6 +2022,7 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	}
 	sent_us = sent_at(k, s);
 	if (ts == clock_ms(sent_us)) {
+		k->rtt.proof_us = max64(k->rtt.proof_us, sent_us);
 		sample_offer(n, ts, k->now_us - sent_us);
 		arrived(k, s, n->recovered);
 	} else if (s->copied && seq_diff(ts, clock_ms(sent_us)) > 0) {
@@ -2552,11 +2555,14 @@ static void datagram_end(struct flush *f)
 	f->len = 0;
 }
 
-/* With what is added below, as far as that is known to anybody here. */
+/* With what is added below. */
 static bool allowed(const struct flush *f, size_t n)
 {
-	return f->k->allowance == UINT64_MAX ||
-	       (f->buf != NULL ? f->len + f->tail_len : 0) + n + ALLOWANCE_SPARE <= f->k->allowance;
+	size_t len = (f->buf != NULL ? f->len + f->tail_len : 0) + n + f->k->allowance_added;
+
+	if (n > ALLOWANCE_SHORT)
+		len += KCP_ALLOWANCE_KEPT;
+	return len <= f->k->allowance;
 }
 
 /* A segment that was numbered when more would pass goes alone. */
@@ -3133,10 +3139,11 @@ void kcp_sent_beside(struct kcp *k, size_t bytes)
 	departures_limited(&k->departures, k->now_us, true);
 }
 
-void kcp_set_allowance(struct kcp *k, uint64_t bytes)
+void kcp_set_allowance(struct kcp *k, uint64_t bytes, size_t added)
 {
 	k->held &= bytes <= k->allowance;
 	k->allowance = bytes;
+	k->allowance_added = added;
 }
 
 /* It is no timeout of which something could be learnt should it have arrived after all: that is for the first one. */
@@ -3154,15 +3161,20 @@ void kcp_way_changed(struct kcp *k)
 
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us)
 {
-	return k->rtt.srtt_us != 0 && seq_diff(k->rtt.sample_ts, clock_ms(since_us)) >= 0;
+	return k->rtt.proof_us != 0 && k->rtt.proof_us >= since_us;
 }
 
 bool kcp_is_news(const struct kcp *k, uint32_t sn, uint32_t ts)
 {
 	bool later = k->acks.heard_ts_known && seq_diff(ts, k->acks.heard_ts) > 0;
 
-	return (later || seq_diff(sn, k->rcv.high) >= 0) &&
-	       seq_diff(sn, k->rcv.nxt) < (int32_t)k->cfg.rcv_wnd;
+	return later || (seq_diff(sn, k->rcv.high) >= 0 &&
+			 seq_diff(sn, k->rcv.nxt) < (int32_t)k->cfg.rcv_wnd);
+}
+
+bool kcp_has_sent(const struct kcp *k, uint32_t una)
+{
+	return seq_diff(una, k->flight.nxt) <= 0;
 }
 
 static uint64_t acks_leave_at(const struct kcp *k)

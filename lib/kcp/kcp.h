@@ -258,18 +258,24 @@ bool kcp_flush(struct kcp *k, uint64_t now_us);
  * next, and are no part of what each packet costs. */
 void kcp_sent_beside(struct kcp *k, size_t bytes);
 /* At most so many bytes may leave from now on, of those that output() tells of, and acknowledgements are no
- * exception: for a peer that has yet to prove where it is.  UINT64_MAX: any number.  Where nothing may leave
- * any more nothing is due. */
-void kcp_set_allowance(struct kcp *k, uint64_t bytes);
+ * exception: for a peer that has yet to prove where it is.  `added` of them come to each datagram behind our back.
+ * What is long leaves KCP_ALLOWANCE_KEPT of them for what is short, and so can be asked again.  UINT64_MAX: any
+ * number.  Where nothing may leave any more nothing is due. */
+enum { KCP_ALLOWANCE_KEPT = 300 };
+void kcp_set_allowance(struct kcp *k, uint64_t bytes, size_t added);
 /* The way to the peer is another from now on: the oldest segment in flight leaves again with the next flush, and its
  * acknowledgement tells what became of the others. */
 void kcp_way_changed(struct kcp *k);
-/* An acknowledgement came of something that left at that time or later. */
+/* An ACK came of a segment that left at that time or later, and it told when that was: whoever sent it has had
+ * that very transmission, and not one of the same number that somebody else was sent. */
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
 /* The peer acknowledges what leaves, and had more before: it is another one, and nothing will ever be delivered. */
 bool kcp_peer_forgot(const struct kcp *k);
-/* A segment that has a place in the window never came, or left the peer after all that did: no repeat of what was heard. */
+/* Such a segment is newer than all that came: by its number, or it left later than they did, as what is sent again
+ * does and what somebody repeats does not. */
 bool kcp_is_news(const struct kcp *k, uint32_t sn, uint32_t ts);
+/* All segments before this one have left: a peer may acknowledge them. */
+bool kcp_has_sent(const struct kcp *k, uint32_t una);
 
 /* ---- the length of datagrams
  *

@@ -108,22 +108,34 @@ static void hear_tell(struct session *s, uint64_t now_us, struct view payload)
 	session_fail(s, SESSION_UNKNOWN);
 }
 
-/* Acknowledgements may stand before it. */
-bool session_is_news(const struct session *s, struct view payload)
+bool session_suits(const struct session *s, const struct session_sniff *sniff)
+{
+	return sniff->has_conv && sniff->conv == s->cfg.conv && kcp_has_sent(s->kcp, sniff->una);
+}
+
+/* What is new may stand behind acknowledgements, and behind what is sent again. */
+static bool has_newer(const struct session *s, struct view pkt)
 {
 	struct kcp_seg_header h;
-	struct view inner;
-	enum fec_kind kind = fec_classify(payload, &inner);
 
-	if (kind != FEC_PLAIN && kind != FEC_DATA)
-		return false;
-	while (kcp_header_decode(&h, inner.p, inner.n) && h.conv == s->cfg.conv) {
+	while (kcp_header_decode(&h, pkt.p, pkt.n) && h.conv == s->cfg.conv) {
 		if (h.cmd == KCP_CMD_PUSH && kcp_is_news(s->kcp, h.sn, h.ts))
 			return true;
-		inner.p += KCP_OVERHEAD + h.len;
-		inner.n -= KCP_OVERHEAD + h.len;
+		pkt.p += KCP_OVERHEAD + h.len;
+		pkt.n -= KCP_OVERHEAD + h.len;
 	}
 	return false;
+}
+
+bool session_is_news(const struct session *s, struct view payload)
+{
+	struct session_sniff sniff;
+	struct view inner;
+
+	if (!session_sniff(payload, &sniff) || !session_suits(s, &sniff))
+		return false;
+	fec_classify(payload, &inner);
+	return has_newer(s, inner);
 }
 
 void session_input(struct session *s, uint64_t now_us, struct view payload)

@@ -12,6 +12,7 @@
 enum {
 	PULL_SEGMENTS = 64,
 	CONTROL_SEGMENTS = 64, /* beyond those, of control frames */
+	GUARD_TIMES = 3,
 };
 
 /* ---- work memory ------------------------------------------------------------------ */
@@ -84,6 +85,21 @@ static bool send_plain(struct session *s, const struct smux_frame *f)
 	return true;
 }
 
+/* What the guard lets smux give: no data, which might be lost when nothing is left to send it again; and a peer that
+ * has everything of its own acknowledged says nothing more.  A small frame asks for the proof, and another one if it was
+ * covered by una alone. */
+static size_t frame_max(struct session *s)
+{
+	struct session_guard *g = &s->guard;
+
+	if (!g->on)
+		return SMUX_FRAME_MAX;
+	if (g->asks || (kcp_waiting(s->kcp) == 0 && smux_has_output(s->smux)))
+		smux_ping(s->smux);
+	g->asks = false;
+	return 0;
+}
+
 /* Move frames from smux to KCP, about as much as KCP can send at once.  Control
  * frames go even when the window is shut, up to a bound: a peer that opens and closes streams and
  * never acknowledges would else make us hold a frame for each.  A frame
@@ -94,12 +110,13 @@ static bool pull_frames(struct session *s, uint64_t now_us)
 	uint32_t target = kcp_waiting(s->kcp) + (room < PULL_SEGMENTS ? room : PULL_SEGMENTS);
 	struct smux_frame f;
 	bool any = false;
+	size_t most;
 
 	if (s->smux == NULL || s->codec_out == CODEC_UNKNOWN)
 		return false;
+	most = frame_max(s);
 	while (s->end == SESSION_ALIVE && kcp_queued(s->kcp) < PULL_SEGMENTS + CONTROL_SEGMENTS &&
-	       smux_next_frame(s->smux, now_us, kcp_waiting(s->kcp) < target ? SMUX_FRAME_MAX : 0,
-			       &f)) {
+	       smux_next_frame(s->smux, now_us, kcp_waiting(s->kcp) < target ? most : 0, &f)) {
 		if (!(s->enc != NULL ? send_compressed(s, &f) : send_plain(s, &f)))
 			session_fail(s, SESSION_NO_MEMORY);
 		any = true;
@@ -169,7 +186,17 @@ static void count_output(struct session *s)
 	s->out_pkts += s->out->count - s->out_start;
 }
 
-enum { GUARD_TIMES = 3 };
+bool session_proven(const struct session *s)
+{
+	return kcp_acked_since(s->kcp, s->born_us);
+}
+
+static void end_guard(struct session *s)
+{
+	s->guard.on = false;
+	kcp_set_allowance(s->kcp, UINT64_MAX, 0);
+	fec_pair_bare(&s->fec, false);
+}
 
 static void watch_guard(struct session *s)
 {
@@ -179,13 +206,14 @@ static void watch_guard(struct session *s)
 	if (!g->on)
 		return;
 	if (kcp_acked_since(s->kcp, g->since_us)) {
-		g->on = false;
-		kcp_set_allowance(s->kcp, UINT64_MAX);
+		end_guard(s);
 		return;
 	}
 	may = GUARD_TIMES * (s->in_bytes - g->in_bytes);
 	sent = s->out_bytes - g->out_bytes;
-	kcp_set_allowance(s->kcp, may > sent ? may - sent : 0);
+	kcp_set_allowance(s->kcp, may > sent ? may - sent : 0,
+			  s->cfg.seal_overhead + FEC_PAIR_OVERHEAD);
+	fec_pair_bare(&s->fec, true);
 }
 
 bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const void *path)

@@ -395,7 +395,7 @@ static void close_set(struct session *s)
 {
 	struct session_repair *r = &s->repair;
 	unsigned count = repair_out_count(r->out);
-	unsigned parity = has_copies(s) ? 0 : repair_share(count, loss_ppm(r));
+	unsigned parity = has_copies(s) || s->guard.on ? 0 : repair_share(count, loss_ppm(r));
 	size_t from = s->out->count;
 
 	r->parity = repair_out_close(r->out, parity, s->out, s->out_path);

@@ -305,6 +305,7 @@ void session_guard(struct session *s, uint64_t now_us)
 {
 	s->guard = (struct session_guard){
 		.on = true,
+		.asks = true,
 		.since_us = now_us,
 		.in_bytes = s->in_bytes,
 		.out_bytes = s->out_bytes,

@@ -140,8 +140,10 @@ bool session_sniff(struct view payload, struct session_sniff *out);
 
 /* An opened datagram, borrowed for the call.  Bad ones are counted and dropped. */
 void session_input(struct session *s, uint64_t now_us, struct view payload);
-/* Does it carry something of this session that never came before, or was sent again after all that came?  Then it is
- * no repeat of what was heard, and who sent it is where it comes from. */
+/* Could its peer have sent what was sniffed?  Nobody has had what never left. */
+bool session_suits(const struct session *s, const struct session_sniff *sniff);
+/* Does it carry a segment of this session that left later than all that came?  Then it is no repeat of what was
+ * heard, and who sent it is where it comes from. */
 bool session_is_news(const struct session *s, struct view payload);
 /* The way to the peer is another one: what is unanswered begins to be sent again at once. */
 void session_way_changed(struct session *s);
@@ -149,6 +151,8 @@ void session_way_changed(struct session *s);
  * as many bytes leave as come, at most. */
 void session_guard(struct session *s, uint64_t now_us);
 bool session_guarded(const struct session *s);
+/* The peer acknowledged something of this session, in a way that no repeat of another one's datagrams does. */
+bool session_proven(const struct session *s);
 /* SESSION_UNKNOWN: for how long the peer has run, so that what began later never came to the one before. */
 uint32_t session_peer_uptime_ms(const struct session *s);
 /* Tell the peer, if it is one of ours, that this end stops: it is to open no more streams here. */

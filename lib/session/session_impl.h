@@ -92,6 +92,7 @@ struct session_cover {
 /* Until the peer has shown that it is where it seems to be. */
 struct session_guard {
 	bool on;
+	bool asks; /* something small is to leave */
 	uint64_t since_us;
 	uint64_t in_bytes, out_bytes; /* totals then */
 };

@@ -368,6 +368,7 @@ static uint64_t streams_deadline(const struct bed *b)
 static void receive(struct bed *b, unsigned s, unsigned side)
 {
 	struct leg *l = &b->node[side].leg[s];
+	struct net_label label;
 	uint8_t buf[2048];
 
 	for (;;) {
@@ -376,7 +377,7 @@ static void receive(struct bed *b, unsigned s, unsigned side)
 		struct view payload;
 
 		alloc_pause();
-		pkt.len = net_receive(b->node[!side].leg[s].net, b->now_us, buf);
+		pkt.len = net_receive(b->node[!side].leg[s].net, b->now_us, &label, buf);
 		alloc_resume();
 		if (pkt.len == 0)
 			return;
@@ -404,7 +405,8 @@ static void transmit(struct bed *b, unsigned s, unsigned side)
 		alloc_pause();
 		for (size_t i = 0; i < n->out.count; i++)
 			if (n->out.v[i].len > 0)
-				net_send(n->leg[s].net, b->now_us, n->out.v[i].data, n->out.v[i].len);
+				net_send(n->leg[s].net, b->now_us, (struct net_label){ 0 },
+					 n->out.v[i].data, n->out.v[i].len);
 		alloc_resume();
 		batch_clear(&n->out);
 	} while (more);

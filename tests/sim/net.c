@@ -10,12 +10,14 @@ enum { BURST_MAX_US = 500 * 1000 };
 struct flight {
 	uint64_t at_us;
 	uint64_t order; /* among equals, first in first out */
+	struct net_label label;
 	size_t len;
 	uint8_t *data;
 };
 
 struct net {
 	struct net_params p;
+	uint64_t start_us;
 	struct rng rng;
 	bool in_burst;
 	uint64_t burst_from_us;
@@ -33,6 +35,7 @@ struct net *net_new(const struct net_params *params, uint64_t start_us, uint64_t
 
 	assert(n != NULL);
 	n->p = *params;
+	n->start_us = start_us;
 	n->p.dead_from_us += start_us;
 	n->p.dead_until_us += start_us;
 	n->rng.s = seed;
@@ -60,7 +63,7 @@ static void swap(struct flight *a, struct flight *b)
 	*b = t;
 }
 
-static void push(struct net *n, uint64_t at_us, const uint8_t *data, size_t len)
+void net_inject(struct net *n, uint64_t at_us, struct net_label label, const uint8_t *data, size_t len)
 {
 	size_t i = n->count++;
 
@@ -69,7 +72,7 @@ static void push(struct net *n, uint64_t at_us, const uint8_t *data, size_t len)
 		n->heap = realloc(n->heap, n->cap * sizeof(*n->heap));
 		assert(n->heap != NULL);
 	}
-	n->heap[i] = (struct flight){ at_us, n->order++, len, malloc(len) };
+	n->heap[i] = (struct flight){ at_us, n->order++, label, len, malloc(len) };
 	assert(n->heap[i].data != NULL);
 	memcpy(n->heap[i].data, data, len);
 	while (i > 0 && earlier(&n->heap[i], &n->heap[(i - 1) / 2])) {
@@ -132,13 +135,27 @@ static uint64_t through_bottleneck(struct net *n, uint64_t now_us, size_t len)
 	return n->busy_until_us;
 }
 
-void net_send(struct net *n, uint64_t now_us, const uint8_t *data, size_t len)
+static bool passes(const struct net *n, uint64_t now_us, size_t len)
+{
+	uint32_t bytes = UINT32_MAX;
+
+	for (unsigned i = 0; i < n->p.mtu_count; i++)
+		if (now_us >= n->start_us + n->p.mtus[i].from_us)
+			bytes = n->p.mtus[i].bytes;
+	return len <= bytes;
+}
+
+void net_send(struct net *n, uint64_t now_us, struct net_label label, const uint8_t *data, size_t len)
 {
 	uint64_t at;
 	uint8_t bad[2048];
 
 	assert(len > 0 && len <= sizeof(bad));
 	n->stats.sent++;
+	if (!passes(n, now_us, len)) {
+		n->stats.too_long++;
+		return;
+	}
 	if (is_lost(n, now_us)) {
 		n->stats.lost++;
 		return;
@@ -158,17 +175,17 @@ void net_send(struct net *n, uint64_t now_us, const uint8_t *data, size_t len)
 	n->last_at_us = at;
 	if (rng_chance(&n->rng, n->p.duplicate)) {
 		n->stats.duplicated++;
-		push(n, at + rng_below(&n->rng, 2 * n->p.delay_us + 1000), data, len);
+		net_inject(n, at + rng_below(&n->rng, 2 * n->p.delay_us + 1000), label, data, len);
 	}
 	if (rng_chance(&n->rng, n->p.corrupt)) {
 		n->stats.corrupted++;
 		memcpy(bad, data, len);
 		for (unsigned flips = rng_range(&n->rng, 1, 4); flips > 0; flips--)
 			bad[rng_below(&n->rng, (uint32_t)len)] ^= (uint8_t)rng_range(&n->rng, 1, 255);
-		push(n, at, bad, len);
+		net_inject(n, at, label, bad, len);
 		return;
 	}
-	push(n, at, data, len);
+	net_inject(n, at, label, data, len);
 }
 
 uint64_t net_deadline(const struct net *n)
@@ -176,13 +193,14 @@ uint64_t net_deadline(const struct net *n)
 	return n->count > 0 ? n->heap[0].at_us : UINT64_MAX;
 }
 
-size_t net_receive(struct net *n, uint64_t now_us, uint8_t *buf)
+size_t net_receive(struct net *n, uint64_t now_us, struct net_label *label, uint8_t *buf)
 {
 	struct flight f;
 
 	if (n->count == 0 || n->heap[0].at_us > now_us)
 		return 0;
 	f = pop(n);
+	*label = f.label;
 	memcpy(buf, f.data, f.len);
 	free(f.data);
 	n->stats.delivered++;

@@ -91,6 +91,27 @@ static void every_end_has_words_of_its_own(void **state)
 	assert_string_equal(kt_strerror(7), kt_strerror(KT_OK)); /* a count */
 }
 
+/* A full segment would be more than three times what comes, and the client says nothing more by itself. */
+static void what_is_guarded_asks_with_something_small(void **state)
+{
+	struct tunnel *t = two_ends();
+	size_t in = t->way[0].bytes, out = t->way[1].bytes;
+
+	(void)state;
+	session_guard(t->end[1], t->now_us);
+	while (t->sent < 50000)
+		assert_true(write_some(t, (size_t)(50000 - t->sent)) > 0);
+	session_ping(t->end[0]);
+	for (unsigned i = 0; i < 1000 && session_guarded(t->end[1]); i++) {
+		assert_true(t->way[1].bytes - out <= 3 * (t->way[0].bytes - in));
+		step(t);
+	}
+	assert_false(session_guarded(t->end[1]));
+	steps(t, 1000);
+	assert_int_equal(t->received, 50000);
+	tunnel_free(t);
+}
+
 /* ---- news ------------------------------------------------------------------------------- */
 
 static void only_what_never_came_is_news(void **state)
@@ -264,6 +285,7 @@ int main(void)
 		cmocka_unit_test(three_times_what_comes_is_sent_until_it_is_acknowledged),
 		cmocka_unit_test(a_session_tells_what_it_sent_and_what_of_that_arrived),
 		cmocka_unit_test(every_end_has_words_of_its_own),
+		cmocka_unit_test(what_is_guarded_asks_with_something_small),
 		cmocka_unit_test(only_what_never_came_is_news),
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
