@@ -77,8 +77,9 @@ struct leg {
 	uint64_t in_pkts, out_pkts;
 	uint64_t in_bytes, out_bytes; /* server: since guarded */
 	uint64_t asked_us;            /* client: when it last asked for a sign of life */
-	unsigned spins;               /* turns in a row after which it was due at once */
-	bool woken;                   /* there is memory that it waited for */
+	unsigned spins; /* turns in a row that moved nothing, and after which it was due at once */
+	uint64_t carried; /* bytes, when that was looked at */
+	bool woken;       /* there is memory that it waited for */
 	struct end *ends;
 };
 

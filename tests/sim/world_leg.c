@@ -183,6 +183,16 @@ static void serve_streams(struct leg *l)
 	world_apps_turn(l);
 }
 
+/* It wants another turn at once, though this one moved nothing. */
+static void count_spins(struct leg *l)
+{
+	uint64_t carried = session_carried_bytes(l->session);
+	bool due = l->woken || session_deadline(l->session) <= l->world->now_us;
+
+	l->spins = due && carried == l->carried ? l->spins + 1 : 0;
+	l->carried = carried;
+}
+
 /* Input was before deadlines. */
 void world_leg_turn(struct leg *l)
 {
@@ -199,7 +209,7 @@ void world_leg_turn(struct leg *l)
 	world_hear(l);
 	if (l->in_pkts > 0 && !session_guarded(l->session))
 		l->host->proven = true;
-	l->spins = l->woken || session_deadline(l->session) <= w->now_us ? l->spins + 1 : 0;
+	count_spins(l);
 	if (l->spins > SPINS_MAX)
 		world_fail(w, "end %u: due at once for %u turns in a row", l->side, l->spins);
 }
