@@ -18,6 +18,7 @@ enum {
 	MUCH_US = 1500 * 1000, /* so long ago at most */
 	SILENCE_US = 3 * 1000 * 1000,
 	REPLACE_US = 500 * 1000, /* after that */
+	FORGOT_ASKS = 20,        /* looks */
 	ASKED_MAX = 16,          /* segments unanswered, of a session that never was */
 };
 
@@ -56,6 +57,16 @@ static void look_unheard(struct link *l)
 	}
 }
 
+/* One that forgot us is asked until it says so, or until it is clear that it will not. */
+static void look_forgotten(struct link *l)
+{
+	if (!session_peer_forgot(l->session) || l->forgot_asked == FORGOT_ASKS)
+		return;
+	l->forgot_asked++;
+	session_ping(l->session);
+	link_touch(l);
+}
+
 static void look(struct link *l)
 {
 	uint64_t now_us = l->tunnel->reactor->now_us, silent_us = now_us - l->heard_us;
@@ -67,6 +78,7 @@ static void look(struct link *l)
 	if (silent_us >= ASK_US && silent_us < SILENCE_US && now_us - l->much_us < MUCH_US &&
 	    session_drained(l->session))
 		client_ask(l);
+	look_forgotten(l);
 	if (silent_us >= SILENCE_US && session_unanswered(l->session))
 		on_silence(l, silent_us);
 }
@@ -74,7 +86,7 @@ static void look(struct link *l)
 /* All is answered, and no more is about to come; or nobody waits. */
 static bool nothing_to_watch(const struct link *l)
 {
-	if (l->look_again)
+	if (l->look_again || (session_peer_forgot(l->session) && l->forgot_asked < FORGOT_ASKS))
 		return false;
 	if (!l->heard)
 		return l->relay_count == 0;

@@ -52,10 +52,11 @@ struct link {
 	uint64_t watched_bytes; /* received, when it was last looked at */
 	uint64_t much_us;       /* when much was coming */
 	uint64_t hole_looked_us,
-		hole_us;    /* when it was looked whether something is missing; since when it is, */
-	uint32_t hole_sn;   /* and what */
-	uint64_t socket_us; /* when it got its socket */
-	bool replaced;      /* its slot has another */
+		hole_us; /* when it was looked whether something is missing; since when it is, */
+	uint8_t forgot_asked; /* how often, of a peer that seems to have forgotten the session */
+	uint32_t hole_sn;     /* and what */
+	uint64_t socket_us;   /* when it got its socket */
+	bool replaced;        /* its slot has another */
 	/* client_roam.c */
 	uint64_t moved_us; /* when it last went another way, 0: never */
 	uint64_t errors;   /* of its socket, when it was last looked at */

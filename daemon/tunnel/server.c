@@ -227,6 +227,13 @@ static struct link *admit(struct tunnel *t, struct port *p, const struct packet 
 	return NULL;
 }
 
+/* Its beginning went to a server that was here before, and that acknowledged it without a word of its own. */
+static bool continues(const struct tunnel *t, const struct link *l, const struct session_sniff *sniff)
+{
+	return sniff->has_conv && sniff->cmd == KCP_CMD_PUSH && sniff->sn > 0 &&
+	       session_is_headless(l->session, t->reactor->now_us);
+}
+
 /* Which link a datagram is for. */
 static struct link *route(struct tunnel *t, struct port *p, const struct packet *pkt)
 {
@@ -240,6 +247,8 @@ static struct link *route(struct tunnel *t, struct port *p, const struct packet 
 	l = find(t->state, p, pkt->path, &sniff);
 	if (l == NULL && sniff.has_conv)
 		l = admit(t, p, pkt, &sniff, again);
+	else if (l != NULL && continues(t, l, &sniff))
+		tell_unknown(t, p, pkt);
 	if (l != NULL)
 		p->link = l;
 	return l;

@@ -49,7 +49,8 @@ void session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsi
 {
 	if (kcp_input(s->kcp, now_us, pkt.p, pkt.n, flags) != KCP_OK)
 		s->kcp_in_errors++;
-	if (s->cfg.client && kcp_peer_forgot(s->kcp))
+	/* One that never spoke may have another reason: a kcptun forgets those that it does not understand. */
+	if (s->cfg.client && s->peer_version != 0 && kcp_peer_forgot(s->kcp))
 		session_fail(s, SESSION_UNKNOWN);
 }
 

@@ -301,6 +301,22 @@ void session_way_changed(struct session *s)
 	kcp_way_changed(s->kcp);
 }
 
+bool session_peer_forgot(const struct session *s)
+{
+	return s->cfg.client && s->end == SESSION_ALIVE && s->peer_version == 0 &&
+	       kcp_peer_forgot(s->kcp);
+}
+
+bool session_is_headless(const struct session *s, uint64_t now_us)
+{
+	struct kcp_info info;
+
+	if (s->smux != NULL || now_us - s->born_us < SESSION_HEADLESS_US)
+		return false;
+	kcp_get_info(s->kcp, &info);
+	return info.rcv_nxt == 0;
+}
+
 void session_guard(struct session *s, uint64_t now_us)
 {
 	s->guard = (struct session_guard){

@@ -33,6 +33,9 @@ enum {
 	/* A session that delivered no smux frame for so long never will: a
 	 * packet of a lost conversation, or of somebody who guesses. */
 	SESSION_FIRST_FRAME_US = 10 * 1000 * 1000,
+	/* A server waits so long for the first segment of all while others come: a client repeats what was lost
+	 * several times by then. */
+	SESSION_HEADLESS_US = 2 * 1000 * 1000,
 	/* One flush gives at most about this many packets, so that they are
 	 * still in the cache when the seal and the kernel read them. */
 	SESSION_FLUSH_PACKETS = 128,
@@ -142,6 +145,12 @@ bool session_sniff(struct view payload, struct session_sniff *out);
 void session_input(struct session *s, uint64_t now_us, struct view payload);
 /* Could its peer have sent what was sniffed?  Nobody has had what never left. */
 bool session_suits(const struct session *s, const struct session_sniff *sniff);
+/* Client: the peer never spoke, and acknowledges as if it had had nothing before.  It was restarted, or does not understand
+ * us; a kcptund that is asked after SESSION_HEADLESS_US says so. */
+bool session_peer_forgot(const struct session *s);
+/* Server: what came first in the conversation does not come, though what follows does: another server had that, and
+ * acknowledged it.  It is as one that is not known here. */
+bool session_is_headless(const struct session *s, uint64_t now_us);
 /* Does it carry a segment of this session that left later than all that came?  Then it is no repeat of what was
  * heard, and who sent it is where it comes from. */
 bool session_is_news(const struct session *s, struct view payload);

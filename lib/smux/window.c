@@ -54,13 +54,16 @@ uint32_t smux_grant(struct smux_stream *st)
 }
 
 /* The first read always tells, because only that replaces the window that the peer
- * assumes; then half of what it was granted, which is streambuf / 2 unless that was short. */
+ * assumes: what was told at the opening may have met a peer that did not know its stream yet (Go's smux sends a SYN first,
+ * and drops what is of no stream).  Then half of what it was granted, which is streambuf / 2 unless that was short. */
 static bool upd_due(const struct smux_stream *st)
 {
 	uint32_t half = st->granted / 2;
 
 	if (st->m->cfg.version == 1 || st->cut)
 		return false;
+	if (st->told == 0 && !st->m->cfg.client)
+		return true;
 	return st->granted == 0 || st->consumed - st->told >= (half > 0 ? half : 1);
 }
 

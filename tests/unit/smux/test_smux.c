@@ -1097,6 +1097,30 @@ static void the_first_read_tells_the_window_and_then_every_half_of_it(void **sta
 	end(&x);
 }
 
+/* Go's smux sends its SYN before it knows the stream: what answers at once is about none, and is dropped. */
+static void what_was_told_at_the_opening_is_told_again_at_the_first_read(void **state)
+{
+	struct smux_config cfg = config(2, false);
+	struct smux_stream *st;
+	struct fixture x;
+
+	cfg.streambuf = 1 << 20;
+	begin_cfg(&x, cfg, SIZE_MAX);
+	st = accept_sid(&x, 3);
+	expect_frames(&x, "0204080003000000"
+			  "00000000"
+			  "00001000");
+	feed_frame(&x, SMUX_PSH, 3, 40000, NULL);
+	expect_frames(&x, "");
+	smux_consume(st, 1);
+	expect_frames(&x, "0204080003000000"
+			  "01000000"
+			  "00001000");
+	smux_consume(st, 39999);
+	expect_frames(&x, "");
+	end(&x);
+}
+
 static uint32_t granted_now(struct fixture *x)
 {
 	assert_int_equal(drain(x), SMUX_HEADER + SMUX_UPD_BYTES);
@@ -2035,6 +2059,7 @@ int main(void)
 		cmocka_unit_test(releasing_the_stream_that_blocks_unblocks_input),
 		cmocka_unit_test(version_2_takes_every_byte_within_the_windows_up_to_the_hard_stop),
 		cmocka_unit_test(the_first_read_tells_the_window_and_then_every_half_of_it),
+		cmocka_unit_test(what_was_told_at_the_opening_is_told_again_at_the_first_read),
 		cmocka_unit_test(windows_shrink_with_the_budget_but_never_to_nothing),
 		cmocka_unit_test(what_nobody_reads_gives_its_window_back),
 		cmocka_unit_test(a_new_stream_gets_no_window_that_others_leave_unread),
