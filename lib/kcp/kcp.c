@@ -2774,14 +2774,15 @@ static uint32_t copies_wanted(const struct kcp *k, const struct slot *s)
 	return is_small(k, s) ? copies : min32(copies, 1);
 }
 
-/* They leave later, and are paid for when they are planned. */
+/* They leave later, and are paid for when they are planned.  Before the peer is proven there are none: each tells another
+ * time, of which the peer may acknowledge any. */
 static void copies_plan(struct kcp *k, uint32_t sn)
 {
 	struct slot *s = slot_at(&k->flight, sn);
 	uint32_t n = copies_wanted(k, s);
 	int64_t cost = (int64_t)(n * (uint64_t)slot_bytes(s) * US_PER_S);
 
-	if (n == 0 || cost > k->copier.credit)
+	if (n == 0 || cost > k->copier.credit || k->allowance != UINT64_MAX)
 		return;
 	k->copier.credit -= cost;
 	copy_push(&k->copier, &k->mem,

@@ -134,6 +134,23 @@ static void large_segments_get_one_and_bulk_none(void **state)
 	net_free(n);
 }
 
+/* Each tells another time, and the ACK of any would do: but a proof is the ACK of the first. */
+static void before_a_peer_is_proven_there_are_none(void **state)
+{
+	struct net *n = messages(2, 0, 64, 7);
+
+	(void)state;
+	kcp_set_allowance(n->end[0].kcp, 1 << 20, 0);
+	lateness(n, 2 * S);
+	assert_true(stats(n, 0)->out_push > 50);
+	assert_int_equal(stats(n, 0)->copy_segs, 0);
+	assert_true(kcp_acked_since(n->end[0].kcp, n->now_us - S));
+	kcp_set_allowance(n->end[0].kcp, UINT64_MAX, 0);
+	lateness(n, 2 * S);
+	assert_true(stats(n, 0)->copy_segs > 50);
+	net_free(n);
+}
+
 /* A flow of small segments that is no trickle costs no more than its budget. */
 static void copies_keep_to_a_budget(void **state)
 {
@@ -247,6 +264,7 @@ int main(void)
 		cmocka_unit_test(without_loss_there_are_soon_none),
 		cmocka_unit_test(as_many_as_are_asked_for),
 		cmocka_unit_test(large_segments_get_one_and_bulk_none),
+		cmocka_unit_test(before_a_peer_is_proven_there_are_none),
 		cmocka_unit_test(copies_keep_to_a_budget),
 		cmocka_unit_test(what_covers_segments_stands_in_for_copies),
 		cmocka_unit_test(without_it_there_are_copies),
