@@ -1999,6 +1999,16 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 	k->flight.count--;
 }
 
+/* That it was sent before, too, may have been in the same millisecond. */
+static void proof_note(struct kcp *k, const struct slot *s)
+{
+	uint64_t sent_us = sent_at(k, s);
+
+	if (s->xmit > 1)
+		sent_us -= sent_us % US_PER_MS;
+	k->rtt.proof_us = max64(k->rtt.proof_us, sent_us);
+}
+
 /* An ACK.  Its ts says which transmission it is of. */
 static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 {
@@ -2022,7 +2032,7 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	}
 	sent_us = sent_at(k, s);
 	if (ts == clock_ms(sent_us)) {
-		k->rtt.proof_us = max64(k->rtt.proof_us, sent_us);
+		proof_note(k, s);
 		sample_offer(n, ts, k->now_us - sent_us);
 		arrived(k, s, n->recovered);
 	} else if (s->copied && seq_diff(ts, clock_ms(sent_us)) > 0) {

@@ -1213,6 +1213,28 @@ static void what_is_short_may_spend_what_is_kept_from_what_is_long(void **state)
 	close_peer(p);
 }
 
+/* Sent again within the millisecond that its first transmission told: the ACK may be of either. */
+static void an_ack_proves_nothing_later_than_all_that_it_may_be_of(void **state)
+{
+	struct peer *p = open_peer(base_config());
+	uint64_t moved = T0 + 300, later = T0 + 5 * MS;
+
+	(void)state;
+	send_bytes(p, 100);
+	flush_at(p, T0);
+	kcp_way_changed(p->k);
+	flush_at(p, moved);
+	assert_int_equal(p->count, 1);
+	give(p, T0 + 40 * MS, KCP_CMD_ACK, 0, 1, p->seg[0].ts, 0);
+	assert_true(kcp_acked_since(p->k, T0));
+	assert_false(kcp_acked_since(p->k, moved));
+	send_bytes(p, 100);
+	flush_at(p, later + 40 * MS);
+	give(p, later + 80 * MS, KCP_CMD_ACK, 1, 2, p->seg[0].ts, 0);
+	assert_true(kcp_acked_since(p->k, moved));
+	close_peer(p);
+}
+
 /* ---- the length of datagrams ---------------------------------------------- */
 
 /* The peer has it all already, whatever it had, and acknowledges it. */
@@ -1350,6 +1372,7 @@ int main(void)
 		cmocka_unit_test(a_send_without_memory_queues_nothing_at_all),
 		cmocka_unit_test(in_the_steady_state_nothing_is_allocated),
 		cmocka_unit_test(what_is_short_may_spend_what_is_kept_from_what_is_long),
+		cmocka_unit_test(an_ack_proves_nothing_later_than_all_that_it_may_be_of),
 		cmocka_unit_test(a_sounding_changes_nothing_and_is_answered),
 		cmocka_unit_test(one_that_asks_is_answered_by_news_of_the_window),
 		cmocka_unit_test(segments_follow_a_smaller_mtu_and_long_ones_go_alone_at_once),
