@@ -3157,6 +3157,11 @@ void kcp_set_allowance(struct kcp *k, uint64_t bytes, size_t added)
 	k->allowance_added = added;
 }
 
+uint64_t kcp_allowance(const struct kcp *k)
+{
+	return k->allowance;
+}
+
 /* It is no timeout of which something could be learnt should it have arrived after all: that is for the first one. */
 void kcp_way_changed(struct kcp *k)
 {

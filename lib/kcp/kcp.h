@@ -263,6 +263,7 @@ void kcp_sent_beside(struct kcp *k, size_t bytes);
  * number.  Where nothing may leave any more nothing is due. */
 enum { KCP_ALLOWANCE_KEPT = 300 };
 void kcp_set_allowance(struct kcp *k, uint64_t bytes, size_t added);
+uint64_t kcp_allowance(const struct kcp *k); /* what is left of it */
 /* The way to the peer is another from now on: the oldest segment in flight leaves again with the next flush, and its
  * acknowledgement tells what became of the others. */
 void kcp_way_changed(struct kcp *k);

@@ -13,6 +13,7 @@ enum {
 	PULL_SEGMENTS = 64,
 	CONTROL_SEGMENTS = 64, /* beyond those, of control frames */
 	GUARD_TIMES = 3,
+	CODEC_SPARE = 64, /* a little data grows by less when it is compressed */
 };
 
 /* ---- work memory ------------------------------------------------------------------ */
@@ -85,19 +86,32 @@ static bool send_plain(struct session *s, const struct smux_frame *f)
 	return true;
 }
 
-/* What the guard lets smux give: no data, which might be lost when nothing is left to send it again; and a peer that
- * has everything of its own acknowledged says nothing more.  A small frame asks for the proof, and another one if it was
- * covered by una alone. */
+/* Data that may leave before the proof.  Behind what asks for it, in a packet of its own: it might be lost when nothing is
+ * left to send it again, and a peer that has everything of its own acknowledged says nothing more. */
+static size_t unproven_max(const struct session *s)
+{
+	uint64_t kept = KCP_ALLOWANCE_KEPT + KCP_OVERHEAD + SMUX_HEADER + FEC_PAIR_OVERHEAD +
+			s->cfg.seal_overhead + CODEC_SPARE;
+	uint64_t left = kcp_allowance(s->kcp);
+
+	if (kcp_queued(s->kcp) > 0 || left <= kept)
+		return 0;
+	return left - kept < SMUX_FRAME_MAX ? (size_t)(left - kept) : SMUX_FRAME_MAX;
+}
+
+/* Bytes of data in the next frame.  A small one without any asks for the proof, and another one if that was covered by una
+ * alone. */
 static size_t frame_max(struct session *s)
 {
 	struct session_guard *g = &s->guard;
+	bool ask = g->asks || (kcp_waiting(s->kcp) == 0 && smux_has_output(s->smux));
 
 	if (!g->on)
 		return SMUX_FRAME_MAX;
-	if (g->asks || (kcp_waiting(s->kcp) == 0 && smux_has_output(s->smux)))
+	if (ask)
 		smux_ping(s->smux);
 	g->asks = false;
-	return 0;
+	return ask ? 0 : unproven_max(s);
 }
 
 /* Move frames from smux to KCP, about as much as KCP can send at once.  Control
@@ -120,6 +134,8 @@ static bool pull_frames(struct session *s, uint64_t now_us)
 		if (!(s->enc != NULL ? send_compressed(s, &f) : send_plain(s, &f)))
 			session_fail(s, SESSION_NO_MEMORY);
 		any = true;
+		if (s->guard.on && f.piece_count > 0)
+			most = 0;
 	}
 	return any;
 }

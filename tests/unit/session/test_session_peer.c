@@ -112,6 +112,23 @@ static void what_is_guarded_asks_with_something_small(void **state)
 	tunnel_free(t);
 }
 
+static void a_short_answer_does_not_wait_for_the_proof(void **state)
+{
+	struct tunnel *t = two_ends();
+
+	(void)state;
+	session_guard(t->end[1], t->now_us);
+	session_ping(t->end[0]);
+	session_pad(t->end[0]);
+	assert_int_equal(write_some(t, 500), 500);
+	steps(t, 45);
+	assert_int_equal(t->received, 500);
+	assert_true(session_guarded(t->end[1]));
+	steps(t, 50);
+	assert_false(session_guarded(t->end[1]));
+	tunnel_free(t);
+}
+
 /* ---- news ------------------------------------------------------------------------------- */
 
 static void only_what_never_came_is_news(void **state)
@@ -286,6 +303,7 @@ int main(void)
 		cmocka_unit_test(a_session_tells_what_it_sent_and_what_of_that_arrived),
 		cmocka_unit_test(every_end_has_words_of_its_own),
 		cmocka_unit_test(what_is_guarded_asks_with_something_small),
+		cmocka_unit_test(a_short_answer_does_not_wait_for_the_proof),
 		cmocka_unit_test(only_what_never_came_is_news),
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
