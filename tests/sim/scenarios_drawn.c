@@ -224,6 +224,7 @@ static void make_eventful(struct world_params *p, struct rng *r, uint32_t last_u
 			f->read_chunk[0] = f->read_chunk[1] = rng_range(r, 1000, 8000);
 		}
 	}
+	be_fair(p);
 	p->time_max_us = 900 * 1000000ull;
 }
 
