@@ -2193,17 +2193,39 @@ static void lose_one(struct kcp *k, uint32_t sn, enum why why)
 	k->silence.left--;
 }
 
-/* Find what is lost.  Each list is walked as far as it is, and one step further; those that were resent most come
- * first, because the oldest of all is among them, and in a silence only so many are found lost in a round. */
+/* When the oldest of all times out, wherever in its list it is. */
+static uint64_t oldest_due_at(const struct kcp *k)
+{
+	const struct slot *s;
+
+	if (k->flight.count == 0)
+		return KCP_NEVER;
+	s = slot_at(&k->flight, k->flight.una);
+	return s->lost ? KCP_NEVER : timeout_at(k, s->level, s);
+}
+
+static void lose_for_time(struct kcp *k, uint32_t sn)
+{
+	silence_count(&k->silence, k->now_us, k->flight.count, k->rtt.rto_us);
+	lose_one(k, sn, WHY_TIMEOUT);
+}
+
+/* Find what is lost.  Each list is walked as far as it is, and one step further.  In a silence only so many are found lost
+ * in a round, and the oldest, for which all others wait, is the first. */
 static void lose(struct kcp *k, bool early)
 {
 	struct due due;
 
+	if (oldest_due_at(k) <= k->now_us)
+		lose_for_time(k, k->flight.una);
 	for (uint32_t level = k->flight.level_end; level-- > 0;) {
 		while ((due = front_due(k, level, early)).at <= k->now_us) {
+			uint32_t sn = k->flight.orders[level].head;
+
 			if (due.why == WHY_TIMEOUT)
-				silence_count(&k->silence, k->now_us, k->flight.count, k->rtt.rto_us);
-			lose_one(k, k->flight.orders[level].head, due.why);
+				lose_for_time(k, sn);
+			else
+				lose_one(k, sn, due.why);
 		}
 	}
 }
@@ -3165,10 +3187,13 @@ uint64_t kcp_allowance(const struct kcp *k)
 /* It is no timeout of which something could be learnt should it have arrived after all: that is for the first one. */
 void kcp_way_changed(struct kcp *k)
 {
-	struct slot *s = slot_at(&k->flight, k->flight.una);
+	struct slot *s;
 
 	silence_end(&k->silence);
-	if (k->flight.count == 0 || s->lost)
+	if (k->flight.count == 0)
+		return;
+	s = slot_at(&k->flight, k->flight.una);
+	if (s->lost)
 		return;
 	lose_one(k, k->flight.una, WHY_TIMEOUT);
 	if (s->level == 1)
@@ -3207,6 +3232,8 @@ static uint64_t data_due_at(const struct kcp *k)
 	bool early = lost_count(&k->flight) == 0 && nothing_new(k);
 	uint64_t t = some ? max64(k->now_us, max64(k->pacer.wait_until, k->flight.memory_at))
 			  : KCP_NEVER;
+
+	t = min64(t, oldest_due_at(k));
 
 	for (uint32_t level = 0; level < k->flight.level_end; level++)
 		t = min64(t, front_due(k, level, early).at);

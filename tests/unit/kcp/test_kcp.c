@@ -1319,6 +1319,29 @@ static void segments_follow_a_smaller_mtu_and_long_ones_go_alone_at_once(void **
 	close_peer(p);
 }
 
+/* Behind it others time out again and again, which takes all that a silence allows. */
+static void the_oldest_is_sent_again_in_a_silence_though_it_was_the_last_that_was_sent(void **state)
+{
+	struct peer *p;
+	unsigned resent = 0;
+
+	(void)state;
+	p = ten_in_flight(2);
+	send_bytes(p, 30000);
+	for (unsigned i = 0; i < 30; i++)
+		flush_at(p, T0 + 51 * MS + i * MS);
+	assert_true(kcp_waiting(p->k) == 40 && kcp_queued(p->k) == 0);
+	for (uint32_t sn = 2; sn < 5; sn++) /* of sn 1 it is known early that it is lost */
+		ack(p, T0 + 100 * MS, sn, 1, T0 + 50 * MS);
+	for (unsigned i = 0; i < 3000; i++) {
+		flush_at(p, T0 + 100 * MS + i * 10 * MS);
+		for (unsigned j = 0; j < p->count; j++)
+			resent += p->seg[j].cmd == KCP_CMD_PUSH && p->seg[j].sn == 1;
+	}
+	assert_true(resent >= 8);
+	close_peer(p);
+}
+
 /* ---- clock --------------------------------------------------------------- */
 
 static void a_clock_that_stands_still_or_goes_back_breaks_nothing(void **state)
@@ -1373,6 +1396,8 @@ int main(void)
 		cmocka_unit_test(in_the_steady_state_nothing_is_allocated),
 		cmocka_unit_test(what_is_short_may_spend_what_is_kept_from_what_is_long),
 		cmocka_unit_test(an_ack_proves_nothing_later_than_all_that_it_may_be_of),
+		cmocka_unit_test(
+			the_oldest_is_sent_again_in_a_silence_though_it_was_the_last_that_was_sent),
 		cmocka_unit_test(a_sounding_changes_nothing_and_is_answered),
 		cmocka_unit_test(one_that_asks_is_answered_by_news_of_the_window),
 		cmocka_unit_test(segments_follow_a_smaller_mtu_and_long_ones_go_alone_at_once),
