@@ -264,8 +264,12 @@ void link_input(struct link *l, struct view payload)
 {
 	if (l->ended)
 		return;
+	session_input(l->session, l->tunnel->reactor->now_us, payload);
+	if (session_ended(l->session) == SESSION_UNKNOWN) { /* that was another one */
+		link_touch(l);
+		return;
+	}
 	l->heard_us = l->tunnel->reactor->now_us;
-	session_input(l->session, l->heard_us, payload);
 	if (!l->heard) {
 		l->heard = true;
 		for (struct relay *relay = l->relays; relay != NULL; relay = relay_next(relay))

@@ -125,6 +125,7 @@ void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st)
 		return;
 	}
 	relay_kept_begin(relay);
+	relay_watch_half_closed(relay);
 	relay_resume(relay);
 	link_touch(l);
 	if (tunnel_may_log(relay->tunnel))

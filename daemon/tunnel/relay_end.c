@@ -110,8 +110,12 @@ void relay_abort(struct relay *relay)
 	relay_free(relay);
 }
 
+/* Without a stream there is nothing to read into, and nothing that could be idle. */
 void relay_leave(struct relay *relay)
 {
+	ev_io_stop(relay_loop(relay), &relay->readable);
+	ev_io_stop(relay_loop(relay), &relay->writable);
+	ev_timer_stop(relay_loop(relay), &relay->idle);
 	smux_release(relay->stream, true);
 	relay->stream = NULL;
 	leave_link(relay);
@@ -146,6 +150,12 @@ static bool upload_moves(struct relay *relay)
 	return session_acked_bytes(s) < relay->mark;
 }
 
+void relay_watch_half_closed(struct relay *relay)
+{
+	if ((relay->up == WAY_ENDED || relay->down == WAY_ENDED) && !ev_is_active(&relay->idle))
+		watch_idle(relay, relay->tunnel->conf->closewait_s);
+}
+
 /* One way has ended, and with the second the relay. */
 static bool ended_one(struct relay *relay)
 {
@@ -153,8 +163,7 @@ static bool ended_one(struct relay *relay)
 		finish(relay);
 		return false;
 	}
-	if (!ev_is_active(&relay->idle))
-		watch_idle(relay, relay->tunnel->conf->closewait_s);
+	relay_watch_half_closed(relay);
 	return true;
 }
 

@@ -123,6 +123,8 @@ bool relay_kept_repeat(struct relay *relay);
 
 /* ---- relay_end.c ----------------------------------------------------------------- */
 
+/* closewait runs if one way has ended. */
+void relay_watch_half_closed(struct relay *relay);
 /* The relay's next state, and what goes with it.  False when it is over, and freed. */
 bool relay_step(struct relay *relay, enum relay_happening what);
 /* Leave a link that was never heard, and wait for another one. */

@@ -245,6 +245,38 @@ class AcksOnly:
                 self.near.sendto(data, self.client)
 
 
+def echo(conn):
+    while data := conn.recv(65536):
+        conn.sendall(data)
+
+
+@suite.case("what_is_said_while_a_connection_goes_over_to_the_next_server_arrives", seconds=60)
+def goes_over_while_it_speaks(case):
+    pair = Pair(case, Listener(echo).text, client={"conn": 1})
+    slow_net(case, pair, 100)
+    pair.texts["client"] = pair.texts["client"].replace(f"remoteaddr = {LOCAL}", "remoteaddr = localhost")
+    ends.stop_cleanly(pair.client)
+    pair.start_client("client3")  # for which a session begins with a question for the name
+    with dial(pair.address) as first:
+        first.sendall(b"?")
+        read_exactly(first, 1)
+        pair.server.kill()
+        pair.start_server("server2")
+        time.sleep(0.5)  # what begins now certainly began after the server
+        with dial(pair.address) as s, dial(pair.address) as half:
+            half.sendall(b"all of it")
+            half.shutdown(socket.SHUT_WR)
+            said = b""
+            for i in range(60):
+                s.sendall(b"%03d" % i)
+                said += b"%03d" % i
+                time.sleep(0.02)
+            check(read_exactly(s, len(said)) == said, "what came back is not what was said")
+            check(read_to_end(half) == b"all of it", "what came back is not all")
+    ends.stop_cleanly(pair.client)
+    ends.stop_cleanly(pair.server)
+
+
 def answers(address):
     with dial(address) as s:
         s.sendall(b"!")
