@@ -15,7 +15,7 @@ import fuzzers
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CPUS = os.cpu_count() or 1
-FUZZ_SECONDS = 10
+FUZZ_SECONDS = 6
 TAIL = 60  # lines of a failed program's output
 
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
