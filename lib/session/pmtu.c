@@ -56,15 +56,16 @@ static unsigned tries(const struct pmtu_seen *seen)
 	return n < TRIES_MAX ? n : TRIES_MAX;
 }
 
-/* The time for an answer is over, and the peer was there. */
-static bool unanswered(const struct pmtu *p, const struct pmtu_seen *seen)
-{
-	return seen->now_us >= p->sounded_us + p->wait_us && seen->heard_us > p->sounded_us;
-}
-
+/* The time for an answer is over, */
 static bool expired(const struct pmtu *p, const struct pmtu_seen *seen)
 {
 	return seen->now_us >= p->sounded_us + p->wait_us;
+}
+
+/* and the peer was there. */
+static bool unanswered(const struct pmtu *p, const struct pmtu_seen *seen)
+{
+	return expired(p, seen) && seen->heard_us > p->sounded_us;
 }
 
 static void sound(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_order *order,
@@ -99,18 +100,16 @@ static void search(struct pmtu *p)
 	p->unanswered = 0;
 }
 
-/* True when that decided about the length. */
-static bool conclude(struct pmtu *p, const struct pmtu_seen *seen)
+static void conclude(struct pmtu *p, const struct pmtu_seen *seen)
 {
 	if (seen->answered)
 		p->size = p->sounded;
 	else if (++p->unanswered >= tries(seen))
 		p->fails = p->sounded;
 	else
-		return false;
+		return; /* once more */
 	p->unanswered = 0;
 	p->first = 0;
-	return true;
 }
 
 static bool search_on(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_order *order)
