@@ -98,7 +98,7 @@ void alloc_print_live(void)
 /* ---- in its place ---------------------------------------------------------------------------- */
 
 /* This request is one of those that fail. */
-static bool fails(const void *caller)
+static bool refuses(const void *caller)
 {
 	if (paused > 0 || behind_is_cxx(caller))
 		return false;
@@ -111,77 +111,9 @@ static bool fails(const void *caller)
 	return true;
 }
 
-void *malloc(size_t n)
+static void forget(void *mem)
 {
-	void *p;
-
-	if (!behind_found())
-		return behind_early(n);
-	if (fails(__builtin_return_address(0)))
-		return NULL;
-	p = behind_malloc(n);
-	note(p, __builtin_return_address(0));
-	return p;
+	live_forget(mem);
 }
 
-void *calloc(size_t count, size_t n)
-{
-	void *p;
-
-	if (!behind_found())
-		return behind_early(count * n);
-	if (fails(__builtin_return_address(0)))
-		return NULL;
-	p = behind_calloc(count, n);
-	note(p, __builtin_return_address(0));
-	return p;
-}
-
-void *realloc(void *old, size_t n)
-{
-	void *p;
-
-	if (!behind_found() || behind_is_early(old))
-		abort();
-	if (n > 0 && fails(__builtin_return_address(0)))
-		return NULL;
-	live_forget(old);
-	p = behind_realloc(old, n);
-	note(p, __builtin_return_address(0));
-	return p;
-}
-
-void *aligned_alloc(size_t alignment, size_t n)
-{
-	void *p;
-
-	if (!behind_found())
-		abort();
-	if (fails(__builtin_return_address(0)))
-		return NULL;
-	p = behind_aligned_alloc(alignment, n);
-	note(p, __builtin_return_address(0));
-	return p;
-}
-
-int posix_memalign(void **p, size_t alignment, size_t n)
-{
-	int err;
-
-	if (!behind_found())
-		abort();
-	if (fails(__builtin_return_address(0)))
-		return ENOMEM;
-	err = behind_posix_memalign(p, alignment, n);
-	if (err == 0)
-		note(*p, __builtin_return_address(0));
-	return err;
-}
-
-void free(void *p)
-{
-	if (p == NULL || behind_is_early(p) || !behind_found())
-		return;
-	live_forget(p);
-	behind_free(p);
-}
+#include "instead.h"

@@ -115,91 +115,13 @@ static void forget(void *mem)
 
 static bool in_nss; /* libc crashes there when it gets no memory */
 
-static bool no_memory(const void *caller)
+static bool refuses(const void *caller)
 {
 	return !behind_is_cxx(caller) && !in_nss &&
 	       fails(is_in(&libcrypto, caller) ? "libcrypto" : "malloc");
 }
 
-static void *get(size_t n, void *caller)
-{
-	void *p;
-
-	if (!behind_found())
-		return behind_early(n);
-	if (no_memory(caller))
-		return NULL;
-	p = behind_malloc(n);
-	note(p, caller);
-	return p;
-}
-
-void *malloc(size_t n)
-{
-	return get(n, __builtin_return_address(0));
-}
-
-void *calloc(size_t count, size_t n)
-{
-	void *p;
-
-	if (!behind_found())
-		return behind_early(count * n);
-	if (no_memory(__builtin_return_address(0)))
-		return NULL;
-	p = behind_calloc(count, n);
-	note(p, __builtin_return_address(0));
-	return p;
-}
-
-void *realloc(void *old, size_t n)
-{
-	void *p;
-
-	if (!behind_found() || behind_is_early(old))
-		abort();
-	if (n > 0 && no_memory(__builtin_return_address(0)))
-		return NULL;
-	forget(old);
-	p = behind_realloc(old, n);
-	note(p, __builtin_return_address(0));
-	return p;
-}
-
-void *aligned_alloc(size_t alignment, size_t n)
-{
-	void *p;
-
-	if (!behind_found())
-		abort();
-	if (no_memory(__builtin_return_address(0)))
-		return NULL;
-	p = behind_aligned_alloc(alignment, n);
-	note(p, __builtin_return_address(0));
-	return p;
-}
-
-int posix_memalign(void **p, size_t alignment, size_t n)
-{
-	int err;
-
-	if (!behind_found())
-		abort();
-	if (no_memory(__builtin_return_address(0)))
-		return ENOMEM;
-	err = behind_posix_memalign(p, alignment, n);
-	if (err == 0)
-		note(*p, __builtin_return_address(0));
-	return err;
-}
-
-void free(void *p)
-{
-	if (p == NULL || behind_is_early(p) || !behind_found())
-		return;
-	forget(p);
-	behind_free(p);
-}
+#include "instead.h"
 
 /* Here only for who asks: of libc's, that would be libc. */
 char *strndup(const char *text, size_t max)
