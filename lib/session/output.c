@@ -104,10 +104,11 @@ static size_t unproven_max(const struct session *s)
 static size_t frame_max(struct session *s)
 {
 	struct session_guard *g = &s->guard;
-	bool ask = g->asks || (kcp_waiting(s->kcp) == 0 && smux_has_output(s->smux));
+	bool ask;
 
 	if (!g->on)
 		return SMUX_FRAME_MAX;
+	ask = g->asks || (kcp_waiting(s->kcp) == 0 && smux_has_output(s->smux));
 	if (ask)
 		smux_ping(s->smux);
 	g->asks = false;

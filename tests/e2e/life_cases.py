@@ -10,7 +10,7 @@ import threading
 import time
 
 from suite import suite
-from tunnels import (FEC, LOCAL, Listener, Pair, check_traffic, counters, dial, pair_to_target, read_exactly,
+from tunnels import (FEC, LOCAL, Listener, Pair, check_traffic, counters, dial, echo, pair_to_target, read_exactly,
                      read_to_end, said_counters)
 import ends
 import traffic
@@ -243,11 +243,6 @@ class AcksOnly:
             self.acked = self.acked or acks
             if self.open or acks:
                 self.near.sendto(data, self.client)
-
-
-def echo(conn):
-    while data := conn.recv(65536):
-        conn.sendall(data)
 
 
 @suite.case("what_is_said_while_a_connection_goes_over_to_the_next_server_arrives", seconds=60)

@@ -1,19 +1,19 @@
 """Paths that let through less than is sent: with a relay that drops what is too long, and with real links."""
 
-import contextlib
 import os
 import re
-import socket
 import subprocess
 import threading
 import time
 
 from suite import suite
+from hosts import FarPair
 from relay import Path, Relay
 from tunnels import LOCAL, Listener, Pair, dial
 import control
 import ends
-from cases import Skip, check, wait_until
+from cases import check, wait_until
+from netns import new_hosts, on_host, run_ip
 
 BLOCK = os.urandom(1 << 16)
 
@@ -159,106 +159,43 @@ class Links:
     """near -- a -- b -- far, each a network namespace of its own, with the link between the routers to be made narrow."""
 
     def __init__(self, case, v6):
-        if os.geteuid() != 0:
-            raise Skip("needs root for network namespaces")
-        self.names = [f"kt{os.getpid()}{'6' if v6 else '4'}{x}" for x in "nabf"]
         self.v6 = v6
-        self.made = []
-        try:
-            self._make()
-        except (OSError, subprocess.CalledProcessError) as e:
-            self.remove()
-            raise Skip(f"no network namespaces here: {e}")
-
-    def _ip(self, *args):
-        subprocess.run(["ip", *args], check=True, capture_output=True)
+        self.names = new_hosts(case, "nabf")
+        self._make()
 
     def _address(self, net, host):
         return f"fd00:6b74:{net}::{host}" if self.v6 else f"198.18.{80 + net}.{host}"
 
     def _make(self):
-        for name in self.names:
-            self._ip("netns", "add", name)
-            self.made.append(name)
         for net in range(3):
             left, right = self.names[net], self.names[net + 1]
-            self._ip("-n", left, "link", "add", f"r{net}", "type", "veth", "peer", "name", f"l{net}", "netns", right)
+            run_ip("-n", left, "link", "add", f"r{net}", "type", "veth", "peer", "name", f"l{net}", "netns", right)
             for name, dev, host in ((left, f"r{net}", 1), (right, f"l{net}", 2)):
                 bits = "64" if self.v6 else "30"
-                self._ip("-n", name, "addr", "add", f"{self._address(net, host)}/{bits}", "dev", dev,
-                         *(["nodad"] if self.v6 else []))
-                self._ip("-n", name, "link", "set", dev, "up")
+                run_ip("-n", name, "addr", "add", f"{self._address(net, host)}/{bits}", "dev", dev,
+                       *(["nodad"] if self.v6 else []))
+                run_ip("-n", name, "link", "set", dev, "up")
         for name in self.names[1:3]:
             knob = "/proc/sys/net/ipv6/conf/all/forwarding" if self.v6 else "/proc/sys/net/ipv4/ip_forward"
-            subprocess.run(["ip", "netns", "exec", name, "sh", "-c", f"echo 1 > {knob}"], check=True)
+            subprocess.run([*on_host(name), "sh", "-c", f"echo 1 > {knob}"], check=True)
         family = ["-6"] if self.v6 else []
         for i, net, host in ((0, 0, 2), (1, 1, 2), (2, 1, 1), (3, 2, 1)):
-            self._ip("-n", self.names[i], *family, "route", "add", "default", "via", self._address(net, host))
+            run_ip("-n", self.names[i], *family, "route", "add", "default", "via", self._address(net, host))
 
     @property
     def far(self):
         return f"[{self._address(2, 2)}]" if self.v6 else self._address(2, 2)
 
-    def prefix(self, i):
-        return ["ip", "netns", "exec", self.names[i]]
-
     def narrow(self, mtu):
-        self._ip("-n", self.names[1], "link", "set", "r1", "mtu", str(mtu))
-        self._ip("-n", self.names[2], "link", "set", "l1", "mtu", str(mtu))
+        run_ip("-n", self.names[1], "link", "set", "r1", "mtu", str(mtu))
+        run_ip("-n", self.names[2], "link", "set", "l1", "mtu", str(mtu))
         return mtu - (48 if self.v6 else 28)
-
-    def remove(self):
-        for name in self.made:
-            subprocess.run(["ip", "netns", "del", name], check=False)
-
-
-class FarPair:
-    """A pair whose ends are far apart; what they are connected to are Unix sockets, which all namespaces have."""
-
-    def __init__(self, case, links, handler):
-        self.case = case
-        self.near, target = case.path("near.sock"), case.path("target.sock")
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(target)
-        listener.listen()
-        threading.Thread(target=self._serve, args=(listener, handler), daemon=True).start()
-        far = f"{links.far}:4000"
-        self._start("server", links.prefix(3), {"listen": far, "target": target, "ratelimit": "4M"}, [4000])
-        self._start("client", links.prefix(0), {"localaddr": self.near, "remoteaddr": far}, [])
-        wait_until(lambda: os.path.exists(self.near), 20, "the client listens")
-
-    def _start(self, role, prefix, settings, udp):
-        text = ends.ini(ends.section(role, role, {"key": ends.KEY, **settings}), control=self.control_of(role))
-        p = self.case.start([*prefix, ends.kcptund(), "-c", self.case.write(f"{role}.ini", text)], role)
-        ends.wait_ready(p, [], udp)
-
-    def control_of(self, role):
-        return self.case.path(f"{role}.ctl")
-
-    def dial(self):
-        s = socket.socket(socket.AF_UNIX)
-        s.connect(self.near)
-        return s
-
-    @staticmethod
-    def _serve(listener, handler):
-        while True:
-            conn, _ = listener.accept()
-            threading.Thread(target=FarPair._handle, args=(conn, handler), daemon=True).start()
-
-    @staticmethod
-    def _handle(conn, handler):
-        with contextlib.suppress(OSError):
-            handler(conn)
 
 
 def shrinking_link(case, v6):
     links = Links(case, v6)
-    try:
-        pair = FarPair(case, links, source)
-        shrink(case, pair.dial(), pair.control_of("server"), lambda: links.narrow(1280))
-    finally:
-        links.remove()
+    pair = FarPair(case, links.names[0], links.names[3], links.far, source, {"ratelimit": "4M"})
+    shrink(case, pair.dial(), pair.control_of("server"), lambda: links.narrow(1280))
 
 
 @suite.case("a_router_whose_link_becomes_narrow_ipv4", seconds=90)

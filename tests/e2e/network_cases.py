@@ -1,74 +1,25 @@
 """A client whose own address or route changes, which its kernel tells it of."""
 
 import re
-import socket
 import threading
 import time
 
-import ends
 from cases import check, wait_until
+from hosts import FarPair
 from suite import suite
-from tunnels import read_exactly
+from tunnels import echo, worst_round
 from wires import SERVER, Wires
 
 
-class Tunnel:
+class Tunnel(FarPair):
     """A client and a server at the two ends of the wires."""
 
     def __init__(self, case, serve, settings=None):
-        self.case, self.wires = case, Wires(case)
-        self.address, target = case.path("local"), case.path("target")
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(target)
-        listener.listen(64)
-        threading.Thread(target=self._accept, args=(listener, serve), daemon=True).start()
-        both = {"key": ends.KEY, **(settings or {})}
-        self.server = self._start("server", self.wires.far, {**both, "listen": "0.0.0.0:29900", "target": target})
-        self.client = self._start("client", self.wires.near,
-                                  {**both, "localaddr": self.address, "remoteaddr": SERVER + ":29900"})
-
-    @staticmethod
-    def _accept(listener, serve):
-        while True:
-            conn, _ = listener.accept()
-            threading.Thread(target=serve, args=(conn,), daemon=True).start()
-
-    def _start(self, role, where, settings):
-        text = ends.ini(ends.section(role, "wires", settings), loglevel="debug")
-        process = self.case.start([*self.wires.prefix(where), ends.kcptund(), "-c", self.case.write(role + ".ini", text)],
-                                  role)
-        check(process.wait_log("ready", 20), f"the {role} did not start")
-        return process
-
-    def dial(self):
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(20)
-        s.connect(self.address)
-        return s
+        self.wires = Wires(case)
+        super().__init__(case, self.wires.near, self.wires.far, SERVER, serve, settings)
 
     def new_sockets(self):
         return len(re.findall("a new socket", self.client.log()))
-
-    def stop(self):
-        for process in (self.client, self.server):
-            ends.stop_cleanly(process)
-
-
-def echo(conn):
-    while data := conn.recv(65536):
-        conn.sendall(data)
-
-
-def worst_round(s, seconds):
-    """One byte there and back, again and again; the longest time that took."""
-    worst, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        start = time.monotonic()
-        s.sendall(b"x")
-        read_exactly(s, 1)
-        worst = max(worst, time.monotonic() - start)
-        time.sleep(0.01)
-    return worst
 
 
 class Gaps:

@@ -8,27 +8,10 @@ import sys
 import time
 
 from suite import suite
-from tunnels import LOCAL, Listener, Pair, check_traffic, counters, dial, pair_to_target, read_exactly
+from tunnels import LOCAL, Listener, Pair, counters, dial, echo, read_exactly, worst_round
 import ends
 from relay import Path
 from cases import Skip, check, wait_until
-
-
-def echo(conn):
-    while data := conn.recv(65536):
-        conn.sendall(data)
-
-
-def rounds(sock, seconds):
-    """One byte there and back, again and again; the longest time that took."""
-    worst, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        start = time.monotonic()
-        sock.sendall(b"x")
-        read_exactly(sock, 1)
-        worst = max(worst, time.monotonic() - start)
-        time.sleep(0.02)
-    return worst
 
 
 def opens_within(address, seconds):
@@ -62,11 +45,11 @@ def moved(case):
     path = Path(case, pair)
     with dial(pair.address) as s:
         s.settimeout(10)
-        rounds(s, 1)
+        worst_round(s, 1)
         worst = 0
         for _ in range(3):
             path.move()
-            worst = max(worst, rounds(s, 2))
+            worst = max(worst, worst_round(s, 2))
         case.note = f"{worst * 1000:.0f} ms at most"
         check(worst < 1, f"a round trip took {worst:.1f} s after the address had changed")
     check(counters(pair.server)["PassiveOpens"] <= 2, "a session was opened instead")
@@ -102,13 +85,13 @@ def old_does_not_move(case):
     path = Path(case, pair)
     with dial(pair.address) as s:
         s.settimeout(10)
-        rounds(s, 1)
+        worst_round(s, 1)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.bind((LOCAL, 0))
             stranger.settimeout(0.5)
             for data in list(path.kept):
                 stranger.sendto(data, (LOCAL, pair.far))
-            worst = rounds(s, 1)
+            worst = worst_round(s, 1)
             got, end = 0, time.monotonic() + 2
             while time.monotonic() < end:
                 try:
@@ -127,16 +110,16 @@ def earlier_first(case):
     path = Path(case, pair)
     with dial(pair.address) as s:
         s.settimeout(10)
-        rounds(s, 0.5)
+        worst_round(s, 0.5)
     first = list(path.kept[:4])
     ends.stop_cleanly(pair.client)
     pair.start_client("client3")
     with dial(pair.address) as s:
         s.settimeout(10)
-        rounds(s, 0.5)
+        worst_round(s, 0.5)
         for data in first:
             path.out.sendto(data, (LOCAL, pair.far))
-        worst = rounds(s, 1)
+        worst = worst_round(s, 1)
         check(worst < 0.5, f"a round trip took {worst:.1f} s")
     pair.stop()
 
@@ -149,7 +132,7 @@ def half_open(case):
     path = Path(case, pair)
     with dial(pair.address) as s:
         s.settimeout(10)
-        rounds(s, 0.5)
+        worst_round(s, 0.5)
         first = list(path.opening)  # later ones acknowledge something, and may do so again
         for _ in range(100):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
@@ -172,7 +155,7 @@ def add_restart(name, stop):
         pair = Pair(case, Listener(echo).text)
         with dial(pair.address) as s:
             s.settimeout(10)
-            rounds(s, 0.5)
+            worst_round(s, 0.5)
             stop(pair.server)
             time.sleep(1)
             pair.start_server("server2")
@@ -246,11 +229,11 @@ def stopped_client(case):
     pair = Pair(case, Listener(echo).text, client={"sessiontimeout": 5, "keepalive": 1}, server={"keepalive": 1})
     with dial(pair.address) as s:
         s.settimeout(10)
-        rounds(s, 0.5)
+        worst_round(s, 0.5)
         pair.client.signal(signal.SIGSTOP)
         time.sleep(8)
         pair.client.signal(signal.SIGCONT)
-        worst = rounds(s, 2)
+        worst = worst_round(s, 2)
         check(worst < 1, f"a round trip took {worst:.1f} s")
     pair.stop()
 
@@ -261,7 +244,7 @@ def down_40(case):
     path = Path(case, pair)
     with dial(pair.address) as s:
         s.settimeout(20)
-        rounds(s, 0.5)
+        worst_round(s, 0.5)
         path.open = False
         s.sendall(b"x")
         time.sleep(40)

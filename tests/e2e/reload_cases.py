@@ -5,7 +5,7 @@ import signal
 import time
 
 from suite import suite
-from tunnels import LOCAL, Listener, check_traffic, counters, dial, read_exactly
+from tunnels import LOCAL, Listener, check_traffic, counters, dial, echo, read_exactly
 import ends
 import traffic
 from cases import check, wait_until
@@ -42,14 +42,6 @@ class Reloaded:
         wait_until(lambda: "reload" in self.daemon.log()[before:], 20, "the reload to be logged")
         counters(self.daemon)  # are logged behind the last line of the reload
         return self.daemon.log()[before:]
-
-
-def echo(conn):
-    while True:
-        data = conn.recv(65536)
-        if not data:
-            return None
-        conn.sendall(data)
 
 
 def ping(sock, text=b"still there?"):

@@ -5,7 +5,7 @@ import sys
 import time
 
 from suite import suite
-from tunnels import LOCAL, Listener, Pair, check_traffic, dial, pair_to_target, read_exactly, read_to_end
+from tunnels import LOCAL, Listener, Pair, check_traffic, dial, echo, pair_to_target, read_exactly, read_to_end
 import control
 import ends
 import traffic
@@ -15,11 +15,6 @@ BADNET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop
 DELAY = 0.3  # s, one way
 AUTO = {"conn": "auto"}
 MB = 1 << 20
-
-
-def echo(conn):
-    while data := conn.recv(65536):
-        conn.sendall(data)
 
 
 def ask(s, data=b"hello"):

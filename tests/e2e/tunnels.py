@@ -128,6 +128,23 @@ def dial(address, seconds=20):
     return socket.create_connection(address, timeout=seconds)
 
 
+def echo(conn):
+    while data := conn.recv(65536):
+        conn.sendall(data)
+
+
+def worst_round(sock, seconds, pause=0.02):
+    """One byte there and back, again and again; the longest time that took."""
+    worst, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        start = time.monotonic()
+        sock.sendall(b"x")
+        read_exactly(sock, 1)
+        worst = max(worst, time.monotonic() - start)
+        time.sleep(pause)
+    return worst
+
+
 def said_counters(text, tag=""):
     """The counters other than zero of a tunnel, or of all, that a log told last; None before it did."""
     found = None

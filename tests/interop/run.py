@@ -24,6 +24,7 @@ import traffic  # noqa: E402
 from cases import Failure, Suite, check, wait_until  # noqa: E402
 from ends import GO, OURS  # noqa: E402
 from pairs import covering_rows  # noqa: E402
+from netns import on_host  # noqa: E402
 from wires import SERVER, Wires  # noqa: E402
 
 BADNET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "badnet.py")
@@ -271,12 +272,12 @@ def address_case(case):
     """Of which the kernel tells."""
     wires = Wires(case)
     target, local = traffic.Target(case.path("target")), case.path("local")
-    server = case.start([*wires.prefix(wires.far), "kcptun-server", "--key", ends.KEY, "--listen", f"{SERVER}:29900",
+    server = case.start([*on_host(wires.far), "kcptun-server", "--key", ends.KEY, "--listen", f"{SERVER}:29900",
                          "--target", case.path("target")], "kcptun-server")
     check(server.wait_log("listening on", 20), "the server did not start")
     text = ends.ini(ends.section("client", "near", {"key": ends.KEY, "smuxver": 1, "conn": 1,
                                                     "localaddr": local, "remoteaddr": f"{SERVER}:29900"}))
-    client = case.start([*wires.prefix(wires.near), ends.kcptund(), "-c", case.write("client.ini", text)], "kcptund")
+    client = case.start([*on_host(wires.near), ends.kcptund(), "-c", case.write("client.ini", text)], "kcptund")
     check(client.wait_log("ready", 20), "the client did not start")
     check(carries(local, 10), "nothing passes")
     wires.lease()

@@ -2,15 +2,14 @@
 
 import json
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 
 import ends
 from cases import Failure, Skip, check
 from control import Channel
+from netns import new_hosts, on_host, run_ip
 
 CLIENT, STRANGER, SERVER = "10.201.78.1", "10.201.78.3", "10.201.78.2"
 PORT = 29900
@@ -26,28 +25,14 @@ def flood_program():
     return path
 
 
-def run_ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
-
-
 class Wire:
     def __init__(self, case):
-        if os.geteuid() != 0 or not shutil.which("ip"):
-            raise Skip("needs root for network namespaces")
-        tag = f"kt{os.getpid()}"
-        self.near, self.far = tag + "a", tag + "b"
-        for name in (self.near, self.far):
-            run_ip("netns", "add", name)
-            case.stack.callback(subprocess.run, ["ip", "netns", "del", name], check=False)
+        self.near, self.far = new_hosts(case, "ab")
         run_ip("link", "add", "veth0", "netns", self.near, "type", "veth", "peer", "name", "veth0", "netns", self.far)
         for name, addresses in ((self.near, (CLIENT, STRANGER)), (self.far, (SERVER,))):
             for address in addresses:
                 run_ip("-n", name, "addr", "add", address + "/24", "dev", "veth0")
             run_ip("-n", name, "link", "set", "veth0", "up")
-
-    @staticmethod
-    def prefix(name):
-        return ["ip", "netns", "exec", name]
 
 
 class Flooded:
@@ -72,7 +57,7 @@ class Flooded:
 
     def _start(self, role, where, settings, control="none"):
         text = ends.ini(ends.section(role, role, settings), control=control)
-        process = self.case.start([*self.wire.prefix(where), ends.kcptund(), "-c",
+        process = self.case.start([*on_host(where), ends.kcptund(), "-c",
                                    self.case.write(role + ".ini", text)], role)
         check(process.wait_log("ready", 20), f"the {role} did not start")
         return process
@@ -113,7 +98,7 @@ class Flooded:
                      seconds, "--key", ends.KEY]
         if kind == "replayed":
             arguments += ["--file", self.case.path("earlier")]
-        return self.case.start([*self.wire.prefix(self.wire.near), self.flood_path, *arguments], name or f"flood-{kind}")
+        return self.case.start([*on_host(self.wire.near), self.flood_path, *arguments], name or f"flood-{kind}")
 
     @staticmethod
     def flooded(process, seconds):
@@ -133,12 +118,12 @@ class Flooded:
 
     def record_earlier(self, say=None):
         """What a session says from its beginning, in which say(socket's path) makes a connection; then it is over."""
-        recorder = self.case.start([*self.wire.prefix(self.wire.near), self.flood_path, "--to", f"{SERVER}:{PORT}",
+        recorder = self.case.start([*on_host(self.wire.near), self.flood_path, "--to", f"{SERVER}:{PORT}",
                                     "--from", STRANGER, "--record", self.case.path("earlier"), "--seconds", "3"],
                                    "recorder")
         time.sleep(0.5)
         text = self.client.argv[-1]
-        earlier = self.case.start([*self.wire.prefix(self.wire.near), ends.kcptund(), "-c", self._another(text)],
+        earlier = self.case.start([*on_host(self.wire.near), ends.kcptund(), "-c", self._another(text)],
                                   "earlier")
         check(earlier.wait_log("ready", 20), "the earlier client did not start")
         (say or self._say)(self.case.path("local0"))

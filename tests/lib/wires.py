@@ -1,17 +1,11 @@
 """Two hosts with two wires between them, of which the way from one to the other can change."""
 
-import os
-import subprocess
 import time
 
-from cases import Skip
+from netns import new_hosts, run_ip
 
 SERVER = "10.88.0.1"
 WIFI, MOBILE, LEASE = "10.88.1", "10.88.2", "10.88.3"  # networks of the client: two wires, and another lease of the first
-
-
-def run_ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
 
 class Wires:
@@ -19,13 +13,8 @@ class Wires:
     target are Unix sockets, which are the same in both."""
 
     def __init__(self, case):
-        if os.geteuid() != 0:
-            raise Skip("needs root for network namespaces")
-        tag = f"kt{os.getpid()}"
-        self.near, self.far = tag + "n", tag + "f"
+        self.near, self.far = new_hosts(case, "nf")
         for name in (self.near, self.far):
-            run_ip("netns", "add", name)
-            case.stack.callback(subprocess.run, ["ip", "netns", "del", name], check=False)
             run_ip("-n", name, "link", "set", "lo", "up")
         run_ip("-n", self.far, "addr", "add", SERVER + "/32", "dev", "lo")
         for device, networks in (("wifi", (WIFI, LEASE)), ("mobile", (MOBILE,))):
@@ -41,9 +30,6 @@ class Wires:
     def ip(self, *arguments):
         """On the client's host."""
         run_ip("-n", self.near, *arguments)
-
-    def prefix(self, name):
-        return ["ip", "netns", "exec", name]
 
     # What changes; each takes the way that there was away from the client.
 
