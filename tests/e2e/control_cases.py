@@ -9,7 +9,7 @@ import threading
 import time
 
 from suite import suite
-from tunnels import FEC, LOCAL, Pair, Listener, check_traffic, dial, pair_to_target, read_to_end
+from tunnels import FEC, LOCAL, Listener, check_traffic, dial, read_to_end
 import ends
 import ports
 import traffic

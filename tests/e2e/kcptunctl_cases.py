@@ -13,7 +13,7 @@ from tunnels import FEC, Listener, check_traffic, dial, read_to_end
 import ends
 import openmetrics
 import traffic
-from cases import check, wait_until
+from cases import check
 from control import ctl, ctl_good, kcptunctl
 from control_cases import Controlled, controlled
 
