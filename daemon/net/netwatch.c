@@ -1,7 +1,7 @@
 /* netwatch.c - the kernel tells of addresses, routes and links that change.
  *
- * After the first message of a burst the socket is left alone until it is looked at again: whatever goes on, that is ten
- * wake-ups a second at most.  What its buffer does not hold in the meantime counts as a change. */
+ * After the first message of a burst that may matter the socket is left alone until it is looked at again, which is ten
+ * times a second at most.  What its buffer does not hold in the meantime counts as a change. */
 #include "netwatch.h"
 
 #include <assert.h>
@@ -140,6 +140,11 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct netwatch *w = io->data;
 
+	/* The poll has forgotten the socket: it is looked at again, and put back. */
+	if (revents & EV_ERROR) {
+		look_again(w);
+		return;
+	}
 	if (!read_all(w) || !netwatch_burst_news(&w->burst, w->reactor->now_us))
 		return;
 	ev_io_stop(loop, io);

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "siphash.h"
+#include "wire.h"
+
 /* Comparing byte for byte needs a struct without holes. */
 static_assert(sizeof(struct udp_path) == sizeof(((struct udp_path *)0)->peer) + sizeof(socklen_t) +
 						 sizeof(struct in6_addr) + sizeof(uint32_t),
@@ -108,42 +111,13 @@ bool udp_path_equal(const struct udp_path *a, const struct udp_path *b)
 	       memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
 }
 
-static uint64_t rotl(uint64_t x, unsigned n)
-{
-	return x << n | x >> (64 - n);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1], v[1] = rotl(v[1], 13) ^ v[0], v[0] = rotl(v[0], 32);
-	v[2] += v[3], v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3], v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1], v[1] = rotl(v[1], 17) ^ v[2], v[2] = rotl(v[2], 32);
-}
-
-static void sip_word(uint64_t v[4], uint64_t word)
-{
-	v[3] ^= word;
-	sip_round(v);
-	v[0] ^= word;
-}
-
-/* SipHash-1-3 of the peer's 28 bytes: whoever cannot see the seed cannot aim. */
 uint64_t udp_path_hash(const struct udp_path *p, uint64_t seed)
 {
-	uint64_t w[4] = { 0 };
-	uint64_t k1 = rotl(seed, 32) ^ 0x9e3779b97f4a7c15u;
-	uint64_t v[4] = { seed ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du,
-			  seed ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u };
+	uint8_t key[SIPHASH_KEY_SIZE] = { 0 }, peer[sizeof(p->peer)];
 
-	static_assert(sizeof(p->peer) <= sizeof(w), "the hash must cover the address");
-	memcpy(w, &p->peer, sizeof(p->peer));
-	for (int i = 0; i < 4; i++)
-		sip_word(v, w[i]);
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	store_le64(key, seed);
+	memcpy(peer, &p->peer, sizeof(peer));
+	return siphash(key, peer, sizeof(peer));
 }
 
 /* Ours as the kernel tells it.  IP_SENDSRCADDR is the BSDs' pair of IP_RECVDSTADDR;

@@ -1,8 +1,8 @@
 /* client_race.c - a name with several addresses: they are tried one after another, 300 ms apart, until one answers (RFC 8305).
  *
  * The slot's link is the first of them, and what waits for a server is given to it.  The first that is heard takes its
- * place, and the others end; none of them has read from a connection before it was heard, so all of those go over.  What
- * answered last is tried first the next time. */
+ * place, and the others end; none of them has read from a connection before it was heard, so all of those go over, but for
+ * those that came from a session that was forgotten with what they had said.  What answered last is tried first the next time. */
 #include <errno.h>
 #include <string.h>
 

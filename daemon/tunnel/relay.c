@@ -120,7 +120,7 @@ void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st)
 	relay->stream = st;
 	relay->life = relay->fd >= 0 ? RELAY_FLOWING : RELAY_DIALLING;
 	smux_set_user(st, relay);
-	if (relay->kept_len > 0 && !relay_kept_repeat(relay)) {
+	if (!relay_kept_repeat(relay)) {
 		relay_abort(relay);
 		return;
 	}

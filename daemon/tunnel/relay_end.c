@@ -119,6 +119,8 @@ void relay_leave(struct relay *relay)
 	smux_release(relay->stream, true);
 	relay->stream = NULL;
 	leave_link(relay);
+	relay->mark = 0;
+	relay->unsent_seen = 0;
 	relay->life = RELAY_WAITING;
 }
 

@@ -95,6 +95,7 @@ void replay_file_close(struct replay_file *f)
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
+	f->serial = 0;
 }
 
 int replay_file_read(const struct replay_file *f, struct replay *to)

@@ -2,7 +2,7 @@
  *
  * What is kept: of every datagram that opens a session, or could have opened one (the copies of the first ones, which
  * came while the session was there), whatever was made of it.  An honest peer never sends one datagram twice; what the
- * network doubles finds its session.
+ * network doubles brings nothing new.
  *
  * One store for all tunnels of one key and cipher, since what was recorded on the way to one of them can be sent to
  * another, and a tunnel may be replaced by another while it ends.  The filter (replay.h) is in memory; in the state

@@ -122,10 +122,12 @@ static bool came_before(struct tunnel *t, const struct packet *pkt)
 	return n == 0 || !replay_store_note(s->seen, id, n);
 }
 
-static void refuse_replay(struct tunnel *t, const struct packet *pkt)
+/* Where there is a session the network may have doubled it. */
+static void refuse_replay(struct tunnel *t, const struct packet *pkt, bool has_session)
 {
 	t->past.in_replayed++;
-	diagnosis_replay(t, pkt->path);
+	if (!has_session)
+		diagnosis_replay(t, pkt->path);
 }
 
 /* Datagrams come in trains: most often it is the link of the one before. */
@@ -197,10 +199,9 @@ static void tell_unknown(struct tunnel *t, struct port *p, const struct packet *
 
 /* The one that it moves, a new one, or none. */
 static struct link *admit(struct tunnel *t, struct port *p, const struct packet *pkt,
-			  const struct session_sniff *sniff, bool again)
+			  const struct session_sniff *sniff)
 {
 	struct server *s = t->state;
-	enum admit_verdict verdict;
 	struct link *moved = NULL;
 	struct admit a;
 
@@ -208,12 +209,7 @@ static struct link *admit(struct tunnel *t, struct port *p, const struct packet 
 	for (struct link *l = NULL; (l = link_table_next(&s->links, l, sniff->conv)) != NULL;)
 		if (admit_ask(&a, l->session))
 			moved = l;
-	verdict = admit_verdict(&a);
-	if (again && verdict != ADMIT_MOVE) {
-		refuse_replay(t, pkt);
-		return NULL;
-	}
-	switch (verdict) {
+	switch (admit_verdict(&a)) {
 	case ADMIT_MOVE:
 		return follow(t, moved, p, pkt->path);
 	case ADMIT_OPEN:
@@ -238,15 +234,17 @@ static bool continues(const struct tunnel *t, const struct link *l, const struct
 static struct link *route(struct tunnel *t, struct port *p, const struct packet *pkt)
 {
 	struct session_sniff sniff;
-	bool again;
 	struct link *l;
 
 	if (!session_sniff((struct view){ pkt->data, pkt->len }, &sniff))
 		return NULL;
-	again = admit_is_early(&sniff) && came_before(t, pkt);
 	l = find(t->state, p, pkt->path, &sniff);
+	if (admit_is_early(&sniff) && came_before(t, pkt)) {
+		refuse_replay(t, pkt, l != NULL);
+		return NULL;
+	}
 	if (l == NULL && sniff.has_conv)
-		l = admit(t, p, pkt, &sniff, again);
+		l = admit(t, p, pkt, &sniff);
 	else if (l != NULL && continues(t, l, &sniff))
 		tell_unknown(t, p, pkt);
 	if (l != NULL)

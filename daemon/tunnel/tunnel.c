@@ -204,6 +204,8 @@ void tunnel_end_links(struct tunnel *t)
 		link_close(l);
 		t->role->link_reaped(t, l);
 	}
+	t->to_reap = NULL;
+	reactor_forget(t->reactor, &t->reaper);
 }
 
 void tunnel_free(struct tunnel *t)

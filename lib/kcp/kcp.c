@@ -2424,14 +2424,20 @@ static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uin
 	k->teller.left = 0;
 }
 
+/* No window reaches further back: what does is a sounding, or somebody's recording, and its clock may have gone round. */
+static bool is_recent(const struct kcp *k, uint32_t sn)
+{
+	return seq_diff(k->rcv.nxt, sn) <= KCP_WND_MAX;
+}
+
 static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
 		       bool recovered)
 {
 	int32_t ahead = seq_diff(h->sn, k->rcv.nxt);
-	uint32_t ts = echo_ts(&k->acks, h, recovered);
+	uint32_t ts = is_recent(k, h->sn) ? echo_ts(&k->acks, h, recovered) : h->ts;
 
 	k->stats.in_push++;
-	if (!recovered)
+	if (!recovered && is_recent(k, h->sn))
 		oneway_hear(&k->oneway, k->now_us, h->ts);
 	if (ahead >= (int32_t)k->cfg.rcv_wnd) {
 		k->stats.out_of_window_segs++;
@@ -3209,6 +3215,8 @@ bool kcp_is_news(const struct kcp *k, uint32_t sn, uint32_t ts)
 {
 	bool later = k->acks.heard_ts_known && seq_diff(ts, k->acks.heard_ts) > 0;
 
+	if (!is_recent(k, sn))
+		return false;
 	return later || (seq_diff(sn, k->rcv.high) >= 0 &&
 			 seq_diff(sn, k->rcv.nxt) < (int32_t)k->cfg.rcv_wnd);
 }

@@ -62,7 +62,7 @@
 	X(memory_resets, "MemoryResets", COUNTER, \
 	  "streams reset because others starved for what they held") \
 	X(in_replayed, "InReplayed", COUNTER, \
-	  "of InIgnored, those that came before and would have opened a session again")
+	  "of InIgnored, those that came before and could open a session")
 
 #define KT_COUNTERS(X) KT_COUNTERS_KCPTUN(X) KT_COUNTERS_OURS(X)
 

@@ -258,7 +258,8 @@ def goes_over_while_it_speaks(case):
         pair.server.kill()
         pair.start_server("server2")
         time.sleep(0.5)  # what begins now certainly began after the server
-        with dial(pair.address) as s, dial(pair.address) as half:
+        with dial(pair.address) as s, dial(pair.address) as half, dial(pair.address) as mute:
+            mute.shutdown(socket.SHUT_WR)
             half.sendall(b"all of it")
             half.shutdown(socket.SHUT_WR)
             said = b""
@@ -268,6 +269,7 @@ def goes_over_while_it_speaks(case):
                 time.sleep(0.02)
             check(read_exactly(s, len(said)) == said, "what came back is not what was said")
             check(read_to_end(half) == b"all of it", "what came back is not all")
+            check(read_to_end(mute) == b"", "something came where nothing was said")
     ends.stop_cleanly(pair.client)
     ends.stop_cleanly(pair.server)
 

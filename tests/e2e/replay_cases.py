@@ -119,6 +119,36 @@ for _crypt in ["aes", "3des", "salsa20", "aes-128-gcm", "chacha20-poly1305"]:
     add_recording(_crypt)
 
 
+@suite.case("what_was_withheld_brings_nothing_else_in", seconds=60)
+def withheld(case):
+    """A datagram that never came to the server opens a session once; what did come is refused there as well."""
+    stage = Stage(case)
+    ends.stop_cleanly(stage.pair.client)
+    stage.path.open = stage.path.answered = False
+    stage.path.opening.clear()
+    stage.pair.start_client("client3")
+    with dial(stage.pair.address) as s:
+        s.settimeout(20)
+        wait_until(lambda: stage.path.opening, 10, "the first datagram")
+        kept = stage.path.opening[0]
+        stage.path.answers, stage.path.open = False, True
+        s.sendall(b"x")
+        wait_until(lambda: len(stage.path.opening) >= 4, 10, "copies of it")
+        stage.path.answers = True
+        s.recv(1)
+    ends.stop_cleanly(stage.pair.client)
+    stage.wait_for_nobody()
+    came = stage.path.opening[-2:]
+    before = counters(stage.pair.server)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for data in (kept, *came):
+            s.sendto(data, (LOCAL, stage.pair.far))
+        wait_until(lambda: counters(stage.pair.server)["PassiveOpens"] > before["PassiveOpens"], 10, "a session")
+        time.sleep(0.3)
+    refused = counters(stage.pair.server).get("InReplayed", 0) - before.get("InReplayed", 0)
+    check(refused == len(came), f"{refused} of {len(came)} are refused")
+
+
 @suite.case("what_a_kcptun_client_opened_a_session_with_opens_no_other", seconds=60)
 def recorded_go(case):
     target, state = Target(), case.path("state")
