@@ -189,11 +189,15 @@ bool sip003_wanted(int argc, char **argv)
 	return env.remote_host && env.remote_port && env.local_host && env.local_port;
 }
 
+static pid_t parent_pid;
+
 static void on_parent_gone(struct ev_loop *loop, ev_io *w, int revents)
 {
 	ev_io_stop(loop, w);
 	if (revents & EV_ERROR) { /* the poll has no place for it: better soon than never */
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent_pid)
+			raise(SIGTERM);
 		return;
 	}
 	log_info(NULL, "shadowsocks is gone");
@@ -204,12 +208,13 @@ static void on_parent_gone(struct ev_loop *loop, ev_io *w, int revents)
  * pidfd, comes already when the thread ends that started us.  False: the parent is gone. */
 static bool watch_parent(ev_io *w)
 {
-	pid_t parent = getppid();
-	int fd = (int)syscall(SYS_pidfd_open, parent, 0);
+	int fd;
 
+	parent_pid = getppid();
+	fd = (int)syscall(SYS_pidfd_open, parent_pid, 0);
 	if (fd < 0)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent) {
+	if (getppid() != parent_pid) {
 		if (fd >= 0)
 			close(fd);
 		return false;

@@ -8,7 +8,7 @@
 #include "text.h"
 
 /* A reload may wait for another one, and either for name servers that do not answer. */
-enum { CTL_WHY_BYTES = 384, CTL_ANSWER_S = 30 };
+enum { CTL_WHY_BYTES = 384, CTL_ANSWER_S = 40 };
 
 struct ctl_client {
 	int fd;                  /* -1: not connected */

@@ -11,8 +11,6 @@
 
 #include "resolve.h"
 
-enum { BACKLOG = 1024 };
-
 /* ---- one socket ----------------------------------------------------------------------- */
 
 static int bind_stream(const struct sockaddr_storage *addr)
@@ -89,7 +87,7 @@ static int open_stream(struct bound *s)
 		return errno;
 	if (is_path)
 		note_file(s);
-	if (listen(s->fd, BACKLOG) == 0)
+	if (listen(s->fd, SOCKET_BACKLOG) == 0)
 		return 0;
 	err = errno;
 	bound_close(s);

@@ -12,7 +12,7 @@
 #include "log.h"
 #include "socket.h"
 
-enum { ACCEPTS_PER_TURN = 64, BACKLOG = 1024 };
+enum { ACCEPTS_PER_TURN = 64 };
 
 /* How long accepting rests when there was no descriptor for a connection. */
 static const double BACKOFF_S = 0.5;
@@ -135,7 +135,7 @@ struct listener *listener_adopt(struct reactor *r, int fd, const char *path, con
 
 	bound_note_path(&s, path);
 	socket_prepare(fd);
-	if (l != NULL && listen(fd, BACKLOG) == 0) {
+	if (l != NULL && listen(fd, SOCKET_BACKLOG) == 0) {
 		l->uses_kept = true;
 		add_door(l, &s);
 		return l;

@@ -83,11 +83,37 @@ static void *resize(void *piece, long bytes)
 	return fresh + 1;
 }
 
+/* libev finds out what the poll refuses after it has decided how long to wait, and would sleep over it. */
+static ev_async wake;
+
+static void on_wake(struct ev_loop *loop, ev_async *w, int revents)
+{
+}
+
+static void before_poll(struct ev_loop *loop)
+{
+	if (ev_pending_count(loop) > 0)
+		ev_async_send(loop, &wake);
+}
+
+static void after_poll(struct ev_loop *loop)
+{
+}
+
 struct ev_loop *loop_new(void)
 {
+	struct ev_loop *loop;
+
 	ev_set_allocator(resize);
 	ev_set_syserr_cb(give_up);
-	return ev_default_loop(EVFLAG_AUTO);
+	loop = ev_default_loop(EVFLAG_AUTO);
+	if (loop == NULL || ev_is_active(&wake))
+		return loop;
+	ev_async_init(&wake, on_wake);
+	ev_async_start(loop, &wake);
+	ev_unref(loop); /* it keeps no loop alive */
+	ev_set_loop_release_cb(loop, before_poll, after_poll);
+	return loop;
 }
 
 void loop_rest(struct ev_loop *loop, ev_timer *w)

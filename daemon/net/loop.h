@@ -5,7 +5,7 @@
  * of why, so that whoever watches over it starts it again.
  *
  * When the kernel does not take a descriptor into its poll (no memory, or fs.epoll.max_user_watches), libev stops the
- * watchers of that descriptor and calls each once with EV_ERROR.  Who needs his watcher starts it again a
+ * watchers of that descriptor and calls each once, soon, with EV_ERROR.  Who needs his watcher starts it again a
  * little later, loop_rest(). */
 #ifndef KT_LOOP_H
 #define KT_LOOP_H

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+enum { SOCKET_BACKLOG = 1024 }; /* connections that nobody has accepted yet */
+
 /* Non-blocking, close-on-exec, no delay; what every stream socket here wants. */
 void socket_prepare(int fd);
 /* A TCP peer that is silent for so long is asked whether it is there, and given up after about twice that; 0: never. */

@@ -72,8 +72,8 @@ struct udp_stats {
 	uint64_t recv_errs, send_errs;                   /* errors other than "would block" */
 	uint64_t recv_calls, send_calls;                 /* system calls */
 	uint64_t in_pkts, in_bytes, out_pkts, out_bytes; /* datagrams, their payload */
-	uint64_t too_long;                               /* for their device; no errors */
-	int last_errno;                                  /* of the last error, 0: none so far */
+	uint64_t too_long; /* tries with what was too long, as the kernel said; no errors */
+	int last_errno;    /* of the last error, 0: none so far */
 };
 
 struct udp {

@@ -27,8 +27,10 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 	struct signals *s = w->data;
 	char words[64];
 
-	if (revents & EV_ERROR)
+	if (revents & EV_ERROR) {
+		ev_timer_set(&s->again, AGAIN_S, 0.);
 		ev_timer_start(loop, &s->again);
+	}
 	while (read(s->fd, words, sizeof(words)) > 0)
 		;
 	for (int i = 1; i < SIGNALS_MAX; i++) {

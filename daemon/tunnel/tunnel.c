@@ -219,7 +219,6 @@ void tunnel_free(struct tunnel *t)
 	tunnel_replaced(t);
 	relay_alive_stop(t);
 	walk_tunnel_leaves(t);
-	reactor_forget(t->reactor, &t->reaper);
 	hosts_dispose(&t->hosts);
 	fifo_pool_dispose(&t->fifos);
 	seal_free(t->seal);

@@ -13,6 +13,7 @@ struct plan {
 	enum fate fate;
 	struct tunnel *old;   /* that it goes on from; NULL for START */
 	struct tunnel *fresh; /* RESTART and START: being opened */
+	bool yielded;         /* `old` gave up some of its sockets */
 	bool lost;            /* `old` cannot go on, even if the fresh one has failed */
 	char what[512];       /* which keys changed */
 };
@@ -248,7 +249,9 @@ static void settle(struct tunnel_change *c)
 	bool again = true;
 
 	while (again) {
-		again = deny(c);
+		while (deny(c)) /* before anybody is moved out of a way that then leads nowhere */
+			;
+		again = false;
 		for (size_t i = 0; i < c->count; i++)
 			if (c->plans[i].fresh != NULL && !is_failed(&c->plans[i]))
 				again |= make_way(c, &c->plans[i]);
@@ -257,6 +260,12 @@ static void settle(struct tunnel_change *c)
 }
 
 /* ---- the new comes -------------------------------------------------------------------- */
+
+static void note_yielded(struct tunnel_change *c, const struct tunnel *t)
+{
+	for (size_t i = 0; i < c->count; i++)
+		c->plans[i].yielded |= c->plans[i].old == t;
+}
 
 /* What the new can take over from the old. */
 static void take_over(struct tunnel_change *c, struct plan *p)
@@ -269,8 +278,10 @@ static void take_over(struct tunnel_change *c, struct plan *p)
 
 		if (b->list[i].held)
 			t = find_holder(c, p->fresh->conf->role, &b->list[i].addr, true, &place);
-		if (t != NULL && place == SOCKET_THERE)
+		if (t != NULL && place == SOCKET_THERE) {
+			note_yielded(c, t);
 			t->role->yield(t, &b->list[i]);
+		}
 	}
 }
 
@@ -302,6 +313,8 @@ static struct tunnel *start_fresh(struct tunnel_change *c, struct plan *p)
 	char text[600];
 
 	if (is_failed(p) || !opening_complete(t)) {
+		if (p->old != NULL && !p->yielded && !p->lost)
+			return keep_old(c, p);
 		p->lost = true; /* it had given up its sockets, or could not have them again */
 		say_failed(c, t->name, "not started, it is tried again", t->opening.why);
 		opening_retry(t);
@@ -342,6 +355,19 @@ static bool is_planned(const struct tunnel_change *c, const struct tunnel *t)
 	return false;
 }
 
+/* Lines of two in one file could not be told apart. */
+static bool gives_up_snmplog(const struct tunnel_change *c, const struct tunnel *t)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct tunnel *fresh = c->plans[i].fresh;
+
+		if (fresh != NULL && fresh->conf->snmplog != NULL && t->conf->snmplog != NULL &&
+		    strcmp(fresh->conf->snmplog, t->conf->snmplog) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The sessions of a server have its sockets; those of a client have their own, and outlive it. */
 static bool must_go(const struct tunnel *t)
 {
@@ -357,9 +383,9 @@ static void send_away(struct tunnel_change *c)
 
 		if (stays(c, t))
 			continue;
-		if (is_planned(c, t))
+		if (is_planned(c, t) || gives_up_snmplog(c, t))
 			tunnel_replaced(t);
-		else
+		if (!is_planned(c, t))
 			say(c, t->name, "removed");
 		tunnel_leave(set, t, must_go(t));
 	}
