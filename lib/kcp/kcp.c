@@ -1690,6 +1690,7 @@ struct sounder {
 	uint32_t next;
 	uint32_t first; /* number of sounding 0; those that follow are its neighbours */
 	uint8_t waits, asks, answered; /* a bit for each */
+	uint64_t sent_us;              /* the last */
 };
 
 static_assert(KCP_SOUNDINGS <= 8, "a bit for each");
@@ -1701,10 +1702,13 @@ static void sounder_anew(struct sounder *s, uint32_t una)
 	s->waits = s->asks = s->answered = 0;
 }
 
-static void sounding_acked(struct sounder *s, uint32_t sn)
+/* True when it left just then. */
+static bool sounding_acked(struct sounder *s, uint32_t sn, uint32_t ts)
 {
-	if (sn - s->first < KCP_SOUNDINGS)
-		s->answered |= (uint8_t)(s->waits & 1u << (sn - s->first));
+	uint32_t bit = sn - s->first < KCP_SOUNDINGS ? 1u << (sn - s->first) : 0;
+
+	s->answered |= (uint8_t)(s->waits & bit);
+	return (s->waits & bit) != 0 && ts == clock_ms(s->sent_us);
 }
 
 /* Any that asked. */
@@ -2000,11 +2004,9 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 }
 
 /* That it was sent before, too, may have been in the same millisecond. */
-static void proof_note(struct kcp *k, const struct slot *s)
+static void proof_note(struct kcp *k, uint64_t sent_us, bool again)
 {
-	uint64_t sent_us = sent_at(k, s);
-
-	if (s->xmit > 1)
+	if (again)
 		sent_us -= sent_us % US_PER_MS;
 	k->rtt.proof_us = max64(k->rtt.proof_us, sent_us);
 }
@@ -2023,7 +2025,8 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 		return;
 	s = seq_diff(sn, k->flight.una) >= 0 ? slot_at(&k->flight, sn) : NULL;
 	if (s == NULL || s->seg == NULL) {
-		sounding_acked(&k->sounder, sn);
+		if (sounding_acked(&k->sounder, sn, ts))
+			proof_note(k, k->sounder.sent_us, true);
 		/* Freed already, by una mostly.  A repeat of an old ACK says
 		 * nothing about now: only what is newer than the last counts. */
 		if (k->rtt.srtt_us == 0 || seq_diff(ts, k->rtt.sample_ts) > 0)
@@ -2032,7 +2035,7 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	}
 	sent_us = sent_at(k, s);
 	if (ts == clock_ms(sent_us)) {
-		proof_note(k, s);
+		proof_note(k, sent_us, s->xmit > 1);
 		sample_offer(n, ts, k->now_us - sent_us);
 		arrived(k, s, n->recovered);
 	} else if (s->copied && seq_diff(ts, clock_ms(sent_us)) > 0) {
@@ -3190,6 +3193,11 @@ uint64_t kcp_allowance(const struct kcp *k)
 	return k->allowance;
 }
 
+bool kcp_held(const struct kcp *k)
+{
+	return k->held;
+}
+
 /* It is no timeout of which something could be learnt should it have arrived after all: that is for the first one. */
 void kcp_way_changed(struct kcp *k)
 {
@@ -3399,6 +3407,7 @@ void kcp_sound(struct kcp *k, uint64_t now_us, unsigned which, bool ask, uint8_t
 
 	assert(which < KCP_SOUNDINGS && left >= KCP_OVERHEAD && bytes <= KCP_MTU_MAX);
 	hear_time(k, now_us);
+	k->sounder.sent_us = k->now_us;
 	k->sounder.waits |= (uint8_t)(1u << which);
 	k->sounder.asks |= (uint8_t)(ask ? 1u << which : 0);
 	left -= KCP_OVERHEAD;

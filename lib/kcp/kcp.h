@@ -264,11 +264,12 @@ void kcp_sent_beside(struct kcp *k, size_t bytes);
 enum { KCP_ALLOWANCE_KEPT = 300 };
 void kcp_set_allowance(struct kcp *k, uint64_t bytes, size_t added);
 uint64_t kcp_allowance(const struct kcp *k); /* what is left of it */
+bool kcp_held(const struct kcp *k);          /* something waits for more of it */
 /* The way to the peer is another from now on: the oldest segment in flight leaves again with the next flush, and its
  * acknowledgement tells what became of the others. */
 void kcp_way_changed(struct kcp *k);
-/* An ACK came of a segment that left at that time or later, and it told when that was: whoever sent it has had
- * that very transmission, and not one of the same number that somebody else was sent. */
+/* An ACK came of a segment that left at that time or later, or of a sounding, and it told when that was: whoever sent it
+ * has had that very transmission, and not one of the same number that somebody else was sent. */
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
 /* The peer acknowledges what leaves, and had more before: it is another one, and nothing will ever be delivered. */
 bool kcp_peer_forgot(const struct kcp *k);

@@ -12,8 +12,6 @@
 enum {
 	PULL_SEGMENTS = 64,
 	CONTROL_SEGMENTS = 64, /* beyond those, of control frames */
-	GUARD_TIMES = 3,
-	CODEC_SPARE = 64, /* a little data grows by less when it is compressed */
 };
 
 /* ---- work memory ------------------------------------------------------------------ */
@@ -86,35 +84,6 @@ static bool send_plain(struct session *s, const struct smux_frame *f)
 	return true;
 }
 
-/* Data that may leave before the proof.  Behind what asks for it, in a packet of its own: it might be lost when nothing is
- * left to send it again, and a peer that has everything of its own acknowledged says nothing more. */
-static size_t unproven_max(const struct session *s)
-{
-	uint64_t kept = KCP_ALLOWANCE_KEPT + KCP_OVERHEAD + SMUX_HEADER + FEC_PAIR_OVERHEAD +
-			s->cfg.seal_overhead + CODEC_SPARE;
-	uint64_t left = kcp_allowance(s->kcp);
-
-	if (kcp_queued(s->kcp) > 0 || left <= kept)
-		return 0;
-	return left - kept < SMUX_FRAME_MAX ? (size_t)(left - kept) : SMUX_FRAME_MAX;
-}
-
-/* Bytes of data in the next frame.  A small one without any asks for the proof, and another one if that was covered by una
- * alone. */
-static size_t frame_max(struct session *s)
-{
-	struct session_guard *g = &s->guard;
-	bool ask;
-
-	if (!g->on)
-		return SMUX_FRAME_MAX;
-	ask = g->asks || (kcp_waiting(s->kcp) == 0 && smux_has_output(s->smux));
-	if (ask)
-		smux_ping(s->smux);
-	g->asks = false;
-	return ask ? 0 : unproven_max(s);
-}
-
 /* Move frames from smux to KCP, about as much as KCP can send at once.  Control
  * frames go even when the window is shut, up to a bound: a peer that opens and closes streams and
  * never acknowledges would else make us hold a frame for each.  A frame
@@ -129,7 +98,7 @@ static bool pull_frames(struct session *s, uint64_t now_us)
 
 	if (s->smux == NULL || s->codec_out == CODEC_UNKNOWN)
 		return false;
-	most = frame_max(s);
+	most = session_guard_frame_max(s);
 	while (s->end == SESSION_ALIVE && kcp_queued(s->kcp) < PULL_SEGMENTS + CONTROL_SEGMENTS &&
 	       smux_next_frame(s->smux, now_us, kcp_waiting(s->kcp) < target ? most : 0, &f)) {
 		if (!(s->enc != NULL ? send_compressed(s, &f) : send_plain(s, &f)))
@@ -203,36 +172,6 @@ static void count_output(struct session *s)
 	s->out_pkts += s->out->count - s->out_start;
 }
 
-bool session_proven(const struct session *s)
-{
-	return kcp_acked_since(s->kcp, s->born_us);
-}
-
-static void end_guard(struct session *s)
-{
-	s->guard.on = false;
-	kcp_set_allowance(s->kcp, UINT64_MAX, 0);
-	fec_pair_bare(&s->fec, false);
-}
-
-static void watch_guard(struct session *s)
-{
-	struct session_guard *g = &s->guard;
-	uint64_t may, sent;
-
-	if (!g->on)
-		return;
-	if (kcp_acked_since(s->kcp, g->since_us)) {
-		end_guard(s);
-		return;
-	}
-	may = GUARD_TIMES * (s->in_bytes - g->in_bytes);
-	sent = s->out_bytes - g->out_bytes;
-	kcp_set_allowance(s->kcp, may > sent ? may - sent : 0,
-			  s->cfg.seal_overhead + FEC_PAIR_OVERHEAD);
-	fec_pair_bare(&s->fec, true);
-}
-
 bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const void *path)
 {
 	bool stopped;
@@ -241,7 +180,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 	s->out_start = out->count;
 	s->out_path = path;
 	s->flush_us = now_us;
-	watch_guard(s);
+	session_guard_watch(s);
 	session_repair_begin(s, now_us);
 	do {
 		bool pulled = pull_frames(s, now_us);
@@ -255,6 +194,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 	kcp_sent_beside(s->kcp, s->repair.unpaid);
 	s->repair.unpaid = 0;
 	fec_pair_settle(&s->fec);
+	session_guard_flush(s);
 	session_mtu_flush(s);
 	count_output(s);
 	s->out = NULL;

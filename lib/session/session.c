@@ -206,9 +206,11 @@ uint64_t session_deadline(const struct session *s)
 
 	uint64_t repair_at = session_repair_deadline(&s->repair);
 	uint64_t mtu_at = session_mtu_deadline(s);
+	uint64_t guard_at = session_guard_deadline(s);
 
 	at = at < repair_at ? at : repair_at;
 	at = at < mtu_at ? at : mtu_at;
+	at = at < guard_at ? at : guard_at;
 	return at < smux_at ? at : smux_at;
 }
 
@@ -315,22 +317,6 @@ bool session_is_headless(const struct session *s, uint64_t now_us)
 		return false;
 	kcp_get_info(s->kcp, &info);
 	return info.rcv_nxt == 0;
-}
-
-void session_guard(struct session *s, uint64_t now_us)
-{
-	s->guard = (struct session_guard){
-		.on = true,
-		.asks = true,
-		.since_us = now_us,
-		.in_bytes = s->in_bytes,
-		.out_bytes = s->out_bytes,
-	};
-}
-
-bool session_guarded(const struct session *s)
-{
-	return s->guard.on;
 }
 
 uint32_t session_peer_uptime_ms(const struct session *s)

@@ -95,6 +95,8 @@ struct session_guard {
 	bool asks; /* something small is to leave */
 	uint64_t since_us;
 	uint64_t in_bytes, out_bytes; /* totals then */
+	uint64_t ask_at_us;           /* again; 0: nothing waits for it */
+	uint64_t wait_us;             /* from one time to the next */
 };
 
 struct session {
@@ -219,6 +221,16 @@ size_t session_codec_memory(const struct session *s);
 size_t session_memory(const struct session *s);
 /* Charge it to the pool; if that holds too much, give KCP no more to hold. */
 void session_report_memory(struct session *s);
+
+/* ---- guard.c ---------------------------------------------------------------------- */
+
+/* Before frames are pulled: what may leave now, or that anything may. */
+void session_guard_watch(struct session *s);
+/* Bytes of data in the next frame. */
+size_t session_guard_frame_max(struct session *s);
+/* At the end of a flush: where nothing that waits may leave, it may add what asks for the proof. */
+void session_guard_flush(struct session *s);
+uint64_t session_guard_deadline(const struct session *s);
 
 /* ---- mtu.c ----------------------------------------------------------------------- */
 

@@ -129,6 +129,38 @@ static void a_short_answer_does_not_wait_for_the_proof(void **state)
 	tunnel_free(t);
 }
 
+/* What asked arrived, which una alone tells; and what is longer than the rest of what may leave was lost. */
+static void what_is_guarded_asks_again_when_no_segment_may_leave(void **state)
+{
+	struct tunnel *t = two_ends();
+	size_t in = t->way[0].bytes, out = t->way[1].bytes;
+
+	(void)state;
+	session_guard(t->end[1], t->now_us);
+	session_ping(t->end[0]);
+	session_pad(t->end[0]);
+	while (t->sent < 50000)
+		assert_true(write_some(t, (size_t)(50000 - t->sent)) > 0);
+	steps(t, 2); /* the padded one left */
+	t->narrow = 200;
+	steps(t, 35);
+	t->loss = 1000; /* the short one of the answer comes, and what acknowledges it does not */
+	steps(t, 5000);
+	t->loss = 0;
+	t->narrow = 0;
+	assert_true(session_guarded(t->end[1]));
+	session_ping(t->end[0]);
+	for (unsigned i = 0; i < 2000 && session_guarded(t->end[1]); i++) {
+		step(t);
+		assert_true(t->way[1].bytes - out <= 3 * (t->way[0].bytes - in) ||
+			    !session_guarded(t->end[1]));
+	}
+	assert_false(session_guarded(t->end[1]));
+	steps(t, 3000);
+	assert_int_equal(t->received, 50000);
+	tunnel_free(t);
+}
+
 /* ---- news ------------------------------------------------------------------------------- */
 
 static void only_what_never_came_is_news(void **state)
@@ -303,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_session_tells_what_it_sent_and_what_of_that_arrived),
 		cmocka_unit_test(every_end_has_words_of_its_own),
 		cmocka_unit_test(what_is_guarded_asks_with_something_small),
+		cmocka_unit_test(what_is_guarded_asks_again_when_no_segment_may_leave),
 		cmocka_unit_test(a_short_answer_does_not_wait_for_the_proof),
 		cmocka_unit_test(only_what_never_came_is_news),
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
