@@ -86,6 +86,7 @@ enum {
 	SILENT_RESENDS_FIRST = 16, /* it may be the tail of something that was lost */
 	SILENT_RESENDS_MIN = 3,    /* from this round on: */
 	SILENT_ROUNDS = 3,
+	MAP_SEGS = 2048, /* a map tells of so many at most */
 };
 
 #define US_PER_MS UINT64_C(1000)
@@ -214,7 +215,8 @@ bool kcp_header_decode(struct kcp_seg_header *h, const uint8_t *data, size_t n)
 	h->sn = load32(data + 12);
 	h->una = load32(data + 16);
 	h->len = load32(data + 20);
-	return h->cmd >= KCP_CMD_PUSH && h->cmd <= KCP_CMD_WINS && h->len <= n - KCP_OVERHEAD;
+	return ((h->cmd >= KCP_CMD_PUSH && h->cmd <= KCP_CMD_WINS) || h->cmd == KCP_CMD_MAP) &&
+	       h->len <= n - KCP_OVERHEAD;
 }
 
 /* ---- memory -------------------------------------------------------------- */
@@ -1092,7 +1094,7 @@ static void silence_count(struct silence *s, uint64_t now_us, uint32_t inflight,
 	if (now_us >= s->until) {
 		rounds = ++s->rounds;
 		s->left = max32(rounds < SILENT_ROUNDS ? SILENT_RESENDS_FIRST : SILENT_RESENDS_MIN,
-				inflight >> min32(rounds + 1, 31));
+				inflight >> min32(rounds + 3, 31));
 		s->until = now_us + min64((uint64_t)rto_us * rounds, max64(SILENT_HOLD_US, rto_us));
 	}
 	assert(s->left > 0);
@@ -1369,6 +1371,13 @@ struct again {            /* sent before, oldest first */
 	uint32_t arrivals, repeats; /* since that was settled */
 };
 
+/* What arrived beyond a hole with a higher number than all before, for peers that understand it. */
+struct mapper {
+	bool on;
+	bool owed;
+	uint32_t sn, ts; /* the newest */
+};
+
 struct acks { /* owed to the peer, oldest first */
 	struct ack *ring;
 	uint32_t cap, head, count;
@@ -1384,6 +1393,7 @@ struct acks { /* owed to the peer, oldest first */
 		uint32_t sn, ts;
 	} heard[HEARD_MAX]; /* those that came last, by sn */
 	struct again again;
+	struct mapper map;
 };
 
 static struct ack *ack_at(const struct acks *a, uint32_t i)
@@ -1476,6 +1486,15 @@ static void acks_push(struct acks *a, uint64_t now_us, uint32_t sn, uint32_t ts,
 		*ack_at(a, a->count++) = (struct ack){ .sn = sn, .ts = ts, .plain = plain };
 }
 
+static void acks_push_map(struct acks *a, uint64_t now_us, uint32_t sn, uint32_t ts)
+{
+	if (a->arrivals++ == 0)
+		a->since_us = now_us;
+	a->map.owed = true;
+	a->map.sn = sn;
+	a->map.ts = ts;
+}
+
 /* How long a segment that came in order may wait. */
 static uint64_t ack_wait(const struct acks *a, const struct kcp_config *cfg, uint32_t srtt_us)
 {
@@ -1489,7 +1508,7 @@ static uint64_t acks_due_at(const struct acks *a, const struct kcp_config *cfg, 
 {
 	uint32_t enough = min32(cfg->mtu / KCP_OVERHEAD, (cfg->rcv_wnd + 1) / 2);
 
-	if (a->count == 0)
+	if (a->count == 0 && !a->map.owed)
 		return KCP_NEVER;
 	if (cfg->ack_nodelay || a->arrivals >= enough)
 		return a->since_us;
@@ -2053,6 +2072,53 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	slot_free(k, sn, n);
 }
 
+/* Told by a map, one as often as another: it was there in time, and only what told of it was lost. */
+static void map_slot(struct kcp *k, uint32_t sn, struct news *n)
+{
+	const struct slot *s = slot_at(&k->flight, sn);
+
+	if (s->seg == NULL)
+		return;
+	if (s->xmit == 1)
+		arrived(k, s, n->recovered);
+	else if (k->now_us - sent_at(k, s) < min_rtt(&k->rtt) / 4 * 3)
+		spurious(k, s, false);
+	slot_free(k, sn, n);
+}
+
+static uint32_t run_decode(const uint8_t **data, const uint8_t *end)
+{
+	uint32_t run = 0;
+
+	for (unsigned shift = 0; *data < end && shift <= 14; shift += 7) {
+		uint8_t byte = *(*data)++;
+
+		run |= (byte & 127u) << shift;
+		if (byte < 128)
+			return run;
+	}
+	return 0;
+}
+
+/* Bounded, whatever it says. */
+static void map_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
+		      struct news *n)
+{
+	const uint8_t *end = data + h->len;
+	uint32_t sn = h->sn, left = MAP_SEGS, run;
+
+	ack_input(k, h->sn, h->ts, n);
+	if (seq_diff(sn, k->flight.nxt) >= 0)
+		return;
+	for (bool came = true; (run = run_decode(&data, end)) > 0; came = !came)
+		for (; run > 0; run--, sn--) {
+			if (left-- == 0 || seq_diff(sn, k->flight.una) < 0)
+				return;
+			if (came)
+				map_slot(k, sn, n);
+		}
+}
+
 /* Freed by una: of a segment sent once it is known which transmission arrived.
  * Of a resent one it is not, unless the last one cannot have been back yet.
  * Then the segment was late if it is the one that una stood at; behind that
@@ -2407,7 +2473,7 @@ static void repeat_input(struct kcp *k, const struct kcp_seg_header *h, uint32_t
 static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
 			uint32_t ts, bool recovered)
 {
-	bool in_order = h->sn == k->rcv.high;
+	bool in_order = h->sn == k->rcv.high, newest = seq_diff(h->sn, k->rcv.high) >= 0;
 	struct seg *s;
 
 	if (!ring_reserve(&k->rcv, &k->mem, h->sn) ||
@@ -2420,10 +2486,13 @@ static void store_input(struct kcp *k, const struct kcp_seg_header *h, const uin
 	k->acks.now |= recovered; /* it is late already, and about to be sent again */
 	*ring_at(&k->rcv, h->sn) = (struct held){ s, s->len, h->frg, s->class_index };
 	k->rcv.beyond++;
-	if (seq_diff(h->sn, k->rcv.high) >= 0)
+	if (newest)
 		k->rcv.high = h->sn + 1;
 	advance(k);
-	acks_push(&k->acks, k->now_us, h->sn, ts, in_order && k->rcv.nxt == k->rcv.high);
+	if (k->acks.map.on && newest && k->rcv.nxt != k->rcv.high)
+		acks_push_map(&k->acks, k->now_us, h->sn, ts);
+	else
+		acks_push(&k->acks, k->now_us, h->sn, ts, in_order && k->rcv.nxt == k->rcv.high);
 	k->teller.left = 0;
 }
 
@@ -2462,6 +2531,9 @@ static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8
 		break;
 	case KCP_CMD_ACK:
 		ack_input(k, h->sn, h->ts, n);
+		break;
+	case KCP_CMD_MAP:
+		map_input(k, h, data, n);
 		break;
 	case KCP_CMD_WASK:
 		tell_asked(&k->teller, k->now_us);
@@ -2625,18 +2697,18 @@ static bool make_room(struct flush *f, size_t n)
 	return !f->no_room;
 }
 
-static void put_header(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t ts,
-		       const struct seg *s)
+static void put_headed(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t ts, uint8_t frg,
+		       uint32_t len)
 {
 	struct kcp_seg_header h = {
 		.conv = f->k->cfg.conv,
 		.cmd = (uint8_t)cmd,
-		.frg = s != NULL ? s->frg : 0,
+		.frg = frg,
 		.wnd = f->wnd,
 		.ts = ts,
 		.sn = sn,
 		.una = f->una,
-		.len = s != NULL ? s->len : 0,
+		.len = len,
 	};
 
 	kcp_header_encode(f->buf + f->len, &h);
@@ -2645,15 +2717,82 @@ static void put_header(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t 
 	f->k->teller.told_wnd = f->wnd;
 }
 
-/* One acknowledgement; with `all` a datagram may be begun for it. */
+static void put_header(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t ts)
+{
+	put_headed(f, cmd, sn, ts, 0, 0);
+}
+
+/* Room for n bytes of acknowledgements; with `all` a datagram may be begun for them. */
+static bool make_ack_room(struct flush *f, size_t n, bool all)
+{
+	if (fits(f, n))
+		return true;
+	if (!all || pacer_blocks_acks(&f->k->pacer) || !make_room(f, n))
+		return false;
+	f->acks_only = true;
+	return true;
+}
+
 static bool put_ack(struct flush *f, const struct ack *a, bool all)
 {
-	if (!fits(f, KCP_OVERHEAD)) {
-		if (!all || pacer_blocks_acks(&f->k->pacer) || !make_room(f, KCP_OVERHEAD))
-			return false;
-		f->acks_only = true;
+	if (!make_ack_room(f, KCP_OVERHEAD, all))
+		return false;
+	put_header(f, KCP_CMD_ACK, a->sn, a->ts);
+	return true;
+}
+
+static size_t run_encode(uint8_t *out, size_t room, uint32_t run)
+{
+	size_t n = 0;
+
+	for (; run > 127 && n < room; run >>= 7)
+		out[n++] = (uint8_t)(run | 128);
+	if (n == room)
+		return 0;
+	out[n++] = (uint8_t)run;
+	return n;
+}
+
+/* Runs from the newest down to `last`; returns how many bytes. */
+static size_t map_encode(const struct receiver *r, uint32_t newest, uint32_t last, uint8_t *out,
+			 size_t room)
+{
+	uint32_t sn = newest;
+	size_t len = 0;
+
+	for (bool came = true; seq_diff(sn, last) >= 0; came = !came) {
+		uint32_t run = 0;
+		size_t n;
+
+		for (; seq_diff(sn, last) >= 0 && (ring_at(r, sn)->seg != NULL) == came; sn--)
+			run++;
+		n = run_encode(out + len, room - len, run);
+		if (n == 0)
+			break;
+		len += n;
 	}
-	put_header(f, KCP_CMD_ACK, a->sn, a->ts, NULL);
+	return len;
+}
+
+/* An ACK where una covers it by now. */
+static bool put_map(struct flush *f, bool all)
+{
+	const struct receiver *r = &f->k->rcv;
+	struct mapper *m = &f->k->acks.map;
+	uint8_t map[KCP_MAP_MAX];
+	size_t len = 0;
+
+	if (seq_diff(m->sn, r->nxt) >= 0) {
+		uint32_t last = seq_diff(m->sn, r->nxt) < MAP_SEGS ? r->nxt : m->sn - MAP_SEGS + 1;
+
+		len = map_encode(r, m->sn, last, map, min32(sizeof(map), f->k->mtu - KCP_OVERHEAD));
+	}
+	if (!make_ack_room(f, KCP_OVERHEAD + len, all))
+		return false;
+	put_headed(f, len > 0 ? KCP_CMD_MAP : KCP_CMD_ACK, m->sn, m->ts, 0, (uint32_t)len);
+	memcpy(f->buf + f->len, map, len);
+	f->len += len;
+	m->owed = false;
 	return true;
 }
 
@@ -2695,6 +2834,8 @@ static void put_acks(struct flush *f, bool all)
 		if (seq_diff(a->sn, f->una) >= 0)
 			again_push(&k->acks.again, &k->mem, *a);
 	}
+	if (k->acks.map.owed && !put_map(f, all))
+		return;
 	acks_done(&k->acks, k->now_us);
 }
 
@@ -2706,7 +2847,7 @@ static bool put_tell(struct flush *f)
 		return true;
 	if (!make_room(f, KCP_OVERHEAD))
 		return false;
-	put_header(f, KCP_CMD_WINS, 0, 0, NULL);
+	put_header(f, KCP_CMD_WINS, 0, 0);
 	k->teller.left--;
 	k->teller.at = k->now_us + k->rtt.rto_us;
 	return true;
@@ -2724,7 +2865,7 @@ static bool put_probe(struct flush *f)
 	}
 	if (!make_room(f, KCP_OVERHEAD))
 		return false;
-	put_header(f, KCP_CMD_WASK, 0, 0, NULL);
+	put_header(f, KCP_CMD_WASK, 0, 0);
 	probe_wait(&k->prober, k->now_us, min64(k->prober.wait + k->prober.wait / 2, PROBE_MAX_US));
 	return true;
 }
@@ -2855,7 +2996,7 @@ static uint64_t copies_due_at(const struct kcp *k)
 static void put_copy(struct flush *f, uint32_t sn, struct slot *s)
 {
 	f->acks_only = false;
-	put_header(f, KCP_CMD_PUSH, sn, clock_ms(f->k->now_us), s->seg);
+	put_headed(f, KCP_CMD_PUSH, sn, clock_ms(f->k->now_us), s->seg->frg, s->seg->len);
 	if (s->len > 0)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
 	f->len += s->len;
@@ -2997,7 +3138,7 @@ static inline void put_push(struct flush *f, uint32_t sn)
 	struct slot *s = slot_at(&k->flight, sn);
 
 	f->acks_only = false;
-	put_header(f, KCP_CMD_PUSH, sn, clock_ms(k->now_us), s->seg);
+	put_headed(f, KCP_CMD_PUSH, sn, clock_ms(k->now_us), s->seg->frg, s->seg->len);
 	if (s->len > 0)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
 	f->len += s->len;
@@ -3490,6 +3631,11 @@ void kcp_set_ack_nodelay(struct kcp *k, bool on)
 void kcp_set_steady_acks(struct kcp *k, bool on)
 {
 	k->acks.steady = on;
+}
+
+void kcp_set_maps(struct kcp *k, bool on)
+{
+	k->acks.map.on = on;
 }
 
 void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us)

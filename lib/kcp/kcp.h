@@ -36,6 +36,7 @@ enum {
 	KCP_COPIES_MAX = 3,
 	KCP_COVER_SEGS = 16,  /* from the first to the last that cover() is given */
 	KCP_COVER_MAX = 1100, /* bytes that it may write */
+	KCP_MAP_MAX = 128,    /* bytes of a map */
 };
 
 #define KCP_NEVER UINT64_MAX
@@ -46,6 +47,7 @@ enum kcp_cmd {
 	KCP_CMD_ACK = 82,
 	KCP_CMD_WASK = 83, /* how large is your window? */
 	KCP_CMD_WINS = 84, /* this large */
+	KCP_CMD_MAP = 96,  /* an ACK, and what else arrived: kcp_set_maps() */
 };
 
 enum kcp_err {
@@ -222,6 +224,13 @@ void kcp_set_ack_nodelay(struct kcp *k, bool on);
  * queue that it fills itself.  So between acknowledgements passes as much time as it is used to; the
  * first after a pause still leaves at once. */
 void kcp_set_steady_acks(struct kcp *k, bool on);
+/* The peer understands maps.  Of what stands beyond a hole each segment has an acknowledgement of its own in KCP, 24 bytes,
+ * and when several datagrams in sequence are lost, what they told is resent, although it arrived.  A map tells of all that
+ * arrived lately at once: its header is that of an ACK of the newest segment (sn, ts), and its data are the lengths of runs
+ * from that one downwards, of segments that arrived and of such that did not, in turn.  Each is of seven bits a byte, the
+ * lowest first, with the highest bit set in all but the last.  A run that is cut off or missing tells nothing.
+ * Segments that fill a hole, or come again, have acknowledgements as ever, because these tell which transmission it was. */
+void kcp_set_maps(struct kcp *k, bool on);
 void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us);
 
 /* Queue bytes (stream: merged into segments of mss bytes; message: one

@@ -58,6 +58,7 @@ struct round {
 	uint64_t delivered, lost; /* totals when it began */
 	uint32_t rtt_us;          /* the least in it; 0: none */
 	bool limited;             /* by the controller, at least once */
+	bool timeout;             /* some were taken for lost in a silence */
 };
 
 struct model {
@@ -273,7 +274,8 @@ static bool grown(const struct model *m)
 /* A few segments that the application sent are no measure of what a path takes. */
 static bool flood_seen(const struct model *m, const struct kcp_cc_sample *s)
 {
-	return m->flooded && s->delivered_bytes - m->round.delivered >= (uint64_t)FLOOD_SEGS * s->mss;
+	return m->flooded && !m->round.timeout &&
+	       s->delivered_bytes - m->round.delivered >= (uint64_t)FLOOD_SEGS * s->mss;
 }
 
 /* More was lost than the medium takes: by a probe, and the next goes less far, or since the path
@@ -696,6 +698,7 @@ static void model_update(void *state, const struct kcp_cc_sample *s, struct kcp_
 	struct model *m = state;
 
 	kcp_path_note(&m->path, s);
+	m->round.timeout |= s->timeout;
 	note_rtt(m, s);
 	note_rate(m, s);
 	round_step(m, s);

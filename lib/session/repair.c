@@ -21,6 +21,7 @@ enum {
 	KNOWS = 8,    /* understands FEC_RLC */
 	FOLLOWS = 16, /* a session from one address to another; and waits longer than 30 s */
 	JOINS = 32,   /* pieces of a segment */
+	MAPS = 64,    /* understands KCP_CMD_MAP */
 };
 
 enum {
@@ -54,7 +55,7 @@ enum {
 static uint16_t ours(const struct session *s)
 {
 	return (uint16_t)((s->repair.offered ? CAN | KNOWS : 0) | (s->repair.sends ? SENDS : 0) |
-			  (s->cfg.congestion == SESSION_MODEL ? PACES : 0) | FOLLOWS | JOINS);
+			  (s->cfg.congestion == SESSION_MODEL ? PACES : 0) | FOLLOWS | JOINS | MAPS);
 }
 
 void session_repair_start(struct session *s)
@@ -128,6 +129,7 @@ static void hear_notes(struct session *s)
 	r->understood = r->offered && (note & CAN) != 0;
 	r->covered = r->offered && (note & KNOWS) != 0;
 	r->peer_joins = (note & JOINS) != 0;
+	kcp_set_maps(s->kcp, (note & MAPS) != 0);
 	kcp_set_cover(s->kcp, r->covered && s->cfg.copies == SESSION_AUTO);
 	r->peer_sends = (note & SENDS) != 0;
 }

@@ -49,6 +49,7 @@ static size_t fuzz_output(void *user, uint8_t *buf, size_t len)
 static struct kcp *open_kcp(struct view *in, struct world *w)
 {
 	uint8_t bits = input_byte(in);
+	struct kcp *k;
 	struct kcp_config cfg = {
 		.conv = 1,
 		.mtu = KCP_MTU_MIN + input_byte(in) * 5u,
@@ -66,7 +67,10 @@ static struct kcp *open_kcp(struct view *in, struct world *w)
 		.user = w,
 	};
 
-	return kcp_new(&cfg, w->now_us);
+	k = kcp_new(&cfg, w->now_us);
+	if (k != NULL)
+		kcp_set_maps(k, cfg.mtu % 2 == 0);
+	return k;
 }
 
 static int32_t near(struct view *in)
@@ -83,14 +87,17 @@ static void input(struct view *in, struct world *w)
 	uint8_t kind = input_byte(in);
 
 	kcp_get_info(w->kcp, &info);
-	h.cmd = (uint8_t)(KCP_CMD_PUSH + (kind & 3));
+	h.cmd = (uint8_t)(kind & 32 ? KCP_CMD_MAP : KCP_CMD_PUSH + (kind & 3));
 	h.frg = input_byte(in) & (kind & 4 ? 255 : 0);
 	h.wnd = input_byte(in);
 	h.ts = (uint32_t)(w->now_us / 1000) - input_byte(in);
-	h.sn = (h.cmd == KCP_CMD_ACK ? info.snd_una : info.rcv_nxt) + (uint32_t)near(in);
+	h.sn = (h.cmd == KCP_CMD_ACK || h.cmd == KCP_CMD_MAP ? info.snd_una : info.rcv_nxt) +
+	       (uint32_t)near(in);
 	h.una = info.snd_una + (uint32_t)(kind & 8 ? near(in) : 0);
-	h.len = h.cmd == KCP_CMD_PUSH ? input_byte(in) : 0;
+	h.len = h.cmd == KCP_CMD_PUSH ? input_byte(in) : h.cmd == KCP_CMD_MAP ? kind & 3 : 0;
 	kcp_header_encode(dgram, &h);
+	for (uint32_t i = 0; h.cmd == KCP_CMD_MAP && i < h.len; i++)
+		dgram[KCP_OVERHEAD + i] = input_byte(in);
 	kcp_input(w->kcp, w->now_us, dgram, KCP_OVERHEAD + h.len - (kind & 128 ? 1 : 0),
 		  kind & 64 ? KCP_INPUT_RECOVERED : 0);
 }
