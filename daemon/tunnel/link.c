@@ -180,6 +180,7 @@ static bool make_session(struct link *l)
 	cfg.path = shared_path(l, &cfg);
 	cfg.wake = on_memory;
 	cfg.wake_user = l;
+	reactor_random(&cfg.ts_base, sizeof(cfg.ts_base));
 	l->session = session_new(&cfg, l->tunnel->reactor->now_us);
 	if (l->session == NULL)
 		leave_host(l);

@@ -86,7 +86,8 @@ enum {
 	SILENT_RESENDS_FIRST = 16, /* it may be the tail of something that was lost */
 	SILENT_RESENDS_MIN = 3,    /* from this round on: */
 	SILENT_ROUNDS = 3,
-	MAP_SEGS = 2048, /* a map tells of so many at most */
+	CLOCK_APART_MS = 600000, /* so far no clock goes wrong in the life of a conversation */
+	MAP_SEGS = 2048,         /* a map tells of so many at most */
 };
 
 #define US_PER_MS UINT64_C(1000)
@@ -122,6 +123,7 @@ enum {
 #define COPY_PART 64
 #define COPY_BURST_US (400 * US_PER_MS)
 #define COPY_SPAN_US (80 * US_PER_MS) /* a repeat this soon is a copy */
+#define STRANGE_US (10 * US_PER_S)
 #define ACK_WAIT_US (25 * US_PER_MS)
 #define ACK_WAIT_STEADY_US (20 * US_PER_MS)
 
@@ -186,6 +188,7 @@ static uint64_t max64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* What a ts is in here; on the wire there is ts_base. */
 static uint32_t clock_ms(uint64_t us)
 {
 	return (uint32_t)(us / US_PER_MS);
@@ -1495,6 +1498,33 @@ static void acks_push_map(struct acks *a, uint64_t now_us, uint32_t sn, uint32_t
 	a->map.ts = ts;
 }
 
+/* The peer's, as its segments tell it. */
+struct peer_clock {
+	bool known;
+	uint32_t ts;
+	uint64_t heard_us;
+	uint32_t una;        /* the most that came with such a segment */
+	uint64_t strange_us; /* when another's was last heard; 0: never */
+};
+
+static bool clock_is_strange(const struct peer_clock *c, uint64_t now_us, uint32_t ts)
+{
+	int32_t apart = seq_diff(ts, c->ts + clock_ms(now_us - c->heard_us));
+
+	return c->known && (apart > CLOCK_APART_MS || apart < -CLOCK_APART_MS);
+}
+
+static void clock_hear(struct peer_clock *c, uint64_t now_us, const struct kcp_seg_header *h)
+{
+	if (!c->known || seq_diff(h->ts, c->ts) > 0) {
+		c->ts = h->ts;
+		c->heard_us = now_us;
+	}
+	if (!c->known || seq_diff(h->una, c->una) > 0)
+		c->una = h->una;
+	c->known = true;
+}
+
 /* How long a segment that came in order may wait. */
 static uint64_t ack_wait(const struct acks *a, const struct kcp_config *cfg, uint32_t srtt_us)
 {
@@ -1758,8 +1788,9 @@ struct kcp {
 	struct rate rate;
 	struct delivered delivered;
 	struct copier copier;
-	bool covers;        /* cover() is called */
-	bool forgotten;     /* the peer answered something later, and had less */
+	bool covers;    /* cover() is called */
+	bool forgotten; /* the peer answered something later, and had less */
+	struct peer_clock peer_clock;
 	bool held;          /* by the allowance, at the last flush: only input changes that */
 	uint32_t heard_una; /* how far the peer said that it has everything */
 	uint64_t allowance; /* bytes that may leave */
@@ -2107,7 +2138,7 @@ static void map_input(struct kcp *k, const struct kcp_seg_header *h, const uint8
 	const uint8_t *end = data + h->len;
 	uint32_t sn = h->sn, left = MAP_SEGS, run;
 
-	ack_input(k, h->sn, h->ts, n);
+	ack_input(k, h->sn, h->ts - k->cfg.ts_base, n);
 	if (seq_diff(sn, k->flight.nxt) >= 0)
 		return;
 	for (bool came = true; (run = run_decode(&data, end)) > 0; came = !came)
@@ -2509,8 +2540,10 @@ static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint
 	uint32_t ts = is_recent(k, h->sn) ? echo_ts(&k->acks, h, recovered) : h->ts;
 
 	k->stats.in_push++;
-	if (!recovered && is_recent(k, h->sn))
+	if (!recovered && is_recent(k, h->sn)) {
 		oneway_hear(&k->oneway, k->now_us, h->ts);
+		clock_hear(&k->peer_clock, k->now_us, h);
+	}
 	if (ahead >= (int32_t)k->cfg.rcv_wnd) {
 		k->stats.out_of_window_segs++;
 		return;
@@ -2530,7 +2563,7 @@ static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8
 		push_input(k, h, data, n->recovered);
 		break;
 	case KCP_CMD_ACK:
-		ack_input(k, h->sn, h->ts, n);
+		ack_input(k, h->sn, h->ts - k->cfg.ts_base, n);
 		break;
 	case KCP_CMD_MAP:
 		map_input(k, h, data, n);
@@ -2554,15 +2587,36 @@ static bool una_sane(const struct kcp *k, uint32_t una)
  * another address. */
 static void una_hear(struct kcp *k, const struct kcp_seg_header *h)
 {
-	uint32_t now = clock_ms(k->now_us);
+	uint32_t now = clock_ms(k->now_us), ts = h->ts - k->cfg.ts_base;
 
 	if (seq_diff(h->una, k->heard_una) > 0 && una_sane(k, h->una)) {
 		k->heard_una = h->una;
 		k->heard_una_ts = now;
 	}
 	if (h->cmd == KCP_CMD_ACK && seq_diff(h->una, k->heard_una) < 0 &&
-	    seq_diff(h->ts, k->heard_una_ts) > 0 && seq_diff(h->ts, now) <= 0)
+	    seq_diff(ts, k->heard_una_ts) > 0 && seq_diff(ts, now) <= 0)
 		k->forgotten = true;
+}
+
+/* Of somebody who has had more than whoever had that clock: nothing that was recorded has. */
+static void strange_hear(struct kcp *k, const struct kcp_seg_header *h)
+{
+	k->stats.in_errs++;
+	k->peer_clock.strange_us = k->now_us;
+	if (una_sane(k, h->una) && seq_diff(h->una, k->peer_clock.una) > 0)
+		k->forgotten = true;
+}
+
+bool kcp_is_strange(const struct kcp *k, uint32_t ts)
+{
+	return clock_is_strange(&k->peer_clock, k->now_us, ts);
+}
+
+bool kcp_strange_lately(const struct kcp *k)
+{
+	uint64_t us = k->peer_clock.strange_us;
+
+	return us != 0 && k->now_us - us < STRANGE_US;
 }
 
 bool kcp_peer_forgot(const struct kcp *k)
@@ -2598,6 +2652,12 @@ int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, u
 			k->stats.in_errs++;
 			break;
 		}
+		if (h.cmd == KCP_CMD_PUSH && clock_is_strange(&k->peer_clock, k->now_us, h.ts)) {
+			strange_hear(k, &h);
+			una = k->flight.una;
+			wnd_heard = any = false;
+			break;
+		}
 		any = true;
 		if (una_sane(k, h.una) && seq_diff(h.una, una) >= 0) {
 			una = h.una;
@@ -2610,13 +2670,11 @@ int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, u
 		data += KCP_OVERHEAD + h.len;
 		len -= KCP_OVERHEAD + h.len;
 	}
-	if (!any)
-		return KCP_EPROTO;
 	una_input(k, una, &n);
 	if (wnd_heard)
 		window_heard(&k->prober, wnd);
 	news_apply(k, &n);
-	return KCP_OK;
+	return any ? KCP_OK : KCP_EPROTO;
 }
 
 /* ---- flush --------------------------------------------------------------- */
@@ -2695,6 +2753,11 @@ static bool make_room(struct flush *f, size_t n)
 	f->acks_only = false;
 	f->no_room = f->buf == NULL;
 	return !f->no_room;
+}
+
+static uint32_t wire_ms(const struct kcp *k)
+{
+	return clock_ms(k->now_us) + k->cfg.ts_base;
 }
 
 static void put_headed(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t ts, uint8_t frg,
@@ -2996,7 +3059,7 @@ static uint64_t copies_due_at(const struct kcp *k)
 static void put_copy(struct flush *f, uint32_t sn, struct slot *s)
 {
 	f->acks_only = false;
-	put_headed(f, KCP_CMD_PUSH, sn, clock_ms(f->k->now_us), s->seg->frg, s->seg->len);
+	put_headed(f, KCP_CMD_PUSH, sn, wire_ms(f->k), s->seg->frg, s->seg->len);
 	if (s->len > 0)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
 	f->len += s->len;
@@ -3087,7 +3150,7 @@ static void put_cover(struct flush *f, size_t next, bool own)
 
 	if (v.want == 0 || (n = cover_segs(k, v.longest, segs)) == 0)
 		return;
-	bytes = k->cfg.cover(k->cfg.user, clock_ms(k->now_us), v.want, segs, n, f->tail,
+	bytes = k->cfg.cover(k->cfg.user, wire_ms(k), v.want, segs, n, f->tail,
 			     min32(KCP_COVER_MAX, k->mtu));
 	if (bytes == 0 || bytes > v.bytes + COVER_LONGER || !copy_fits(f, bytes, next, own))
 		return;
@@ -3138,7 +3201,7 @@ static inline void put_push(struct flush *f, uint32_t sn)
 	struct slot *s = slot_at(&k->flight, sn);
 
 	f->acks_only = false;
-	put_headed(f, KCP_CMD_PUSH, sn, clock_ms(k->now_us), s->seg->frg, s->seg->len);
+	put_headed(f, KCP_CMD_PUSH, sn, wire_ms(k), s->seg->frg, s->seg->len);
 	if (s->len > 0)
 		memcpy(f->buf + f->len, s->seg->data, s->len);
 	f->len += s->len;
@@ -3556,7 +3619,7 @@ void kcp_sound(struct kcp *k, uint64_t now_us, unsigned which, bool ask, uint8_t
 		buf = sounding_header(k, buf, &(struct kcp_seg_header){ .cmd = KCP_CMD_WASK });
 	buf = sounding_header(k, buf,
 			      &(struct kcp_seg_header){ .cmd = KCP_CMD_PUSH,
-							.ts = clock_ms(k->now_us),
+							.ts = wire_ms(k),
 							.sn = k->sounder.first + which,
 							.len = (uint32_t)left });
 	memset(buf, 0, left);

@@ -151,6 +151,8 @@ struct kcp_covered {
 
 struct kcp_config {
 	uint32_t conv;
+	uint32_t ts_base; /* what the ts of what is sent are counted from: drawn anew for each kcp, it tells the
+			   * peer one conversation from another of the same number */
 	uint32_t mtu;     /* largest datagram, KCP_MTU_MIN .. KCP_MTU_MAX */
 	uint32_t snd_wnd; /* segments in flight at most, 1 .. KCP_WND_MAX */
 	uint32_t rcv_wnd; /* segments held for reading and beyond holes, as the peer is told */
@@ -280,8 +282,12 @@ void kcp_way_changed(struct kcp *k);
 /* An ACK came of a segment that left at that time or later, or of a sounding, and it told when that was: whoever sent it
  * has had that very transmission, and not one of the same number that somebody else was sent. */
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
-/* The peer acknowledges what leaves, and had more before: it is another one, and nothing will ever be delivered. */
+/* The peer acknowledges what leaves, and had more before; or it does so by another clock than before: it is another one,
+ * and nothing will ever be delivered.  What comes by another clock, as what somebody recorded does, too, is ignored. */
 bool kcp_peer_forgot(const struct kcp *k);
+/* Such a clock; and whether something was heard by one lately, so that what tells no clock may be of another, too. */
+bool kcp_is_strange(const struct kcp *k, uint32_t ts);
+bool kcp_strange_lately(const struct kcp *k);
 /* Such a segment is newer than all that came: by its number, or it left later than they did, as what is sent again
  * does and what somebody repeats does not. */
 bool kcp_is_news(const struct kcp *k, uint32_t sn, uint32_t ts);

@@ -79,7 +79,8 @@ void session_cover_input(struct session *s, uint64_t now_us, struct view symbols
 {
 	struct session_cover *c = &s->cover;
 
-	if (c->in == NULL && (c->in = rlc_in_new()) == NULL)
+	if (kcp_is_strange(s->kcp, rlc_ts(symbols)) ||
+	    (c->in == NULL && (c->in = rlc_in_new()) == NULL))
 		return;
 	c->since = 0;
 	c->newest_ts = rlc_ts(symbols);

@@ -45,20 +45,22 @@ bool session_sniff(struct view payload, struct session_sniff *out)
 	return true;
 }
 
-void session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags)
+bool session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags)
 {
-	if (kcp_input(s->kcp, now_us, pkt.p, pkt.n, flags) != KCP_OK)
-		s->kcp_in_errors++;
+	bool good = kcp_input(s->kcp, now_us, pkt.p, pkt.n, flags) == KCP_OK;
+
+	s->kcp_in_errors += !good;
 	/* One that never spoke may have another reason: a kcptun forgets those that it does not understand. */
 	if (s->cfg.client && s->peer_version != 0 && kcp_peer_forgot(s->kcp))
 		session_fail(s, SESSION_UNKNOWN);
+	return good;
 }
 
 static void input_shard(struct session *s, uint64_t now_us, struct view pkt)
 {
 	struct view rebuilt;
 
-	if (fec_pair_input(&s->fec, pkt) <= 0)
+	if (kcp_strange_lately(s->kcp) || fec_pair_input(&s->fec, pkt) <= 0)
 		return;
 	while (fec_pair_next(&s->fec, &rebuilt))
 		session_input_kcp(s, now_us, rebuilt, KCP_INPUT_RECOVERED);
@@ -83,7 +85,8 @@ static void input_plain(struct session *s, uint64_t now_us, struct view pkt)
 
 	if (covers)
 		pkt.n -= rest.n;
-	session_input_kcp(s, now_us, pkt, 0);
+	if (!session_input_kcp(s, now_us, pkt, 0) && pkt.n > 0)
+		return;
 	session_repair_hear(s, now_us, pkt);
 	session_cover_hear(s, now_us, pkt);
 	if (covers)
@@ -103,7 +106,7 @@ static void hear_tell(struct session *s, uint64_t now_us, struct view payload)
 		return;
 	kcp_get_info(s->kcp, &k);
 	if (t.answered.sn - k.snd_una >= k.snd_nxt - k.snd_una ||
-	    (uint32_t)(now_us / 1000) - t.answered.ts > TELL_AGE_MS)
+	    (uint32_t)(now_us / 1000) + s->cfg.ts_base - t.answered.ts > TELL_AGE_MS)
 		return;
 	s->peer_uptime_ms = t.uptime_ms;
 	session_fail(s, SESSION_UNKNOWN);
@@ -155,8 +158,8 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 		input_plain(s, now_us, inner);
 		break;
 	case FEC_DATA:
-		session_input_kcp(s, now_us, inner, 0);
-		input_shard(s, now_us, payload);
+		if (session_input_kcp(s, now_us, inner, 0))
+			input_shard(s, now_us, payload);
 		break;
 	case FEC_PARITY:
 		input_shard(s, now_us, payload);

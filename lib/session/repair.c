@@ -513,7 +513,7 @@ void session_repair_input(struct session *s, uint64_t now_us, struct view pkt)
 	struct session_repair *r = &s->repair;
 	struct kcp_info k;
 
-	if (!r->offered || !have_receiver(s))
+	if (!r->offered || kcp_strange_lately(s->kcp) || !have_receiver(s))
 		return;
 	r->since_parity = 0;
 	kcp_get_info(s->kcp, &k);

@@ -86,6 +86,7 @@ static bool start_kcp(struct session *s, uint64_t now_us)
 	const struct session_config *c = &s->cfg;
 	struct kcp_config cfg = {
 		.conv = c->conv,
+		.ts_base = c->ts_base,
 		.mtu = (uint32_t)(c->packet_bytes_max - s->fec_overhead),
 		.snd_wnd = window(c->snd_wnd),
 		.rcv_wnd = window(c->rcv_wnd),

@@ -62,6 +62,7 @@ enum session_congestion {
 struct session_config {
 	bool client;
 	uint32_t conv;
+	uint32_t ts_base;        /* random, kcp.h */
 	size_t packet_bytes_max; /* mtu less the seal's overhead */
 	/* The longest datagrams that pass are looked for, up to that, see pmtu.h; else all may be so long. */
 	bool finds_mtu;

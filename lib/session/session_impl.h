@@ -250,8 +250,8 @@ size_t session_packet_bytes(const struct session *s);
 
 /* What stands behind the last segment of a plain packet. */
 struct view session_rest_of(struct view pkt);
-/* Segments. */
-void session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags);
+/* Segments; false when they are none, or those of another conversation. */
+bool session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsigned flags);
 
 /* ---- output.c: kcp.h's reserve and output ---------------------------------------- */
 

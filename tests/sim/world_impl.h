@@ -100,6 +100,7 @@ struct attacker;
 struct world {
 	const struct world_params *p;
 	struct world_result *r;
+	uint32_t incarnations;           /* of sessions */
 	uint64_t start_us, now_us, seed; /* plans count from start_us */
 	struct node node[2];
 	struct net *net[2];

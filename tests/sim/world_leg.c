@@ -75,6 +75,7 @@ struct leg *world_leg_new(struct world *w, unsigned side, uint32_t conv, uint32_
 	l->host = host_of(&w->node[side], side == 0 ? SERVER_ADDRESS : address);
 	l->born_us = l->heard_us = w->now_us;
 	cfg = config_of(l);
+	cfg.ts_base = UINT32_C(2654435769) * ++w->incarnations;
 	l->session = session_new(&cfg, w->now_us);
 	assert(l->session != NULL);
 	w->r->sessions++;

@@ -16,7 +16,7 @@
 #include "fec.h"
 #include "session.h"
 
-enum { MS = 1000, QUEUE = 8192, MTU = 1500, BYTES_PER_MS = 12500, BACKLOG_MS = 100 };
+enum { MS = 1000, QUEUE = 8192, MTU = 1500, BYTES_PER_MS = 12500, BACKLOG_MS = 100, KEPT = 8 };
 
 struct datagram {
 	uint64_t at_us;
@@ -41,8 +41,10 @@ struct tunnel {
 	struct session *end[2]; /* client, server */
 	struct way way[2];      /* from the client, from the server */
 	uint64_t now_us, delay_us, rng;
-	unsigned loss; /* of 1000 */
-	size_t narrow; /* longer packets are lost; 0: none */
+	unsigned loss;              /* of 1000 */
+	size_t narrow;              /* longer packets are lost; 0: none */
+	struct datagram kept[KEPT]; /* the client's first ones */
+	size_t kept_count;
 	struct smux_stream *st[2];
 	uint64_t sent, received; /* by the server, by the client */
 };
@@ -123,6 +125,10 @@ static inline void send(struct tunnel *t, int side, const struct packet *pkt)
 	struct datagram *d = &w->queue[(w->head + w->count) % QUEUE];
 
 	w->bytes += pkt->len;
+	if (side == 0 && t->kept_count < KEPT) {
+		t->kept[t->kept_count].len = pkt->len;
+		memcpy(t->kept[t->kept_count++].bytes, pkt->data, pkt->len);
+	}
 	if (load_le16(pkt->data + 4) == FEC_TYPE_REPAIR) {
 		w->repairs++;
 		w->repair_bytes += pkt->len;

@@ -274,6 +274,36 @@ static void a_peer_that_has_less_than_before_is_another_one(void **state)
 	tunnel_free(t);
 }
 
+/* As one that was restarted while the beginning was sent again: it has all of it, and its answer is not the other's. */
+static void another_server_of_the_same_conversation_is_not_taken_for_the_first(void **state)
+{
+	struct tunnel *t = tunnel_new(20, 0);
+	struct session_config server = config(t, false);
+
+	(void)state;
+	open(t);
+	transfer(t, 3000);
+	session_free(t->end[1]);
+	server.ts_base = 3000000000;
+	t->end[1] = session_new(&server, t->now_us);
+	t->st[1] = NULL;
+	for (size_t i = 0; i < t->kept_count; i++)
+		session_input(t->end[1], t->now_us, (struct view){ t->kept[i].bytes, t->kept[i].len });
+	while (t->st[1] == NULL)
+		step(t);
+	t->sent = 0; /* it says what the other has said */
+	write_some(t, 20000);
+	steps(t, 1000);
+	assert_int_equal(t->received, 3000);
+	assert_int_equal(session_ended(t->end[0]),
+			 SESSION_ALIVE); /* somebody may repeat what he recorded */
+	session_ping(t->end[0]);
+	steps(t, 1000);
+	assert_int_equal(session_ended(t->end[0]), SESSION_UNKNOWN);
+	assert_int_equal(t->received, 3000);
+	tunnel_free(t);
+}
+
 static void a_server_is_told_nothing(void **state)
 {
 	struct tunnel *t = two_ends();
@@ -341,6 +371,7 @@ int main(void)
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
 		cmocka_unit_test(a_peer_that_has_less_than_before_is_another_one),
+		cmocka_unit_test(another_server_of_the_same_conversation_is_not_taken_for_the_first),
 		cmocka_unit_test(a_server_is_told_nothing),
 		cmocka_unit_test(two_of_ours_wait_longer_than_thirty_seconds),
 		cmocka_unit_test(who_leaves_says_so),
