@@ -535,6 +535,7 @@ struct rtt {
 	uint32_t ack_wait_us; /* that the peer lets pass before it acknowledges: samples are of the last
 			       * that came, and this is of the first */
 	uint32_t sample_ts;  /* of the latest sample */
+	uint32_t outlier_ms; /* when one far longer than expected was last taken */
 	uint32_t reorder_us; /* how much later than expected is not lost yet */
 	uint64_t reorder_seen_us;
 	uint64_t proof_us; /* when the latest left of those whose ACK told just that time; 0: none */
@@ -2599,9 +2600,11 @@ static void una_hear(struct kcp *k, const struct kcp_seg_header *h)
 }
 
 /* Of somebody who has had more than whoever had that clock: nothing that was recorded has. */
-static void strange_hear(struct kcp *k, const struct kcp_seg_header *h)
+static void strange_hear(struct kcp *k, const struct kcp_seg_header *h, bool recovered)
 {
 	k->stats.in_errs++;
+	if (recovered)
+		return;
 	k->peer_clock.strange_us = k->now_us;
 	if (una_sane(k, h->una) && seq_diff(h->una, k->peer_clock.una) > 0)
 		k->forgotten = true;
@@ -2610,6 +2613,11 @@ static void strange_hear(struct kcp *k, const struct kcp_seg_header *h)
 bool kcp_is_strange(const struct kcp *k, uint32_t ts)
 {
 	return clock_is_strange(&k->peer_clock, k->now_us, ts);
+}
+
+uint32_t kcp_heard_ts(const struct kcp *k)
+{
+	return k->acks.heard_ts;
 }
 
 bool kcp_strange_lately(const struct kcp *k)
@@ -2624,15 +2632,39 @@ bool kcp_peer_forgot(const struct kcp *k)
 	return k->forgotten;
 }
 
+/* An ACK that was lost, and that somebody repeats seconds later, looks like a path that has become long.  Of such a path
+ * the same is heard of what leaves from then on, so the timeout grows once for that. */
+static bool is_believed(struct rtt *r, uint64_t now_us, const struct news *n)
+{
+	if (r->srtt_us == 0 || n->sample_us <= r->rto_us)
+		return true;
+	if (seq_diff(n->sample_ts, r->outlier_ms) <= 0)
+		return false;
+	r->outlier_ms = clock_ms(now_us);
+	return true;
+}
+
+static void sample_apply(struct kcp *k, const struct news *n)
+{
+	struct rtt *r = &k->rtt;
+
+	if (r->srtt_us != 0 && n->sample_us > r->rto_us && seq_diff(n->sample_ts, r->sample_ts) < 0)
+		return;
+	r->sample_ts = n->sample_ts;
+	if (!is_believed(r, k->now_us, n)) {
+		k->batch.rtt_us = (uint32_t)min64(n->sample_us, OUTLIER_RTOS * (uint64_t)r->rto_us);
+		return;
+	}
+	rtt_sample(r, &k->cfg, k->now_us, n->sample_us);
+	k->batch.rtt_us = r->latest_us;
+	if (n->oldest_us > 0)
+		ack_wait_learn(r, n->oldest_us, n->sample_us);
+}
+
 static void news_apply(struct kcp *k, const struct news *n)
 {
-	if (n->sampled && !n->recovered) {
-		k->rtt.sample_ts = n->sample_ts;
-		rtt_sample(&k->rtt, &k->cfg, k->now_us, n->sample_us);
-		k->batch.rtt_us = k->rtt.latest_us;
-		if (n->oldest_us > 0)
-			ack_wait_learn(&k->rtt, n->oldest_us, n->sample_us);
-	}
+	if (n->sampled && !n->recovered)
+		sample_apply(k, n);
 	if (n->segs > 0)
 		progress(k);
 }
@@ -2653,7 +2685,7 @@ int kcp_input(struct kcp *k, uint64_t now_us, const uint8_t *data, size_t len, u
 			break;
 		}
 		if (h.cmd == KCP_CMD_PUSH && clock_is_strange(&k->peer_clock, k->now_us, h.ts)) {
-			strange_hear(k, &h);
+			strange_hear(k, &h, n.recovered);
 			una = k->flight.una;
 			wnd_heard = any = false;
 			break;

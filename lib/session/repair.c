@@ -466,7 +466,7 @@ static void drain(struct session *s, uint64_t now_us)
 	uint32_t number;
 
 	while (repair_in_next(s->repair.in, &number, &payload))
-		session_input_rebuilt(s, now_us, s->repair.newest_ts, number, payload);
+		session_input_rebuilt(s, now_us, kcp_heard_ts(s->kcp), number, payload);
 }
 
 /* Is it worth to keep what comes?  Not of what must be a bulk transfer, unless there is parity. */
@@ -498,7 +498,6 @@ void session_repair_hear(struct session *s, uint64_t now_us, struct view pkt)
 		return;
 	while (kcp_header_decode(&h, pkt.p, pkt.n) && h.conv == s->cfg.conv) {
 		if (h.cmd == KCP_CMD_PUSH) {
-			r->newest_ts = h.ts;
 			repair_in_data(r->in, now_us, h.sn,
 				       (struct view){ pkt.p + KCP_OVERHEAD, h.len });
 			drain(s, now_us);

@@ -74,8 +74,7 @@ struct session_repair {
 	/* of what we hear */
 	uint64_t heard_us, run_bytes; /* the last packet; since a pause */
 	uint32_t since_parity;        /* packets */
-	uint32_t newest_ts;
-	uint16_t told; /* rebuilt, as we last said */
+	uint16_t told;                /* rebuilt, as we last said */
 	uint64_t told_us;
 	struct repair_in_stats past; /* of receivers that were given up */
 };

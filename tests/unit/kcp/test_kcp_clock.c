@@ -1,4 +1,5 @@
-/* test_kcp_clock.c - two conversations of one number are told apart by the clocks of who sends. */
+/* test_kcp_clock.c - two conversations of one number are told apart by the clocks of who sends; and what is late tells
+ * little about a path. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -156,12 +157,37 @@ static void who_has_more_than_anything_that_was_recorded_is_another_one(void **s
 	bench_close(&b);
 }
 
+/* They were lost, and somebody recorded them. */
+static void acks_that_come_seconds_late_stretch_the_timeout_once(void **state)
+{
+	uint32_t ts[10], before;
+	struct kcp_seg_header h;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	for (uint32_t sn = 0; sn < 10; sn++) {
+		assert_int_equal(kcp_send(b.kcp, "x", 1), KCP_OK);
+		kcp_flush(b.kcp, T0 + sn * MS);
+		assert_true(kcp_header_decode(&h, b.last, b.len));
+		assert_int_equal(h.sn, sn);
+		ts[sn] = h.ts;
+	}
+	hear(&b, T0 + 100 * MS, KCP_CMD_ACK, 0, 0, ts[0], false);
+	before = kcp_rto_us(b.kcp);
+	for (uint32_t sn = 2; sn < 10; sn++)
+		hear(&b, T0 + 5 * S + sn * MS, KCP_CMD_ACK, sn, 0, ts[sn], false);
+	assert_true(kcp_rto_us(b.kcp) < 4 * before);
+	bench_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_leaves_counts_from_the_base_and_what_echoes_it_is_understood),
 		cmocka_unit_test(the_same_clock_may_be_late_and_stand_for_minutes),
 		cmocka_unit_test(what_comes_by_another_clock_is_ignored),
+		cmocka_unit_test(acks_that_come_seconds_late_stretch_the_timeout_once),
 		cmocka_unit_test(who_has_more_than_anything_that_was_recorded_is_another_one),
 	};
 
