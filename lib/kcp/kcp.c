@@ -2104,6 +2104,13 @@ static void ack_input(struct kcp *k, uint32_t sn, uint32_t ts, struct news *n)
 	slot_free(k, sn, n);
 }
 
+/* Sent once, and told of with others. */
+static void covered(struct kcp *k, const struct slot *s, const struct news *n)
+{
+	arrived(k, s, n->recovered);
+	copier_learn(&k->copier, false);
+}
+
 /* Told by a map, one as often as another: it was there in time, and only what told of it was lost. */
 static void map_slot(struct kcp *k, uint32_t sn, struct news *n)
 {
@@ -2112,7 +2119,7 @@ static void map_slot(struct kcp *k, uint32_t sn, struct news *n)
 	if (s->seg == NULL)
 		return;
 	if (s->xmit == 1)
-		arrived(k, s, n->recovered);
+		covered(k, s, n);
 	else if (k->now_us - sent_at(k, s) < min_rtt(&k->rtt) / 4 * 3)
 		spurious(k, s, false);
 	slot_free(k, sn, n);
@@ -2162,7 +2169,7 @@ static void una_slot(struct kcp *k, uint32_t sn, bool hole, struct news *n)
 	if (s->xmit == 1)
 		n->oldest_us = max64(n->oldest_us, k->now_us - sent_at(k, s));
 	if (s->xmit == 1)
-		arrived(k, s, n->recovered);
+		covered(k, s, n);
 	else if (k->now_us - sent_at(k, s) < min_rtt(&k->rtt) / 4 * 3)
 		spurious(k, s, hole && !n->recovered);
 	slot_free(k, sn, n);
