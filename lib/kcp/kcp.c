@@ -1706,19 +1706,24 @@ struct prober { /* of the peer's window */
 	uint32_t rmt_wnd;
 	uint64_t wait; /* the present one; 0: none has begun */
 	uint64_t at;   /* its end */
+	bool asks;     /* kcp_ask() */
 };
 
 static void window_heard(struct prober *p, uint32_t wnd)
 {
 	p->rmt_wnd = wnd;
-	if (wnd > 0)
+	if (wnd > 0) {
 		p->wait = 0;
+		p->asks = false;
+	}
 }
 
 /* Only who has something to send asks: an idle conversation stays silent.  The
  * first thing due, at once, is to begin the wait. */
 static uint64_t probe_due_at(const struct prober *p, uint64_t now_us, uint32_t queued)
 {
+	if (p->asks)
+		return now_us;
 	if (p->rmt_wnd > 0 || queued == 0)
 		return KCP_NEVER;
 	return p->wait == 0 ? now_us : p->at;
@@ -2955,10 +2960,22 @@ static bool put_tell(struct flush *f)
 	return true;
 }
 
+static bool put_question(struct flush *f)
+{
+	if (!make_room(f, 2 * KCP_OVERHEAD))
+		return false;
+	put_header(f, KCP_CMD_WASK, 0, 0);
+	put_header(f, KCP_CMD_PUSH, f->k->flight.una - 1, wire_ms(f->k));
+	f->k->prober.asks = false;
+	return true;
+}
+
 static bool put_probe(struct flush *f)
 {
 	struct kcp *k = f->k;
 
+	if (k->prober.asks)
+		return put_question(f);
 	if (probe_due_at(&k->prober, k->now_us, k->queue.count) > k->now_us)
 		return true;
 	if (k->prober.wait == 0) {
@@ -3455,6 +3472,11 @@ void kcp_way_changed(struct kcp *k)
 	lose_one(k, k->flight.una, WHY_TIMEOUT);
 	if (s->level == 1)
 		s->level = 2;
+}
+
+void kcp_ask(struct kcp *k)
+{
+	k->prober.asks = k->prober.rmt_wnd == 0 && k->flight.count == 0 && k->stats.out_push > 0;
 }
 
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us)

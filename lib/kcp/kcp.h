@@ -279,6 +279,10 @@ bool kcp_held(const struct kcp *k);          /* something waits for more of it *
 /* The way to the peer is another from now on: the oldest segment in flight leaves again with the next flush, and its
  * acknowledgement tells what became of the others. */
 void kcp_way_changed(struct kcp *k);
+/* Where the peer's window is shut and nothing is in flight, the next flush asks for it, with the last segment that was
+ * acknowledged once more, empty: a peer that follows who moves learns from that, and from nothing else that may leave,
+ * where we are.  It is dropped as a repeat, and acknowledged. */
+void kcp_ask(struct kcp *k);
 /* An ACK came of a segment that left at that time or later, or of a sounding, and it told when that was: whoever sent it
  * has had that very transmission, and not one of the same number that somebody else was sent. */
 bool kcp_acked_since(const struct kcp *k, uint64_t since_us);

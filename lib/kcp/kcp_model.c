@@ -31,6 +31,7 @@ enum {
 	GAIN_STARTUP = 1000,
 	CWND_STARTUP = 640,
 	GAIN_AGAIN = 384,
+	GAIN_BACK = 640, /* towards what it had */
 	GAIN_DRAIN = 128,
 	GAIN_EDGE = 252, /* where more is lost at once */
 	GAIN_LOW = 192,
@@ -71,6 +72,7 @@ struct model {
 	uint64_t phase_us;     /* then */
 	uint32_t cruise_rounds;
 	bool again;        /* startup was entered once more: the path has more */
+	bool back;         /* and had much more lately */
 	bool deep;         /* this low phase looks for the least round trip */
 	uint8_t mark;      /* of what is sent to be told apart */
 	bool overflowed;   /* by the start: the medium's loss is learnt in this drain, */
@@ -249,7 +251,7 @@ static void startup_round(struct model *m, const struct kcp_cc_sample *s)
 	} else {
 		m->full_rounds++;
 	}
-	if (m->full_rounds >= FULL_ROUNDS)
+	if (m->full_rounds >= FULL_ROUNDS || (m->back && rate >= m->peak - m->peak / 16))
 		enter(m, DRAIN, s->now_us);
 }
 
@@ -389,6 +391,7 @@ static void calm_round(struct model *m, const struct kcp_cc_sample *s)
 	    kcp_path_rate(&m->path) > m->probe.rate + m->probe.rate / 7 &&
 	    !kcp_path_queued(&m->path, m->round.rtt_us, kcp_path_lucky(&m->path), 8, 4000)) {
 		m->again = true;
+		m->back = kcp_path_rate(&m->path) < m->peak / 4 * 3;
 		m->full_rate = kcp_path_rate(&m->path);
 		m->full_rounds = 0;
 		m->probe.rate = 0;
@@ -623,7 +626,7 @@ static unsigned pacing_gain(const struct model *m, const struct kcp_cc_sample *s
 {
 	switch (m->phase) {
 	case STARTUP:
-		return m->again ? GAIN_AGAIN : GAIN_STARTUP;
+		return !m->again ? GAIN_STARTUP : m->back ? GAIN_BACK : GAIN_AGAIN;
 	case DRAIN:
 		return GAIN_DRAIN;
 	case PROBE:
@@ -667,6 +670,8 @@ static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc
 	cwnd = max64(cwnd, (uint64_t)CWND_MIN_SEGS * s->mss);
 	c->cwnd_bytes = (uint32_t)min64(cwnd, UINT32_MAX - 1);
 	c->pacing_rate = rate * pacing_gain(m, s) / GAIN_1;
+	if (m->phase == STARTUP && m->back)
+		c->pacing_rate = min64(c->pacing_rate, m->peak);
 	if (start)
 		decide_start(m, s, c);
 	apart = m->phase == LOW || (m->phase == DRAIN && m->overflowed) ||

@@ -231,6 +231,7 @@ void session_ping(struct session *s)
 {
 	if (s->smux != NULL)
 		smux_ping(s->smux);
+	kcp_ask(s->kcp);
 }
 
 void session_pad(struct session *s)

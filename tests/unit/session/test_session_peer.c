@@ -195,6 +195,40 @@ static void only_what_never_came_is_news(void **state)
 	tunnel_free(t);
 }
 
+/* Who moved has to say something new, and the window lets nothing out. */
+static void a_question_behind_a_shut_window_is_news(void **state)
+{
+	struct tunnel *t = tunnel_new(20, 0);
+	struct session_config cfg[2] = { config(t, true), config(t, false) };
+	struct packet *asked;
+
+	(void)state;
+	cfg[1].rcv_wnd = 128;
+	cfg[1].smuxbuf = 1; /* and nobody reads */
+	open_with(t, &cfg[0], &cfg[1]);
+	for (unsigned i = 0; i < 2000; i++) {
+		struct span room = smux_reserve(t->st[0]);
+
+		memset(room.p, 0, room.n);
+		smux_commit(t->st[0], room.n);
+		step(t);
+	}
+	assert_int_equal(kcp_of(t, 0).rmt_wnd, 0);
+	assert_false(session_unanswered(t->end[0]));
+	session_ping(t->end[0]);
+	t->now_us += MS;
+	assert_true(session_deadline(t->end[0]) <= t->now_us);
+	session_flush(t->end[0], t->now_us, &t->out, NULL);
+	assert_int_equal(t->out.count, 1);
+	asked = &t->out.v[0];
+	assert_true(session_is_news(t->end[1], (struct view){ asked->data, asked->len }));
+	send(t, 0, asked);
+	batch_clear(&t->out);
+	steps(t, 50);
+	assert_int_equal(session_ended(t->end[1]), SESSION_ALIVE);
+	tunnel_free(t);
+}
+
 /* ---- another way --------------------------------------------------------------------------- */
 
 static void what_is_unanswered_leaves_again_at_once_on_another_way(void **state)
@@ -368,6 +402,7 @@ int main(void)
 		cmocka_unit_test(what_is_guarded_asks_again_when_no_segment_may_leave),
 		cmocka_unit_test(a_short_answer_does_not_wait_for_the_proof),
 		cmocka_unit_test(only_what_never_came_is_news),
+		cmocka_unit_test(a_question_behind_a_shut_window_is_news),
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
 		cmocka_unit_test(a_peer_that_has_less_than_before_is_another_one),
