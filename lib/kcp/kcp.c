@@ -2222,17 +2222,19 @@ static uint64_t copies_span(const struct kcp *k, const struct slot *s)
 
 /* When the front of a list times out.  The timeout is that of now, so it grows
  * with the round trip.  What no later transmission has overtaken is still on
- * its way as long as acknowledgements keep coming. */
+ * its way as long as acknowledgements keep coming; what was is given one more timeout. */
 static uint64_t timeout_at(const struct kcp *k, uint32_t level, const struct slot *s)
 {
 	uint64_t t = sent_at(k, s) + rto_backoff(&k->rtt, &k->cfg, level) + k->rtt.reorder_us +
 		     copies_span(k, s) + (k->cfg.nodelay == 3 ? k->rtt.ack_wait_us : 0);
 
 	if (k->flight.progress_us != 0 && level == 0) {
-		bool wait = k->flight.count > FEW_SEGS || !skipped(&k->delivered, s->tx);
+		bool overtaken = skipped(&k->delivered, s->tx);
+		bool wait = k->flight.count > FEW_SEGS || !overtaken;
+		uint64_t later = k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) +
+				 (wait ? k->rtt.srtt_us / 4 : 0);
 
-		t = max64(t, k->flight.progress_us + rto_margin(&k->rtt, &k->cfg) +
-				     (wait ? k->rtt.srtt_us / 4 : 0));
+		t = max64(t, overtaken ? min64(later, t + k->rtt.rto_us) : later);
 	}
 	return k->silence.left == 0 ? max64(t, k->silence.until) : t;
 }

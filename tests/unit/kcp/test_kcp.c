@@ -338,6 +338,33 @@ static void new_segments_stop_at_the_peers_window_counted_from_una(void **state)
 	close_peer(p);
 }
 
+/* Where only timeouts resend, and acknowledgements keep coming. */
+static void what_was_overtaken_times_out_though_others_arrive(void **state)
+{
+	struct kcp_config cfg = base_config();
+	uint64_t again_us = 0;
+	struct peer *p;
+
+	(void)state;
+	cfg.resend = 0;
+	p = open_peer(cfg);
+	for (uint32_t sn = 0; sn < 250 && again_us == 0; sn++) {
+		uint64_t now_us = T0 + sn * UINT64_C(5) * MS;
+
+		send_bytes(p, 900);
+		flush_at(p, now_us);
+		for (unsigned i = 0; i < p->count; i++)
+			if (p->seg[i].sn == 0 && sn > 0)
+				again_us = now_us;
+		if (sn > 20)
+			give(p, now_us, KCP_CMD_ACK, sn - 20, 0, (uint32_t)(now_us / MS) - 100, 0);
+		give_wnd(p, now_us, 256, 0, 0);
+	}
+	assert_true(again_us != 0);
+	assert_true(again_us < T0 + 1000 * MS);
+	close_peer(p);
+}
+
 static void a_zero_window_is_probed_less_and_less_often(void **state)
 {
 	struct peer *p = open_peer(base_config());
@@ -1366,6 +1393,7 @@ int main(void)
 		cmocka_unit_test(what_is_to_stay_whole_is_in_one_segment),
 		cmocka_unit_test(a_message_is_cut_into_fragments_that_count_down),
 		cmocka_unit_test(new_segments_stop_at_the_peers_window_counted_from_una),
+		cmocka_unit_test(what_was_overtaken_times_out_though_others_arrive),
 		cmocka_unit_test(a_zero_window_is_probed_less_and_less_often),
 		cmocka_unit_test(a_segment_is_lost_when_exactly_resend_later_ones_arrived),
 		cmocka_unit_test(una_counts_as_arrival_of_what_was_sent_once),
