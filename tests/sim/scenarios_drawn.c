@@ -118,7 +118,8 @@ static void draw_company(struct world_params *p, struct rng *r)
 
 static bool is_narrow(const struct session_config *c)
 {
-	return c->snd_wnd < 128 || c->rcv_wnd < 128;
+	return c->snd_wnd < 128 || c->rcv_wnd < 128 ||
+	       c->congestion == SESSION_RENO; /* where much is lost */
 }
 
 /* Two short segments a round trip, of which many are lost, carry no frame in the time that a session waits for one; and
