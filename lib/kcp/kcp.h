@@ -132,7 +132,7 @@ struct kcp_cc {
 	void (*update)(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control);
 };
 
-enum { KCP_CC_STATE_MAX = 576 };
+enum { KCP_CC_STATE_MAX = 592 };
 
 /* What a kcp has when none is given: only the windows limit, and a window is
  * spread over half a round trip.  Others are in files of their own beside. */

@@ -515,7 +515,8 @@ static void note_cut(struct model *m, const struct kcp_cc_sample *s)
 static void slower_step(struct model *m, const struct kcp_cc_sample *s)
 {
 	if (!arrival_step(m, s) || m->phase == STARTUP || s->app_limited ||
-	    !kcp_path_queued(&m->path, m->path.heard_rtt_us, kcp_path_empty(&m->path), 2, 30000))
+	    !kcp_path_queued(&m->path, m->path.heard_rtt_us,
+			     kcp_path_empty(&m->path) + 2 * m->path.jitter_us, 2, 30000))
 		return;
 	if (m->shared && !halved(m, s))
 		return;
@@ -574,7 +575,7 @@ static void round_step(struct model *m, const struct kcp_cc_sample *s)
 	m->last_rtt_us = m->round.rtt_us;
 	m->last_rate = round_rate(m, s);
 	if (m->round.limited)
-		kcp_path_round(&m->path, s->mss, m->peak);
+		kcp_path_round(&m->path, s->mss, m->peak, m->last_rtt_us);
 	m->round = (struct round){
 		.end = s->delivered_bytes,
 		.began_us = s->now_us,
@@ -599,7 +600,7 @@ static unsigned shared_gain(const struct model *m)
 static unsigned cruise_gain(const struct model *m)
 {
 	uint64_t least = m->path.least.us,
-		 clear = kcp_path_lucky(&m->path) + max64(least / 16, 2000), q;
+		 clear = kcp_path_empty(&m->path) + max64(least / 16, 2000), q;
 
 	if (m->shared)
 		return shared_gain(m);

@@ -3,6 +3,9 @@
 
 enum {
 	LEAST_MISSED_MAX = 4,
+	DENSE_ROUNDS = 16,
+	CROWD_PART = 24, /* of the least round trip, that the jitter is at least */
+	CROWD_JITTERS = 5,
 	PRIOR_SEGS = 32, /* taken to have arrived before any did */
 	SEG_BYTES = 1400,
 	LOSS_UNIT = 8,  /* millionths */
@@ -33,7 +36,7 @@ static void note_least(struct kcp_path *p, uint64_t now_us, uint32_t us)
 {
 	struct kcp_path_least *l = &p->least;
 
-	if (l->us == 0 || us <= l->us + l->us / 32 + p->packet_us) {
+	if (l->us == 0 || us <= l->us + l->us / 32 + p->packet_us + p->jitter_us) {
 		l->us = l->us == 0 ? us : min32(l->us, us);
 		l->seen_us = now_us;
 		l->missed = 0;
@@ -87,14 +90,39 @@ static void note_rtt(struct kcp_path *p, const struct kcp_cc_sample *s)
 	note_jitter(p, p->rtt_us);
 }
 
+/* Where packets keep their order on a path that varies, each waits for the slowest ahead of it: who sends many meets a
+ * longer path than who sends few, and never again the least.  Every cycle of phases drains the queue, so the least of some
+ * is that path; a queue that somebody else keeps filled is hidden by it, as far as the jitter goes. */
+static uint32_t crowd(const struct kcp_path *p)
+{
+	uint32_t dense = p->dense.before_us == 0 ? 0 : min32(p->dense.us, p->dense.before_us);
+	uint32_t most = p->least.us + CROWD_JITTERS * p->jitter_us;
+
+	if (dense <= p->least.us || p->jitter_us < max32(p->least.us / CROWD_PART, p->packet_us))
+		return 0;
+	return min32(dense, most) - p->least.us;
+}
+
 uint32_t kcp_path_empty(const struct kcp_path *p)
 {
-	return p->least.us + p->packet_us + 2 * p->jitter_us;
+	return p->least.us + p->packet_us + max32(2 * p->jitter_us, p->jitter_us + crowd(p));
 }
 
 uint32_t kcp_path_lucky(const struct kcp_path *p)
 {
-	return p->least.us + p->packet_us + p->jitter_us;
+	return p->least.us + p->packet_us + max32(p->jitter_us, crowd(p));
+}
+
+static void dense_round(struct kcp_path_dense *d, uint32_t rtt_us)
+{
+	if (rtt_us == 0)
+		return;
+	if (d->rounds++ == DENSE_ROUNDS) {
+		d->before_us = d->us;
+		d->us = UINT32_MAX;
+		d->rounds = 1;
+	}
+	d->us = d->us == 0 ? rtt_us : min32(d->us, rtt_us);
 }
 
 bool kcp_path_queued(const struct kcp_path *p, uint32_t rtt_us, uint32_t empty_us, uint32_t part,
@@ -138,7 +166,7 @@ static void note_loss(struct kcp_path *p, const struct kcp_cc_sample *s)
 	uint32_t acked = s->marked_acked_bytes, lost = s->marked_lost_bytes;
 	uint32_t rtt_us = p->rtt_us != 0 ? p->rtt_us : p->heard_rtt_us;
 
-	if (kcp_path_queued(p, rtt_us, p->least.us + p->packet_us / 2 + p->jitter_us, 8, 4000)) {
+	if (kcp_path_queued(p, rtt_us, kcp_path_lucky(p) - p->packet_us / 2, 8, 4000)) {
 		p->low_unknown += acked + lost;
 		return;
 	}
@@ -359,8 +387,9 @@ void kcp_path_note(struct kcp_path *p, const struct kcp_cc_sample *s)
 	note_pause(p, s);
 }
 
-void kcp_path_round(struct kcp_path *p, uint32_t mss, uint64_t best)
+void kcp_path_round(struct kcp_path *p, uint32_t mss, uint64_t best, uint32_t rtt_us)
 {
+	dense_round(&p->dense, rtt_us);
 	p->packet_us = (uint32_t)min64(2 * mss * US_PER_S / max64(best, 1), PACKET_MAX_US);
 	p->rate.at = (p->rate.at + 1) % KCP_PATH_ROUNDS;
 	p->rate.round[p->rate.at] = 0;

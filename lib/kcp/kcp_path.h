@@ -33,6 +33,10 @@ struct kcp_path {
 		uint64_t seen_us;
 		unsigned missed; /* how often it was looked for and not found */
 	} least;
+	struct kcp_path_dense { /* the least of the round trips' leasts: of some rounds, and of those before */
+		uint32_t us, before_us;
+		unsigned rounds;
+	} dense;
 	uint32_t rtt_us, srtt_us;         /* of this sample, 0: none; the smoothed one */
 	uint32_t heard_rtt_us, jitter_us; /* the last one; how much they differ */
 	uint32_t back_us;                 /* smoothed: that wait */
@@ -75,8 +79,8 @@ uint64_t kcp_path_train_rate(const struct kcp_path *p, const struct kcp_cc_sampl
 bool kcp_path_outrun(const struct kcp_path *p, const struct kcp_cc_sample *s);
 /* The path carries no more than this. */
 void kcp_path_cut(struct kcp_path *p, uint64_t rate);
-/* Another round begins; `best` is the best rate for long. */
-void kcp_path_round(struct kcp_path *p, uint32_t mss, uint64_t best);
+/* Another round begins; `best` is the best rate for long, and `rtt_us` was the least of this one, or 0. */
+void kcp_path_round(struct kcp_path *p, uint32_t mss, uint64_t best, uint32_t rtt_us);
 /* What was sent to be told apart, up to now, overflowed a queue: its losses are no measure, and what
  * arrived is all that the path carries. */
 void kcp_path_overflowed(struct kcp_path *p);
