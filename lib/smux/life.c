@@ -117,14 +117,16 @@ uint64_t smux_linger_deadline(const struct smux *m)
 	return container_of(m->linger.next, struct smux_stream, linger)->moved_us + SMUX_LINGER_US;
 }
 
-/* One that could send but was not asked to is no victim of its peer's. */
+/* One that could send but was not asked to is no victim of its peer's.  Where bytes are dropped the end is no regular one. */
 void smux_linger_expire(struct smux *m)
 {
 	while (smux_linger_deadline(m) <= m->now_us) {
 		struct smux_stream *st = container_of(m->linger.next, struct smux_stream, linger);
 
-		if (!linked(&st->data))
+		if (!linked(&st->data)) {
+			st->reset_pending = true;
 			fifo_dispose(&st->out);
+		}
 		smux_schedule(st);
 		smux_linger(st);
 	}

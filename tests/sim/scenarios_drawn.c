@@ -7,6 +7,8 @@
 
 /* ---- any ------------------------------------------------------------------------------- */
 
+enum { ZSTD_BYTES = 5 << 19 };
+
 static const char *const ciphers[] = {
 	"aes", "aes-128", "aes-192", "aes-128-gcm", "aes-256-gcm", "chacha20-poly1305", "salsa20",
 	"xor", "none",    "null",    "tea",         "sm4",         "twofish",
@@ -169,6 +171,8 @@ void scenario_any_full(struct world_params *p, struct rng *r)
 	p->resets_max = p->flow_count;
 	for (unsigned side = 0; side < 2; side++) {
 		p->pool_bytes[side] = rng_range(r, 256 << 10, 2 << 20);
+		if (p->cfg[0].compression == CODEC_ZSTD) /* whose windows alone are more */
+			p->pool_bytes[side] += p->session_count * ZSTD_BYTES;
 		/* It is to be the memory that they wait for. */
 		p->cfg[side].snd_wnd = rng_range(r, 128, 2048);
 		p->cfg[side].rcv_wnd = rng_range(r, 128, 2048);

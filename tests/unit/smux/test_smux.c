@@ -675,7 +675,9 @@ static void a_lingering_stream_waits_for_a_window_that_can_still_come(void **sta
 	x.now += SMUX_LINGER_US;
 	smux_tick(x.m, x.now);
 	assert_int_equal(x.pool.used_count, 0);
-	expect_frames(&x, "0201000003000000");
+	/* Bytes are missing: what it got is not all of it. */
+	expect_frames(&x, "0201000003000000"
+			  "0201000003000000");
 	assert_int_equal(smux_stream_count(x.m), 0);
 	end(&x);
 }
