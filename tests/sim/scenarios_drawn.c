@@ -7,7 +7,7 @@
 
 /* ---- any ------------------------------------------------------------------------------- */
 
-enum { ZSTD_BYTES = 5 << 19 };
+enum { ZSTD_BYTES = 4 << 20 };
 
 static const char *const ciphers[] = {
 	"aes", "aes-128", "aes-192", "aes-128-gcm", "aes-256-gcm", "chacha20-poly1305", "salsa20",
