@@ -169,6 +169,25 @@ def meson_tests(directory, suite, env=None):
                          (t.get("stdout") or "") + "\n" + (t.get("stderr") or ""))
 
 
+def count_lines(lines):
+    """Show the verdicts among them, with what is said to them, and count them; returns how many there were."""
+    counted = 0
+    for line in lines:
+        match = PLAIN.match(line.rstrip())
+        if not (match or line.startswith(("    ", "Traceback", "  File"))):
+            continue
+        print(line, end="", flush=True)
+        if match:
+            counted += 1
+            verdict, name = match.groups()
+            totals.passed += verdict == "ok"
+            totals.skipped += verdict == "skip"
+            totals.failed += verdict == "not ok"
+            if verdict == "not ok":
+                totals.faults.append(name)
+    return counted
+
+
 def case_program(path, *arguments, env=None):
     """Run interop or e2e, whose lines are shown as they come."""
     p = subprocess.Popen([sys.executable, "-u", path, *arguments], cwd=TOP, env={**os.environ, **(env or {})},
@@ -176,19 +195,7 @@ def case_program(path, *arguments, env=None):
                          errors="replace")
     counted = 0
     try:
-        for line in p.stdout:
-            match = PLAIN.match(line.rstrip())
-            if not (match or line.startswith(("    ", "Traceback", "  File"))):
-                continue
-            print(line, end="", flush=True)
-            if match:
-                counted += 1
-                verdict, name = match.groups()
-                totals.passed += verdict == "ok"
-                totals.skipped += verdict == "skip"
-                totals.failed += verdict == "not ok"
-                if verdict == "not ok":
-                    totals.faults.append(name)
+        counted = count_lines(p.stdout)
         code = p.wait()
     except KeyboardInterrupt:
         p.wait()
@@ -293,7 +300,42 @@ def systemd():
         case_program("tests/systemd/run.py", env={"BUILD": os.path.join(TOP, "build")})
 
 
-SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, fuzz, interop, e2e, systemd)}
+SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, interop, e2e, systemd, fuzz)}
+# A booted machine mostly waits; meanwhile the fuzzers have what is left of the processors.
+BESIDE = {"systemd": "fuzz"}
+
+
+def start_beside(suite):
+    out = tempfile.TemporaryFile("w+")
+    p = subprocess.Popen(["nice", "-n", "19", sys.executable, "-u", os.path.abspath(__file__), suite], cwd=TOP,
+                         stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+    return suite, p, out
+
+
+def finish_beside(suite, p, out):
+    title(f"{suite}, which ran beside it")
+    try:
+        code = p.wait()
+    except KeyboardInterrupt:
+        p.wait()
+        raise
+    out.seek(0)
+    if not count_lines(line for line in out if not line.startswith("failed: ")):
+        totals.fail(suite, f"exit code {code} and no verdict")
+    out.close()
+
+
+def in_turn(names, start):
+    """Each suite, but for those that run beside another of them."""
+    later = {BESIDE[name] for name in names if name in BESIDE and BESIDE[name] in names}
+    for name in names:
+        if name in later:
+            continue
+        title(f"{name} ({time.monotonic() - start:.0f} s so far)")
+        beside = start_beside(BESIDE[name]) if BESIDE.get(name) in later else None
+        SUITES[name]()
+        if beside:
+            finish_beside(*beside)
 
 
 def main():
@@ -307,9 +349,7 @@ def main():
     if unknown:
         p.error(f"no such suite: {' '.join(unknown)}; there are {' '.join(SUITES)}")
     start = time.monotonic()
-    for name in args.suites or SUITES:
-        title(f"{name} ({time.monotonic() - start:.0f} s so far)")
-        SUITES[name]()
+    in_turn(args.suites or list(SUITES), start)
     title(f"totals, after {time.monotonic() - start:.0f} s, of: "
           f"{' '.join(shlex.quote(s) for s in sys.argv[1:]) or 'all'}")
     for fault in totals.faults:
