@@ -86,8 +86,8 @@ enum {
 	SILENT_RESENDS_FIRST = 16, /* it may be the tail of something that was lost */
 	SILENT_RESENDS_MIN = 3,    /* from this round on: */
 	SILENT_ROUNDS = 3,
-	CLOCK_APART_MS = 600000, /* so far no clock goes wrong in the life of a conversation */
-	MAP_SEGS = 2048,         /* a map tells of so many at most */
+	CLOCK_APART_MS = 4200000, /* a clock stands while its machine sleeps: longer than anybody waits for that */
+	MAP_SEGS = 2048, /* a map tells of so many at most */
 };
 
 #define US_PER_MS UINT64_C(1000)

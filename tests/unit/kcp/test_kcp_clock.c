@@ -14,7 +14,7 @@
 #define MS UINT64_C(1000)
 #define S UINT64_C(1000000)
 
-enum { CONV = 0x11223344, T0 = 10000000, BASE = 123456789, FAR_MS = 700000 };
+enum { CONV = 0x11223344, T0 = 10000000, BASE = 123456789, FAR_MS = 4300000 };
 
 struct bench {
 	struct kcp *kcp;
@@ -107,6 +107,8 @@ static void the_same_clock_may_be_late_and_stand_for_minutes(void **state)
 	assert_int_equal(hear(&b, T0, KCP_CMD_PUSH, 0, 0, 0xffffff00, false), KCP_OK);
 	assert_int_equal(hear(&b, T0 + 60 * S, KCP_CMD_PUSH, 1, 0, 0xffffff01, false), KCP_OK);
 	assert_int_equal(hear(&b, T0 + 61 * S, KCP_CMD_PUSH, 2, 0, 0xffffff00 + 300000, false),
+			 KCP_OK);
+	assert_int_equal(hear(&b, T0 + 3661 * S, KCP_CMD_PUSH, 2, 0, 0xffffff00 + 300001, false),
 			 KCP_OK);
 	assert_int_equal(hear(&b, T0 + 100000 * S, KCP_CMD_PUSH, 3, 0, 0xffffff00 + 100000000, false),
 			 KCP_OK);
