@@ -289,8 +289,9 @@ bool kcp_acked_since(const struct kcp *k, uint64_t since_us);
 /* The peer acknowledges what leaves, and had more before; or it does so by another clock than before: it is another one,
  * and nothing will ever be delivered.  What comes by another clock, as what somebody recorded does, too, is ignored. */
 bool kcp_peer_forgot(const struct kcp *k);
-/* Such a clock; and whether something was heard by one lately, so that what tells no clock may be of another, too. */
-uint32_t kcp_heard_ts(const struct kcp *k); /* the latest by the peer's clock */
+/* The latest by the peer's clock; whether this one is by another; and whether such was heard lately, so that what tells
+ * no clock may be somebody else's, too. */
+uint32_t kcp_heard_ts(const struct kcp *k);
 bool kcp_is_strange(const struct kcp *k, uint32_t ts);
 bool kcp_strange_lately(const struct kcp *k);
 /* Such a segment is newer than all that came: by its number, or it left later than they did, as what is sent again
