@@ -26,6 +26,7 @@ enum {
 	MARK_NEXT = 2,
 	SETTLE_ROUNDS = 2,
 	CWND_MIN_SEGS = 4,
+	PACE_MIN_SEGS = 2, /* in a round trip */
 
 	/* Of GAIN_1. */
 	GAIN_STARTUP = 1000,
@@ -673,6 +674,8 @@ static void decide(struct model *m, const struct kcp_cc_sample *s, struct kcp_cc
 	c->pacing_rate = rate * pacing_gain(m, s) / GAIN_1;
 	if (m->phase == STARTUP && m->back)
 		c->pacing_rate = min64(c->pacing_rate, m->peak);
+	if (s->srtt_us != 0) /* of a few bytes, of which some were lost, it may have learnt anything */
+		c->pacing_rate = max64(c->pacing_rate, PACE_MIN_SEGS * s->mss * US_PER_S / s->srtt_us);
 	if (start)
 		decide_start(m, s, c);
 	apart = m->phase == LOW || (m->phase == DRAIN && m->overflowed) ||

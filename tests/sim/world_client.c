@@ -17,7 +17,8 @@ static struct leg *dial(struct world *w)
 {
 	struct client *c = &w->client;
 
-	return world_leg_new(w, 0, FIRST_CONV + c->convs++, next_address(c));
+	/* As different as drawn ones: parity of one must not pass for that of another. */
+	return world_leg_new(w, 0, FIRST_CONV + UINT32_C(2654435769) * c->convs++, next_address(c));
 }
 
 void world_client_start(struct world *w)

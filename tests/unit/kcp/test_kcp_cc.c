@@ -427,6 +427,44 @@ static void the_model_notices_a_slower_path(void **state)
 	assert_in_range(calm, RUNS - 3, RUNS);
 }
 
+/* Whatever it was told: of a few bytes, of which some were lost, it may believe that a path carries next to nothing. */
+static void the_model_always_lets_something_out(void **state)
+{
+	union {
+		uint64_t align;
+		uint8_t bytes[KCP_CC_STATE_MAX];
+	} cc;
+	struct net_rng rng = { 99 };
+
+	(void)state;
+	for (unsigned run = 0; run < 50; run++) {
+		struct kcp_cc_sample s = { .now_us = 1000000,
+					   .mss = 1300,
+					   .snd_wnd = 128,
+					   .rmt_wnd = 128 };
+		struct kcp_cc_control c = { 0 };
+
+		memset(&cc, 0, sizeof(cc));
+		kcp_cc_model.init(&cc, &s, &c);
+		for (unsigned i = 0; i < 200; i++) {
+			s.now_us += net_random(&rng) % 200000;
+			s.acked_bytes = net_random(&rng) % 50;
+			s.lost_bytes = net_random(&rng) % 4 * s.mss;
+			s.rtt_us = s.srtt_us = s.min_rtt_us = 54000 + net_random(&rng) % 1000;
+			s.back_us = UINT32_MAX;
+			s.prior_delivered_bytes = s.delivered_bytes;
+			s.prior_lost_bytes = s.lost_total_bytes;
+			s.delivered_bytes += s.acked_bytes;
+			s.lost_total_bytes += s.lost_bytes;
+			s.interval_us = s.rtt_us;
+			s.tx_sent_us = s.now_us - s.rtt_us;
+			kcp_cc_model.update(&cc, &s, &c);
+			assert_true(c.pacing_rate >= 2 * UINT64_C(1300) * 1000000 / 55000);
+			assert_true(c.cwnd_bytes >= 4 * 1300);
+		}
+	}
+}
+
 static void the_model_finds_a_faster_path(void **state)
 {
 	(void)state;
@@ -511,6 +549,7 @@ int main(void)
 		cmocka_unit_test(the_model_takes_no_policer_for_the_medium),
 		cmocka_unit_test(the_model_tells_the_way_back_from_the_way_out),
 		cmocka_unit_test(the_model_notices_a_slower_path),
+		cmocka_unit_test(the_model_always_lets_something_out),
 		cmocka_unit_test(the_model_finds_a_faster_path),
 		cmocka_unit_test(the_model_follows_to_a_longer_path),
 		cmocka_unit_test(the_model_learns_nothing_from_little_to_send),
