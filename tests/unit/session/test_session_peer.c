@@ -209,7 +209,8 @@ static void a_question_behind_a_shut_window_is_news(void **state)
 	for (unsigned i = 0; i < 2000; i++) {
 		struct span room = smux_reserve(t->st[0]);
 
-		memset(room.p, 0, room.n);
+		if (room.n > 0)
+			memset(room.p, 0, room.n);
 		smux_commit(t->st[0], room.n);
 		step(t);
 	}
