@@ -117,13 +117,20 @@ uint64_t smux_linger_deadline(const struct smux *m)
 	return container_of(m->linger.next, struct smux_stream, linger)->moved_us + SMUX_LINGER_US;
 }
 
+/* Nothing at all was heard for longer than a peer keeps silent: it may be the path, and the session's own timeout
+ * judges that. */
+static bool is_quiet(const struct smux *m)
+{
+	return m->cfg.timeout_us != 0 && m->now_us - m->heard_us >= SMUX_QUIET_US;
+}
+
 /* One that could send but was not asked to is no victim of its peer's.  Where bytes are dropped the end is no regular one. */
 void smux_linger_expire(struct smux *m)
 {
 	while (smux_linger_deadline(m) <= m->now_us) {
 		struct smux_stream *st = container_of(m->linger.next, struct smux_stream, linger);
 
-		if (!linked(&st->data)) {
+		if (!linked(&st->data) && !is_quiet(m)) {
 			st->reset_pending = true;
 			fifo_dispose(&st->out);
 		}

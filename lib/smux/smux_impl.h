@@ -40,7 +40,8 @@ enum {
 	SMUX_LOOK_US = 250 * 1000, /* between two looks for memory of those that wait for some */
 	SMUX_TAKE_BACK_US = 50 * 1000, /* between two looks for streams that nobody reads ... */
 	SMUX_UNREAD_US = 1 * 1000, /* ... which are those whose bytes have been lying for so long */
-	SMUX_GRANT_MIN = 4096,     /* least window granted, so that every stream moves */
+	SMUX_QUIET_US = 15 * 1000 * 1000, /* longer than peers say nothing: they send a NOP every 10 s */
+	SMUX_GRANT_MIN = 4096,            /* least window granted, so that every stream moves */
 	SMUX_REFUSALS_MAX = 1024,  /* resets owed for refused SYNs; those beyond are not answered */
 	SMUX_REFUSALS_FEW = 8,     /* of them for which no memory is asked */
 	SMUX_BUDGET_MAX = 1 << 30, /* of recv_bytes_max, keeps the arithmetic in 64 bits */

@@ -682,6 +682,39 @@ static void a_lingering_stream_waits_for_a_window_that_can_still_come(void **sta
 	end(&x);
 }
 
+/* While nothing is heard it may be the path. */
+static void a_lingering_stream_keeps_its_bytes_while_nothing_is_heard(void **state)
+{
+	struct smux_stream *st;
+	struct fixture x;
+
+	begin(&x, 2, true);
+	x.m->cfg.keepalive_us = 0;
+	x.m->cfg.timeout_us = 10ull * SMUX_LINGER_US;
+	st = open_stream(&x);
+	drain(&x);
+	feed_upd(&x, 3, 0, 5);
+	write_zeros(st, 20);
+	smux_release(st, false);
+	assert_int_equal(drain(&x), SMUX_HEADER + 5);
+	assert_int_equal(feed(&x, "0201000003000000"), KT_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		x.now += SMUX_LINGER_US;
+		smux_tick(x.m, x.now);
+		assert_int_equal(drain(&x), 0);
+	}
+	feed_upd(&x, 3, 5, 5);
+	assert_int_equal(drain(&x), SMUX_HEADER + 5);
+	x.now += SMUX_LINGER_US - 1;
+	feed_upd(&x, 3, 5, 5); /* it is there, and does not read */
+	x.now += 1;
+	smux_tick(x.m, x.now);
+	assert_int_equal(x.pool.used_count, 0);
+	drain(&x);
+	assert_int_equal(smux_stream_count(x.m), 0);
+	end(&x);
+}
+
 /* ---- resets ------------------------------------------------------------------------------------- */
 
 static void a_reset_is_a_second_fin_behind_the_data(void **state)
@@ -1607,6 +1640,7 @@ int main(void)
 		cmocka_unit_test(data_after_the_peers_own_fin_is_dropped),
 		cmocka_unit_test(a_lingering_stream_still_opens_the_peers_window),
 		cmocka_unit_test(a_lingering_stream_waits_for_a_window_that_can_still_come),
+		cmocka_unit_test(a_lingering_stream_keeps_its_bytes_while_nothing_is_heard),
 		cmocka_unit_test(a_reset_is_a_second_fin_behind_the_data),
 		cmocka_unit_test(a_stream_that_ended_on_our_side_can_still_be_reset),
 		cmocka_unit_test(a_stream_that_never_left_needs_no_reset),
