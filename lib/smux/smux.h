@@ -225,7 +225,8 @@ size_t smux_given_up(const struct smux_stream *st);
  *
  * Unsent bytes wait for the peer's window as long as it takes, unless the peer has sent FIN:
  * it may then be gone for good (Go's always is) and no window will ever come, so that they
- * are dropped after SMUX_LINGER_US without one.  So are those of a stream that was reset. */
+ * are dropped after SMUX_LINGER_US without one, during which the peer was heard, and the end is that of a reset.
+ * So are those of a stream that was reset. */
 void smux_release(struct smux_stream *st, bool discard);
 
 #endif
