@@ -270,6 +270,7 @@ void tunnel_session_config(struct tunnel *t, struct session_config *cfg,
 {
 	const struct conf_tunnel *c = t->conf;
 	size_t overhead = c->crypt->head + c->crypt->tail;
+
 	*cfg = (struct session_config){
 		.client = c->role == ROLE_CLIENT,
 		.conv = conv,

@@ -535,7 +535,7 @@ struct rtt {
 	uint32_t ack_wait_us; /* that the peer lets pass before it acknowledges: samples are of the last
 			       * that came, and this is of the first */
 	uint32_t sample_ts;  /* of the latest sample */
-	uint32_t outlier_ms; /* when one far longer than expected was last taken */
+	uint32_t outlier_ms; /* when one longer than the timeout was last taken */
 	uint32_t reorder_us; /* how much later than expected is not lost yet */
 	uint64_t reorder_seen_us;
 	uint64_t proof_us; /* when the latest left of those whose ACK told just that time; 0: none */
@@ -2608,7 +2608,7 @@ static void una_hear(struct kcp *k, const struct kcp_seg_header *h)
 		k->heard_una = h->una;
 		k->heard_una_ts = now;
 	}
-	if (h->cmd == KCP_CMD_ACK && seq_diff(h->una, k->heard_una) < 0 &&
+	if ((h->cmd == KCP_CMD_ACK || h->cmd == KCP_CMD_MAP) && seq_diff(h->una, k->heard_una) < 0 &&
 	    seq_diff(ts, k->heard_una_ts) > 0 && seq_diff(ts, now) <= 0)
 		k->forgotten = true;
 }
@@ -2806,29 +2806,38 @@ static uint32_t wire_ms(const struct kcp *k)
 	return clock_ms(k->now_us) + k->cfg.ts_base;
 }
 
-static void put_headed(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t ts, uint8_t frg,
-		       uint32_t len)
+/* A segment of any kind, for which there is room; n bytes may be none. */
+static inline void put_seg(struct flush *f, struct kcp_seg_header h, const uint8_t *data, size_t n)
 {
-	struct kcp_seg_header h = {
-		.conv = f->k->cfg.conv,
-		.cmd = (uint8_t)cmd,
-		.frg = frg,
-		.wnd = f->wnd,
-		.ts = ts,
-		.sn = sn,
-		.una = f->una,
-		.len = len,
-	};
-
+	h.conv = f->k->cfg.conv;
+	h.wnd = f->wnd;
+	h.una = f->una;
+	h.len = (uint32_t)n;
 	kcp_header_encode(f->buf + f->len, &h);
 	f->len += KCP_OVERHEAD;
+	if (n > 0)
+		memcpy(f->buf + f->len, data, n);
+	f->len += n;
 	f->k->stats.out_segs++;
 	f->k->teller.told_wnd = f->wnd;
 }
 
-static void put_header(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t ts)
+static void put_empty(struct flush *f, enum kcp_cmd cmd, uint32_t sn, uint32_t ts)
 {
-	put_headed(f, cmd, sn, ts, 0, 0);
+	put_seg(f, (struct kcp_seg_header){ .cmd = (uint8_t)cmd, .sn = sn, .ts = ts }, NULL, 0);
+}
+
+static inline void put_data(struct flush *f, uint32_t sn, const struct slot *s)
+{
+	struct kcp_seg_header h = {
+		.cmd = KCP_CMD_PUSH,
+		.frg = s->seg->frg,
+		.sn = sn,
+		.ts = wire_ms(f->k),
+	};
+
+	f->acks_only = false;
+	put_seg(f, h, s->seg->data, s->len);
 }
 
 /* Room for n bytes of acknowledgements; with `all` a datagram may be begun for them. */
@@ -2846,7 +2855,7 @@ static bool put_ack(struct flush *f, const struct ack *a, bool all)
 {
 	if (!make_ack_room(f, KCP_OVERHEAD, all))
 		return false;
-	put_header(f, KCP_CMD_ACK, a->sn, a->ts);
+	put_empty(f, KCP_CMD_ACK, a->sn, a->ts);
 	return true;
 }
 
@@ -2883,24 +2892,25 @@ static size_t map_encode(const struct receiver *r, uint32_t newest, uint32_t las
 	return len;
 }
 
-/* An ACK where una covers it by now. */
+/* Made when it is known that there is room.  An ACK where una covers it by now. */
 static bool put_map(struct flush *f, bool all)
 {
 	const struct receiver *r = &f->k->rcv;
 	struct mapper *m = &f->k->acks.map;
+	int32_t beyond = seq_diff(m->sn, r->nxt);
+	size_t most = beyond < 0 ? 0 : min32(KCP_MAP_MAX, f->k->mtu - KCP_OVERHEAD);
+	struct kcp_seg_header h = { .cmd = KCP_CMD_ACK, .sn = m->sn, .ts = m->ts };
 	uint8_t map[KCP_MAP_MAX];
 	size_t len = 0;
 
-	if (seq_diff(m->sn, r->nxt) >= 0) {
-		uint32_t last = seq_diff(m->sn, r->nxt) < MAP_SEGS ? r->nxt : m->sn - MAP_SEGS + 1;
-
-		len = map_encode(r, m->sn, last, map, min32(sizeof(map), f->k->mtu - KCP_OVERHEAD));
-	}
-	if (!make_ack_room(f, KCP_OVERHEAD + len, all))
+	if (!make_ack_room(f, KCP_OVERHEAD + most, all))
 		return false;
-	put_headed(f, len > 0 ? KCP_CMD_MAP : KCP_CMD_ACK, m->sn, m->ts, 0, (uint32_t)len);
-	memcpy(f->buf + f->len, map, len);
-	f->len += len;
+	if (beyond >= 0) {
+		h.cmd = KCP_CMD_MAP;
+		len = map_encode(r, m->sn, beyond < MAP_SEGS ? r->nxt : m->sn - MAP_SEGS + 1, map,
+				 most);
+	}
+	put_seg(f, h, map, len);
 	m->owed = false;
 	return true;
 }
@@ -2956,7 +2966,7 @@ static bool put_tell(struct flush *f)
 		return true;
 	if (!make_room(f, KCP_OVERHEAD))
 		return false;
-	put_header(f, KCP_CMD_WINS, 0, 0);
+	put_empty(f, KCP_CMD_WINS, 0, 0);
 	k->teller.left--;
 	k->teller.at = k->now_us + k->rtt.rto_us;
 	return true;
@@ -2966,8 +2976,8 @@ static bool put_question(struct flush *f)
 {
 	if (!make_room(f, 2 * KCP_OVERHEAD))
 		return false;
-	put_header(f, KCP_CMD_WASK, 0, 0);
-	put_header(f, KCP_CMD_PUSH, f->k->flight.una - 1, wire_ms(f->k));
+	put_empty(f, KCP_CMD_WASK, 0, 0);
+	put_empty(f, KCP_CMD_PUSH, f->k->flight.una - 1, wire_ms(f->k));
 	f->k->prober.asks = false;
 	return true;
 }
@@ -2986,7 +2996,7 @@ static bool put_probe(struct flush *f)
 	}
 	if (!make_room(f, KCP_OVERHEAD))
 		return false;
-	put_header(f, KCP_CMD_WASK, 0, 0);
+	put_empty(f, KCP_CMD_WASK, 0, 0);
 	probe_wait(&k->prober, k->now_us, min64(k->prober.wait + k->prober.wait / 2, PROBE_MAX_US));
 	return true;
 }
@@ -3116,11 +3126,7 @@ static uint64_t copies_due_at(const struct kcp *k)
 
 static void put_copy(struct flush *f, uint32_t sn, struct slot *s)
 {
-	f->acks_only = false;
-	put_headed(f, KCP_CMD_PUSH, sn, wire_ms(f->k), s->seg->frg, s->seg->len);
-	if (s->len > 0)
-		memcpy(f->buf + f->len, s->seg->data, s->len);
-	f->len += s->len;
+	put_data(f, sn, s);
 	s->copied = 1;
 	f->k->stats.out_push++;
 	f->k->stats.copy_segs++;
@@ -3258,11 +3264,7 @@ static inline void put_push(struct flush *f, uint32_t sn)
 	struct kcp *k = f->k;
 	struct slot *s = slot_at(&k->flight, sn);
 
-	f->acks_only = false;
-	put_headed(f, KCP_CMD_PUSH, sn, wire_ms(k), s->seg->frg, s->seg->len);
-	if (s->len > 0)
-		memcpy(f->buf + f->len, s->seg->data, s->len);
-	f->len += s->len;
+	put_data(f, sn, s);
 	s->departure = k->departures.next - 1;
 	s->tx = k->flight.tx_next++;
 	if (s->xmit < XMIT_MAX)

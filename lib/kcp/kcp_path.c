@@ -103,26 +103,23 @@ static uint32_t crowd(const struct kcp_path *p)
 	return min32(dense, most) - p->least.us;
 }
 
-uint32_t kcp_path_empty(const struct kcp_path *p)
-{
-	return p->least.us + p->packet_us + max32(2 * p->jitter_us, p->jitter_us + crowd(p));
-}
-
 uint32_t kcp_path_lucky(const struct kcp_path *p)
 {
 	return p->least.us + p->packet_us + max32(p->jitter_us, crowd(p));
+}
+
+uint32_t kcp_path_empty(const struct kcp_path *p)
+{
+	return kcp_path_lucky(p) + p->jitter_us;
 }
 
 static void dense_round(struct kcp_path_dense *d, uint32_t rtt_us)
 {
 	if (rtt_us == 0)
 		return;
-	if (d->rounds++ == DENSE_ROUNDS) {
-		d->before_us = d->us;
-		d->us = UINT32_MAX;
-		d->rounds = 1;
-	}
-	d->us = d->us == 0 ? rtt_us : min32(d->us, rtt_us);
+	if (d->rounds == DENSE_ROUNDS)
+		*d = (struct kcp_path_dense){ .before_us = d->us };
+	d->us = d->rounds++ == 0 ? rtt_us : min32(d->us, rtt_us);
 }
 
 bool kcp_path_queued(const struct kcp_path *p, uint32_t rtt_us, uint32_t empty_us, uint32_t part,
