@@ -225,10 +225,19 @@ static bool start_outruns(struct model *m, const struct kcp_cc_sample *s)
 	return true;
 }
 
+/* In this round.  A start that a silence follows, as in an outage or where acknowledgements are lost, has not lost for all
+ * that what the silence took for lost. */
+static uint64_t round_lost(const struct model *m, const struct kcp_cc_sample *s)
+{
+	if (m->phase == STARTUP && m->round.timeout)
+		return 0;
+	return s->lost_total_bytes > m->round.lost ? s->lost_total_bytes - m->round.lost : 0;
+}
+
 /* So much that no medium loses it that anybody uses. */
 static bool start_floods(const struct model *m, const struct kcp_cc_sample *s)
 {
-	uint64_t lost = s->lost_total_bytes > m->round.lost ? s->lost_total_bytes - m->round.lost : 0;
+	uint64_t lost = round_lost(m, s);
 	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
 
 	return !m->again && all >= START_SURE_SEGS * (uint64_t)s->mss && lost > all / 20 * 9;
@@ -258,7 +267,7 @@ static void startup_round(struct model *m, const struct kcp_cc_sample *s)
 
 static bool round_excess(struct model *m, const struct kcp_cc_sample *s)
 {
-	uint64_t lost = s->lost_total_bytes > m->round.lost ? s->lost_total_bytes - m->round.lost : 0;
+	uint64_t lost = round_lost(m, s);
 	uint64_t all = s->delivered_bytes - m->round.delivered + lost;
 
 	m->lossy = lost > all / 100;
@@ -277,8 +286,7 @@ static bool grown(const struct model *m)
 /* A few segments that the application sent are no measure of what a path takes. */
 static bool flood_seen(const struct model *m, const struct kcp_cc_sample *s)
 {
-	return m->flooded && !m->round.timeout &&
-	       s->delivered_bytes - m->round.delivered >= (uint64_t)FLOOD_SEGS * s->mss;
+	return m->flooded && s->delivered_bytes - m->round.delivered >= (uint64_t)FLOOD_SEGS * s->mss;
 }
 
 /* More was lost than the medium takes: by a probe, and the next goes less far, or since the path

@@ -427,42 +427,82 @@ static void the_model_notices_a_slower_path(void **state)
 	assert_in_range(calm, RUNS - 3, RUNS);
 }
 
-/* Whatever it was told: of a few bytes, of which some were lost, it may believe that a path carries next to nothing. */
-static void the_model_always_lets_something_out(void **state)
-{
+/* The model alone, told what may be, over a round trip of 54 ms. */
+struct told {
 	union {
 		uint64_t align;
 		uint8_t bytes[KCP_CC_STATE_MAX];
-	} cc;
+	} state;
+	struct kcp_cc_sample s;
+	struct kcp_cc_control c;
+};
+
+static void told_begin(struct told *t)
+{
+	*t = (struct told){
+		.s = { .now_us = 1000000, .mss = 1300, .snd_wnd = 128, .rmt_wnd = 128 },
+	};
+	kcp_cc_model.init(&t->state, &t->s, &t->c);
+}
+
+/* So much later so much had arrived and been lost of what left a round trip ago. */
+static void told_step(struct told *t, uint64_t us, uint32_t acked, uint32_t lost, bool timeout)
+{
+	struct kcp_cc_sample *s = &t->s;
+
+	s->now_us += us;
+	s->acked_bytes = acked;
+	s->lost_bytes = lost;
+	s->timeout = timeout;
+	s->rtt_us = s->srtt_us = s->min_rtt_us = 54000;
+	s->back_us = UINT32_MAX;
+	s->prior_delivered_bytes = s->delivered_bytes;
+	s->prior_lost_bytes = s->lost_total_bytes;
+	s->delivered_bytes += acked;
+	s->lost_total_bytes += lost;
+	s->interval_us = acked > 0 ? s->rtt_us : 0;
+	s->tx_sent_us = s->now_us - s->rtt_us;
+	kcp_cc_model.update(&t->state, s, &t->c);
+}
+
+/* Of a few bytes, of which some were lost, it may believe that a path carries next to nothing. */
+static void the_model_always_lets_something_out(void **state)
+{
 	struct net_rng rng = { 99 };
 
 	(void)state;
 	for (unsigned run = 0; run < 50; run++) {
-		struct kcp_cc_sample s = { .now_us = 1000000,
-					   .mss = 1300,
-					   .snd_wnd = 128,
-					   .rmt_wnd = 128 };
-		struct kcp_cc_control c = { 0 };
+		struct told t;
 
-		memset(&cc, 0, sizeof(cc));
-		kcp_cc_model.init(&cc, &s, &c);
+		told_begin(&t);
 		for (unsigned i = 0; i < 200; i++) {
-			s.now_us += net_random(&rng) % 200000;
-			s.acked_bytes = net_random(&rng) % 50;
-			s.lost_bytes = net_random(&rng) % 4 * s.mss;
-			s.rtt_us = s.srtt_us = s.min_rtt_us = 54000 + net_random(&rng) % 1000;
-			s.back_us = UINT32_MAX;
-			s.prior_delivered_bytes = s.delivered_bytes;
-			s.prior_lost_bytes = s.lost_total_bytes;
-			s.delivered_bytes += s.acked_bytes;
-			s.lost_total_bytes += s.lost_bytes;
-			s.interval_us = s.rtt_us;
-			s.tx_sent_us = s.now_us - s.rtt_us;
-			kcp_cc_model.update(&cc, &s, &c);
-			assert_true(c.pacing_rate >= 2 * UINT64_C(1300) * 1000000 / 55000);
-			assert_true(c.cwnd_bytes >= 4 * 1300);
+			uint32_t lost = net_random(&rng) % 4 * t.s.mss;
+
+			told_step(&t, net_random(&rng) % 200000, net_random(&rng) % 50, lost, false);
+			assert_true(t.c.pacing_rate >= 2 * UINT64_C(1300) * 1000000 / 54000);
+			assert_true(t.c.cwnd_bytes >= 4 * 1300);
 		}
 	}
+}
+
+/* What a silence takes for lost, hundreds of segments, is no flood. */
+static void an_outage_ends_no_start(void **state)
+{
+	struct told t;
+
+	(void)state;
+	for (unsigned lost = 1; lost <= 300; lost += 13) {
+		told_begin(&t);
+		told_step(&t, 54000, 40, 0, false);
+		told_step(&t, 1000000, 0, lost * 1300, true);
+		told_step(&t, 54000, 1300, 0, false);
+		told_step(&t, 54000, 2600, 0, false);
+		assert_string_equal(t.c.phase, "startup");
+	}
+	told_begin(&t);
+	told_step(&t, 54000, 40, 0, false);
+	told_step(&t, 54000, 0, 300 * 1300, false); /* of others that arrived */
+	assert_string_not_equal(t.c.phase, "startup");
 }
 
 static void the_model_finds_a_faster_path(void **state)
@@ -550,6 +590,7 @@ int main(void)
 		cmocka_unit_test(the_model_tells_the_way_back_from_the_way_out),
 		cmocka_unit_test(the_model_notices_a_slower_path),
 		cmocka_unit_test(the_model_always_lets_something_out),
+		cmocka_unit_test(an_outage_ends_no_start),
 		cmocka_unit_test(the_model_finds_a_faster_path),
 		cmocka_unit_test(the_model_follows_to_a_longer_path),
 		cmocka_unit_test(the_model_learns_nothing_from_little_to_send),
