@@ -1,234 +1,179 @@
 /* test_kcp_maps.c - maps of what arrived: what they say, what they are worth, and that they may say anything. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kcp_model.h"
 #include "kcp_net.h"
+#include "kcp_peer.h"
 
-#define MS UINT64_C(1000)
-#define S UINT64_C(1000000)
+enum { SEGS = 100 };
 
-enum { CONV = 0x11223344, T0 = 10000000, SEGS = 100 };
+/* ---- of who receives ------------------------------------------------------------------------ */
 
-/* ---- one end, whose last datagram is kept ---------------------------------------------- */
-
-struct bench {
-	struct kcp *kcp;
-	uint8_t last[1500];
-	size_t len;
-	unsigned datagrams;
-};
-
-static uint8_t *bench_reserve(void *user, size_t cap)
+static struct peer *open_receiver(uint32_t mtu)
 {
-	struct bench *b = user;
+	struct kcp_config cfg = base_config();
+	struct peer *p;
 
-	assert_true(cap <= sizeof(b->last));
-	return b->last;
-}
-
-static size_t bench_output(void *user, uint8_t *buf, size_t len)
-{
-	struct bench *b = user;
-
-	(void)buf;
-	b->len = len;
-	b->datagrams++;
-	return len;
-}
-
-static void bench_open_with(struct bench *b, uint32_t mtu)
-{
-	struct kcp_config cfg = net_config(2048);
-
-	*b = (struct bench){ 0 };
 	cfg.mtu = mtu;
-	cfg.conv = CONV;
-	cfg.reserve = bench_reserve;
-	cfg.output = bench_output;
-	cfg.user = b;
-	b->kcp = kcp_new(&cfg, T0);
-	assert_non_null(b->kcp);
+	cfg.rcv_wnd = 2048;
+	p = open_peer(cfg);
+	kcp_set_maps(p->k, true);
+	return p;
 }
 
-static void bench_open(struct bench *b)
+static void arrive(struct peer *p, uint64_t us, uint32_t sn)
 {
-	bench_open_with(b, 1350);
-}
-
-static void bench_close(struct bench *b)
-{
-	kcp_verify(b->kcp);
-	kcp_free(b->kcp);
-}
-
-static void hear(struct bench *b, uint64_t now_us, enum kcp_cmd cmd, uint32_t sn, uint32_t ts,
-		 const void *data, size_t len)
-{
-	uint8_t buf[1500];
-	struct kcp_seg_header h = {
-		.conv = CONV,
-		.cmd = (uint8_t)cmd,
-		.sn = sn,
-		.ts = ts,
-		.wnd = 2048,
-		.len = (uint32_t)len,
-	};
-
-	kcp_header_encode(buf, &h);
-	memcpy(buf + KCP_OVERHEAD, data, len);
-	assert_int_equal(kcp_input(b->kcp, now_us, buf, KCP_OVERHEAD + len, 0), KCP_OK);
-	kcp_verify(b->kcp);
-}
-
-static void arrive(struct bench *b, uint64_t now_us, uint32_t sn)
-{
-	hear(b, now_us, KCP_CMD_PUSH, sn, 1000 + sn, "x", 1);
+	assert_int_equal(give(p, us, KCP_CMD_PUSH, sn, 0, 1000 + sn, 1), KCP_OK);
 }
 
 static void a_map_tells_runs_from_the_newest_down(void **state)
 {
 	static const uint32_t came[] = { 0, 1, 3, 4, 5, 9 };
 	static const uint8_t runs[] = { 1, 3, 3, 1 };
-	struct kcp_seg_header h;
-	struct bench b;
+	struct peer *p = open_receiver(1024);
 
 	(void)state;
-	bench_open(&b);
-	kcp_set_maps(b.kcp, true);
-	for (size_t i = 0; i < sizeof(came) / sizeof(came[0]); i++)
-		arrive(&b, T0, came[i]);
-	kcp_flush(b.kcp, T0);
-	assert_int_equal(b.datagrams, 1);
-	assert_true(kcp_header_decode(&h, b.last + KCP_OVERHEAD, b.len - KCP_OVERHEAD));
-	assert_int_equal(b.len, 2 * KCP_OVERHEAD + sizeof(runs)); /* behind what came in order */
-	assert_int_equal(h.cmd, KCP_CMD_MAP);
-	assert_int_equal(h.una, 2);
-	assert_int_equal(h.sn, 9);
-	assert_int_equal(h.ts, 1009);
-	assert_memory_equal(b.last + 2 * KCP_OVERHEAD, runs, sizeof(runs));
+	for (size_t i = 0; i < ARRAY_LEN(came); i++)
+		arrive(p, T0, came[i]);
+	flush_at(p, T0);
+	assert_int_equal(p->datagrams, 1);
+	assert_int_equal(p->count, 2); /* it is behind what came in order */
+	assert_int_equal(p->seg[1].cmd, KCP_CMD_MAP);
+	assert_int_equal(p->seg[1].una, 2);
+	assert_int_equal(p->seg[1].sn, 9);
+	assert_int_equal(p->seg[1].ts, 1009);
+	assert_int_equal(p->seg[1].len, sizeof(runs));
+	assert_memory_equal(p->buf + p->len - sizeof(runs), runs, sizeof(runs));
 	/* What fills a hole says which transmission it was, and the next map knows of it. */
-	b.datagrams = 0;
-	arrive(&b, T0 + 50 * MS, 7);
-	arrive(&b, T0 + 50 * MS, 10);
-	kcp_flush(b.kcp, T0 + 100 * MS);
-	assert_int_equal(b.datagrams, 1);
-	assert_true(kcp_header_decode(&h, b.last, b.len));
-	assert_int_equal(h.cmd, KCP_CMD_ACK);
-	assert_int_equal(h.sn, 7);
-	assert_int_equal(b.len, 2 * KCP_OVERHEAD + 6);
-	assert_memory_equal(b.last + 2 * KCP_OVERHEAD, "\2\1\1\1\3\1", 6);
-	bench_close(&b);
+	arrive(p, T0 + 50 * MS, 7);
+	arrive(p, T0 + 50 * MS, 10);
+	flush_at(p, T0 + 100 * MS);
+	assert_int_equal(p->datagrams, 1);
+	assert_int_equal(p->seg[0].cmd, KCP_CMD_ACK);
+	assert_int_equal(p->seg[0].sn, 7);
+	assert_int_equal(p->seg[1].len, 6);
+	assert_memory_equal(p->buf + p->len - 6, "\2\1\1\1\3\1", 6);
+	close_peer(p);
 }
 
 static void what_una_covers_by_now_has_an_ack(void **state)
 {
-	struct kcp_seg_header h;
-	struct bench b;
+	struct peer *p = open_receiver(1024);
 
 	(void)state;
-	bench_open(&b);
-	kcp_set_maps(b.kcp, true);
-	arrive(&b, T0, 1);
-	arrive(&b, T0, 0);
-	kcp_flush(b.kcp, T0);
-	assert_int_equal(b.len, 2 * KCP_OVERHEAD);
-	assert_true(kcp_header_decode(&h, b.last + KCP_OVERHEAD, KCP_OVERHEAD));
-	assert_int_equal(h.cmd, KCP_CMD_ACK);
-	assert_int_equal(h.sn, 1);
-	assert_int_equal(h.una, 2);
-	assert_int_equal(kcp_deadline(b.kcp), KCP_NEVER);
-	bench_close(&b);
+	arrive(p, T0, 1);
+	arrive(p, T0, 0);
+	flush_at(p, T0);
+	assert_int_equal(p->count, 2);
+	assert_int_equal(p->seg[1].cmd, KCP_CMD_ACK);
+	assert_int_equal(p->seg[1].sn, 1);
+	assert_int_equal(p->seg[1].una, 2);
+	assert_int_equal(kcp_deadline(p->k), KCP_NEVER);
+	close_peer(p);
 }
 
 static void a_map_is_no_longer_than_a_datagram(void **state)
 {
-	struct bench b;
-
 	(void)state;
 	for (uint32_t mtu = KCP_MTU_MIN; mtu < 400; mtu += 7) {
-		bench_open_with(&b, mtu);
-		kcp_set_maps(b.kcp, true);
+		struct peer *p = open_receiver(mtu);
+
 		for (uint32_t sn = 1; sn < 600; sn += 2)
-			arrive(&b, T0, sn);
-		kcp_flush(b.kcp, T0);
-		assert_true(b.len <= mtu);
-		assert_true(b.len == mtu || b.len == KCP_OVERHEAD + KCP_MAP_MAX);
-		bench_close(&b);
+			arrive(p, T0, sn);
+		flush_at(p, T0);
+		assert_true(p->len == mtu || (p->len < mtu && p->seg[0].len == KCP_MAP_MAX));
+		close_peer(p);
 	}
 }
 
 static void without_a_peer_that_understands_there_is_none(void **state)
 {
-	struct bench b;
+	struct peer *p = open_receiver(1024);
 
 	(void)state;
-	bench_open(&b);
+	kcp_set_maps(p->k, false);
 	for (uint32_t sn = 1; sn < 50; sn++)
-		arrive(&b, T0, sn);
-	kcp_flush(b.kcp, T0);
-	for (size_t at = 0; at < b.len; at += KCP_OVERHEAD)
-		assert_int_equal(b.last[at + 4], KCP_CMD_ACK);
-	bench_close(&b);
+		arrive(p, T0, sn);
+	flush_at(p, T0);
+	assert_int_equal(count_cmd(p, KCP_CMD_ACK), p->count);
+	close_peer(p);
 }
 
 /* ---- to who sent ---------------------------------------------------------------------------- */
 
-static void bench_send(struct bench *b)
+static struct peer *open_sender(void)
 {
-	uint8_t full[1326] = { 0 };
+	struct kcp_config cfg = base_config();
+	struct peer *p;
 
-	hear(b, T0, KCP_CMD_WINS, 0, 0, "", 0);
+	cfg.snd_wnd = 2048;
+	p = open_peer(cfg);
+	give_wnd(p, T0, 2048, 0, 0);
 	for (unsigned i = 0; i < SEGS; i++)
-		assert_int_equal(kcp_send(b->kcp, full, sizeof(full)), KCP_OK);
-	kcp_flush(b->kcp, T0);
-	assert_int_equal(b->datagrams, SEGS);
+		send_bytes(p, 1000); /* a full one */
+	flush_at(p, T0);
+	assert_int_equal(p->datagrams, SEGS);
+	return p;
+}
+
+static void hear_map(struct peer *p, uint32_t sn, uint32_t una, uint32_t ts, const void *runs,
+		     size_t n)
+{
+	assert_int_equal(give_bytes(p, T0 + 10 * MS, KCP_CMD_MAP, sn, una, ts, runs, n), KCP_OK);
 }
 
 static void a_map_frees_what_it_tells_of(void **state)
 {
 	static const uint8_t runs[] = { 10, 5, 0x80 | 20, 0 };
+	struct peer *p = open_sender();
+	unsigned resent = 0;
 	struct kcp_info info;
-	struct bench b;
 
 	(void)state;
-	bench_open(&b);
-	bench_send(&b);
-	hear(&b, T0 + 10 * MS, KCP_CMD_MAP, 90, T0 / MS, runs, sizeof(runs));
-	kcp_get_info(b.kcp, &info);
+	hear_map(p, 90, 0, ms(T0), runs, sizeof(runs));
+	kcp_get_info(p->k, &info);
 	assert_int_equal(info.snd_una, 0);
-	assert_int_equal(kcp_waiting(b.kcp), SEGS - 30);
-	b.datagrams = 0;
-	kcp_flush(b.kcp, T0 + 10 * MS); /* of what left before 90 and was not told of, all is lost */
-	assert_int_equal(b.datagrams, 61);
-	bench_close(&b);
+	assert_int_equal(kcp_waiting(p->k), SEGS - 30);
+	for (unsigned i = 0; i < 10; i++) { /* of what left before 90 and was not told of, all is lost */
+		flush_at(p, T0 + 10 * MS + i * 100);
+		resent += p->datagrams;
+	}
+	assert_int_equal(resent, 61);
+	close_peer(p);
 }
 
 static void a_map_may_say_anything(void **state)
 {
 	uint8_t runs[KCP_MAP_MAX];
 	struct net_rng rng = { 4711 };
-	struct bench b;
 
 	(void)state;
 	for (unsigned round = 0; round < 2000; round++) {
 		uint32_t sn = net_random(&rng) % (3 * SEGS) - SEGS;
+		struct peer *p = open_sender();
 
-		bench_open(&b);
-		bench_send(&b);
 		for (size_t i = 0; i < sizeof(runs); i++)
 			runs[i] = (uint8_t)(net_random(&rng) >> (round % 8));
-		hear(&b, T0 + 10 * MS, KCP_CMD_MAP, sn, net_random(&rng), runs,
-		     net_random(&rng) % sizeof(runs));
-		kcp_flush(b.kcp, T0 + 10 * MS);
-		bench_close(&b);
+		hear_map(p, sn, 0, net_random(&rng), runs, net_random(&rng) % sizeof(runs));
+		flush_at(p, T0 + 10 * MS);
+		close_peer(p);
 	}
+}
+
+/* Like an ACK: of what left after more was heard of, with less before it. */
+static void a_map_tells_of_a_peer_that_forgot(void **state)
+{
+	struct peer *p = open_sender();
+
+	(void)state;
+	give_wnd(p, T0 + 5 * MS, 2048, 50, 0);
+	hear_map(p, 60, 50, ms(T0), "\1", 1);
+	assert_false(kcp_peer_forgot(p->k));
+	hear_map(p, 61, 0, ms(T0), "\1", 1); /* it left before */
+	assert_false(kcp_peer_forgot(p->k));
+	hear_map(p, 62, 0, ms(T0) + 6, "\1", 1);
+	assert_true(kcp_peer_forgot(p->k));
+	close_peer(p);
 }
 
 /* ---- what they are worth --------------------------------------------------------------------- */
@@ -249,7 +194,7 @@ static struct worth transfer(bool maps, unsigned seed)
 	n = net_new(seed, &cfg, &cfg);
 	for (unsigned i = 0; i < 2; i++) {
 		n->end[i].path = (struct net_path){
-			.delay_us = 50 * MS,
+			.delay_us = 50 * (uint64_t)MS,
 			.rate = 12500000,
 			.queue_max = 1250000,
 			.loss = i == 0 ? 10 : 0,
@@ -298,6 +243,7 @@ int main(void)
 		cmocka_unit_test(without_a_peer_that_understands_there_is_none),
 		cmocka_unit_test(a_map_frees_what_it_tells_of),
 		cmocka_unit_test(a_map_may_say_anything),
+		cmocka_unit_test(a_map_tells_of_a_peer_that_forgot),
 		cmocka_unit_test(maps_make_lost_acknowledgements_cheap),
 	};
 
