@@ -12,13 +12,20 @@ HALF_OPEN = 1024  # a quarter of maxsessions
 MEMORY_MIB = 24  # HALF_OPEN sessions; or what sixteen clients that leave gaps may have waiting
 
 
+def say_much(path):
+    """A transfer, most of which leaves in trains that nobody hears, and one after the other forty that are heard."""
+    traffic.run_plan(path, [(300_000, 1)] * 4, 20)
+    for _ in range(40):
+        traffic.run_plan(path, [(200, 200)], 20)
+
+
 def add(kind):
     @suite.case(f"a_flood_of_{kind}_disturbs_nobody", seconds=90)
     def flood(case):
         flooded = Flooded(case, LIMIT, own_target=False)
         target = traffic.Target(flooded.target)
         if kind == "replayed":
-            flooded.record_earlier(lambda path: traffic.run_plan(path, [(300_000, 1)] * 4, 20))
+            flooded.record_earlier(say_much)
             target.settle()
         traffic.run_plan(flooded.local, [(3_000_000, 3_000_000)], 30)  # all memory that a transfer takes is there
         wait_until(lambda: flooded.sessions() >= 1, 5, "a session")

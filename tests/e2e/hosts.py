@@ -1,11 +1,9 @@
 """A tunnel between two hosts, each a network namespace; what it connects are Unix sockets, which all of them have."""
 
-import contextlib
 import os
-import socket
-import threading
 
 import ends
+import unixes
 from cases import check, wait_until
 from netns import on_host
 
@@ -18,24 +16,10 @@ class FarPair:
     def __init__(self, case, near_host, far_host, far, serve, server=None):
         self.case = case
         self.address, target = case.path("local"), case.path("target")
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(target)
-        listener.listen(64)
-        threading.Thread(target=self._accept, args=(listener, serve), daemon=True).start()
+        unixes.listen(target, serve)
         self.server = self._start("server", far_host, {"listen": f"{far}:{PORT}", "target": target, **(server or {})})
         self.client = self._start("client", near_host, {"localaddr": self.address, "remoteaddr": f"{far}:{PORT}"})
         wait_until(lambda: os.path.exists(self.address), 20, "the client listens")
-
-    @staticmethod
-    def _accept(listener, serve):
-        while True:
-            conn, _ = listener.accept()
-            threading.Thread(target=FarPair._serve, args=(conn, serve), daemon=True).start()
-
-    @staticmethod
-    def _serve(conn, serve):
-        with contextlib.suppress(OSError):
-            serve(conn)
 
     def _start(self, role, host, settings):
         text = ends.ini(ends.section(role, "far", {"key": ends.KEY, **settings}), loglevel="debug",
@@ -48,10 +32,7 @@ class FarPair:
         return self.case.path(f"{role}.ctl")
 
     def dial(self):
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(20)
-        s.connect(self.address)
-        return s
+        return unixes.dial(self.address)
 
     def stop(self):
         for process in (self.client, self.server):

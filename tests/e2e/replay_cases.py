@@ -43,6 +43,14 @@ class Stage:
         ends.stop_cleanly(self.pair.client)
         self.wait_for_nobody()
 
+    def start_anew(self, held):
+        """Another client, of whose "open" (what it sends) or "answers" nothing passes; what it begins with is recorded."""
+        ends.stop_cleanly(self.pair.client)
+        setattr(self.path, held, False)
+        self.path.answered = False
+        self.path.opening.clear()
+        self.pair.start_client("client3")
+
     def wait_for_nobody(self):
         end = time.monotonic() + 30
         while counters(self.pair.server).get("CurrEstab", 0) > 0:
@@ -89,10 +97,7 @@ def add_recording(crypt):
         """Several copies, each with a nonce of its own, since the answers come late; then also after a kill."""
         both = {"crypt": crypt}
         stage = Stage(case, both, both)
-        ends.stop_cleanly(stage.pair.client)
-        stage.path.answers = stage.path.answered = False
-        stage.path.opening.clear()
-        stage.pair.start_client("client3")
+        stage.start_anew("answers")
         with dial(stage.pair.address) as s:
             s.settimeout(20)
             s.sendall(b"x")
@@ -123,10 +128,7 @@ for _crypt in ["aes", "3des", "salsa20", "aes-128-gcm", "chacha20-poly1305"]:
 def withheld(case):
     """A datagram that never came to the server opens a session once; what did come is refused there as well."""
     stage = Stage(case)
-    ends.stop_cleanly(stage.pair.client)
-    stage.path.open = stage.path.answered = False
-    stage.path.opening.clear()
-    stage.pair.start_client("client3")
+    stage.start_anew("open")
     with dial(stage.pair.address) as s:
         s.settimeout(20)
         wait_until(lambda: stage.path.opening, 10, "the first datagram")

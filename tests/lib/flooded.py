@@ -7,6 +7,7 @@ import threading
 import time
 
 import ends
+import unixes
 from cases import Failure, Skip, check
 from control import Channel
 from netns import new_hosts, on_host, run_ip
@@ -45,10 +46,7 @@ class Flooded:
         self.local, self.target, self.control = (case.path(n) for n in ("local", "target", "control"))
         self.received = 0  # by the target
         if own_target:
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(self.target)
-            listener.listen(64)
-            threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+            unixes.listen(self.target, self._serve)
         both = {"key": ends.KEY, "ratelimit": rate_limit, **(settings or {})}
         self.server = self._start("server", self.wire.far,
                                   {**both, "listen": f"{SERVER}:{PORT}", "target": self.target}, control=self.control)
@@ -62,27 +60,15 @@ class Flooded:
         check(process.wait_log("ready", 20), f"the {role} did not start")
         return process
 
-    def _accept(self, listener):
-        while True:
-            conn, _ = listener.accept()
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
-
     def _serve(self, conn):
-        with conn:
-            try:
-                if conn.recv(1) == b"d":
-                    while True:
-                        conn.sendall(BLOCK)
-                while data := conn.recv(1 << 18):
-                    self.received += len(data)
-            except OSError:
-                pass
+        if conn.recv(1) == b"d":
+            while True:
+                conn.sendall(BLOCK)
+        while data := conn.recv(1 << 18):
+            self.received += len(data)
 
     def dial(self):
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(30)
-        s.connect(self.local)
-        return s
+        return unixes.dial(self.local, 30)
 
     def sessions(self):
         """How many the server has."""
@@ -109,8 +95,7 @@ class Flooded:
 
     @staticmethod
     def _say(path):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.connect(path)
+        with unixes.dial(path) as s:
             end = time.monotonic() + 1
             while time.monotonic() < end:
                 s.sendall(BLOCK[:1000])
