@@ -42,6 +42,17 @@ struct net_path {
 	uint64_t offered, lost, bytes;
 };
 
+/* One way of 100 Mbit/s and 100 ms, with a queue of as much. */
+static inline struct net_path net_wan(uint32_t loss_permille)
+{
+	return (struct net_path){
+		.delay_us = 50000,
+		.rate = 12500000,
+		.queue_max = 1250000,
+		.loss = loss_permille,
+	};
+}
+
 struct net_packet {
 	uint64_t at_us, order;
 	unsigned to, flags;

@@ -25,12 +25,7 @@ static struct net *messages(uint32_t copies, uint32_t loss_permille, uint32_t by
 	cfg.copies = copies;
 	n = net_new(seed, &cfg, &cfg);
 	for (unsigned i = 0; i < 2; i++) {
-		n->end[i].path = (struct net_path){
-			.delay_us = 50 * MS,
-			.rate = 12500000,
-			.queue_max = 1250000,
-			.loss = loss_permille,
-		};
+		n->end[i].path = net_wan(loss_permille);
 		n->end[i].to_send = UINT64_MAX;
 		n->end[i].chunk = bytes;
 		n->end[i].send_every_us = 20 * MS;

@@ -193,16 +193,11 @@ static struct worth transfer(bool maps, unsigned seed)
 	cfg.nodelay = 3;
 	n = net_new(seed, &cfg, &cfg);
 	for (unsigned i = 0; i < 2; i++) {
-		n->end[i].path = (struct net_path){
-			.delay_us = 50 * (uint64_t)MS,
-			.rate = 12500000,
-			.queue_max = 1250000,
-			.loss = i == 0 ? 10 : 0,
-			.burst_start = i == 0 ? 0 : 10,
-			.burst_end = 100,
-		};
+		n->end[i].path = net_wan(i == 0 ? 10 : 0);
 		kcp_set_maps(n->end[i].kcp, maps);
 	}
+	n->end[1].path.burst_start = 10;
+	n->end[1].path.burst_end = 100;
 	n->end[0].to_send = 40000000;
 	net_run(n);
 	assert_int_equal(n->end[1].received, 40000000);
