@@ -44,10 +44,8 @@ static struct smux_stream *find(struct smux *m, uint32_t sid)
 /* Bytes that the session's budget still allows. */
 static size_t budget(const struct smux *m)
 {
-	size_t max = m->cfg.recv_bytes_max;
+	size_t max = m->cfg.version == 2 ? smux_hard_stop(m) : m->cfg.recv_bytes_max;
 
-	if (m->cfg.version == 2)
-		max *= SMUX_HARD_FACTOR;
 	return max > m->unread ? max - m->unread : 0;
 }
 

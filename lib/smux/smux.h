@@ -116,9 +116,10 @@ void smux_free(struct smux *m);
  * reads (smux_input_blocked() says when).  KT_EPROTO: the session is closed.
  *
  * Version 1 stops at recv_bytes_max.  Version 2 never stops for a stream that is
- * within its window, until the session holds 4 * recv_bytes_max; and as the unread bytes pass
- * recv_bytes_max, or half of what the account may hold, the windows granted in new UPDs shrink, and
- * those of streams that nobody reads are taken back.  FIN, NOP, SYN and UPD need no budget.
+ * within its window, until the session holds 4 * recv_bytes_max, at least
+ * recv_bytes_max + SMUX_PEER_WINDOW_INITIAL; and as the unread bytes pass recv_bytes_max, or half of
+ * what the account may hold, the windows granted in new UPDs shrink, and those of streams that nobody
+ * reads are taken back.  FIN, NOP, SYN and UPD need no budget.
  *
  * When input has been waiting for memory for SMUX_STARVE_US, of the streams that nobody has read in this
  * time the one that holds most is reset, see smux_given_up(): with version 2 one of this session, for one

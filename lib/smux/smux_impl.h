@@ -45,7 +45,7 @@ enum {
 	SMUX_REFUSALS_MAX = 1024,  /* resets owed for refused SYNs; those beyond are not answered */
 	SMUX_REFUSALS_FEW = 8,     /* of them for which no memory is asked */
 	SMUX_BUDGET_MAX = 1 << 30, /* of recv_bytes_max, keeps the arithmetic in 64 bits */
-	SMUX_HARD_FACTOR = 4,      /* version 2 stops reading at so many times recv_bytes_max */
+	SMUX_HARD_FACTOR = 4,      /* of recv_bytes_max, see smux_hard_stop() */
 };
 
 struct link {
@@ -245,6 +245,8 @@ size_t smux_drop_unread(struct smux_stream *st);
 
 /* The window for the UPD that is being made. */
 uint32_t smux_grant(struct smux_stream *st);
+/* Unread bytes at which version 2 stops. */
+size_t smux_hard_stop(const struct smux *m);
 /* A new stream: does the peer have to know at once how little there is? */
 void smux_grant_first(struct smux_stream *st);
 /* n bytes were read or dropped: is an UPD due? */

@@ -17,6 +17,15 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 
 /* ---- granting -------------------------------------------------------------------------- */
 
+/* A whole window that the peer assumes fits in any case: a stream that is read only once its
+ * peer has read (an echo) could otherwise wait for an UPD that stands behind its own bytes. */
+size_t smux_hard_stop(const struct smux *m)
+{
+	const size_t soft = m->cfg.recv_bytes_max, first = SMUX_PEER_WINDOW_INITIAL;
+
+	return SMUX_HARD_FACTOR * soft > soft + first ? SMUX_HARD_FACTOR * soft : soft + first;
+}
+
 static uint32_t least_window(const struct smux *m)
 {
 	return m->cfg.streambuf < SMUX_GRANT_MIN ? m->cfg.streambuf : SMUX_GRANT_MIN;
@@ -27,7 +36,7 @@ static uint32_t least_window(const struct smux *m)
  * a peer that was granted 0 would have to wait for an UPD that no read triggers. */
 static uint32_t window_to_grant(const struct smux *m)
 {
-	const uint64_t soft = m->cfg.recv_bytes_max, hard = SMUX_HARD_FACTOR * soft;
+	const uint64_t soft = m->cfg.recv_bytes_max, hard = smux_hard_stop(m);
 	const uint32_t full = m->cfg.streambuf, least = least_window(m);
 	uint64_t window;
 

@@ -262,7 +262,7 @@ static void act(struct run *r, uint8_t verb, uint8_t arg)
 static void check_all(const struct run *r)
 {
 	const struct smux_config *cfg = &r->m->cfg;
-	size_t max = cfg->recv_bytes_max * (cfg->version == 2 ? SMUX_HARD_FACTOR : 1);
+	size_t max = cfg->version == 2 ? smux_hard_stop(r->m) : cfg->recv_bytes_max;
 
 	smux_verify(r->m);
 	check(smux_unread_bytes(r->m) <= max, "more unread bytes than the budget allows");

@@ -204,6 +204,7 @@ static void a_question_behind_a_shut_window_is_news(void **state)
 
 	(void)state;
 	cfg[1].rcv_wnd = 128;
+	cfg[0].smux_version = cfg[1].smux_version = 1;
 	cfg[1].smuxbuf = 1; /* and nobody reads */
 	open_with(t, &cfg[0], &cfg[1]);
 	for (unsigned i = 0; i < 2000; i++) {

@@ -198,7 +198,7 @@ static void pump_in(struct world *w, unsigned side)
 
 static void check_limits(struct fixture *x)
 {
-	size_t max = x->m->cfg.recv_bytes_max * (x->cfg.version == 2 ? SMUX_HARD_FACTOR : 1);
+	size_t max = x->cfg.version == 2 ? smux_hard_stop(x->m) : x->m->cfg.recv_bytes_max;
 
 	assert_true(smux_unread_bytes(x->m) <= max);
 	assert_true(x->pool.bytes_max == SIZE_MAX || x->pool.used_bytes <= x->pool.bytes_max);

@@ -65,17 +65,36 @@ static void version_2_takes_every_byte_within_the_windows_up_to_the_hard_stop(vo
 	struct fixture x;
 	size_t left;
 
-	cfg.recv_bytes_max = 50000;
+	cfg.recv_bytes_max = 100000;
 	begin_cfg(&x, cfg, SIZE_MAX);
 	a = accept_sid(&x, 3);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 50000, &left), KT_OK);
+	accept_sid(&x, 5);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(feed_frame(&x, SMUX_PSH, i < 4 ? 3 : 5, 50000, &left), KT_OK);
 	assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 10, &left), KT_EAGAIN);
 	assert_int_equal(left, 10);
 	assert_true(smux_input_blocked(x.m));
 	assert_int_equal(smux_unread_bytes(x.m), 4 * cfg.recv_bytes_max);
 	smux_consume(a, 1);
 	assert_false(smux_input_blocked(x.m));
+	end(&x);
+}
+
+static void a_whole_first_window_fits_whatever_the_budget(void **state)
+{
+	struct smux_config cfg = config(2, false);
+	struct fixture x;
+	size_t left;
+
+	cfg.recv_bytes_max = 5000;
+	begin_cfg(&x, cfg, SIZE_MAX);
+	accept_sid(&x, 3);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(feed_frame(&x, SMUX_PSH, 3, SMUX_PEER_WINDOW_INITIAL / 4 - 1, &left),
+				 KT_OK);
+	assert_int_equal(feed_frame(&x, SMUX_PSH, 3, 4, &left), KT_OK);
+	assert_false(smux_input_blocked(x.m));
+	assert_int_equal(smux_stats(x.m)->window_overruns, 0);
 	end(&x);
 }
 
@@ -444,6 +463,7 @@ int main(void)
 		cmocka_unit_test(version_1_stops_at_its_budget_and_goes_on_after_reads),
 		cmocka_unit_test(releasing_the_stream_that_blocks_unblocks_input),
 		cmocka_unit_test(version_2_takes_every_byte_within_the_windows_up_to_the_hard_stop),
+		cmocka_unit_test(a_whole_first_window_fits_whatever_the_budget),
 		cmocka_unit_test(the_first_read_tells_the_window_and_then_every_half_of_it),
 		cmocka_unit_test(what_was_told_at_the_opening_is_told_again_at_the_first_read),
 		cmocka_unit_test(windows_shrink_with_the_budget_but_never_to_nothing),
