@@ -365,7 +365,7 @@ static void standing_round(struct model *m, uint64_t rate)
  * ours.  Where it stands although little of ours is in it, others fill it. */
 static void queue_round(struct model *m, const struct kcp_cc_sample *s)
 {
-	bool stands = kcp_path_queued(&m->path, m->round.rtt_us, kcp_path_lucky(&m->path), 4, 10000);
+	bool stands = kcp_path_queued(&m->path, m->round.rtt_us, kcp_path_empty(&m->path), 4, 10000);
 
 	if (!stands) {
 		m->stood_rate = 0;
