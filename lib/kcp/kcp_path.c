@@ -3,6 +3,7 @@
 
 enum {
 	LEAST_MISSED_MAX = 4,
+	LUCK_PART = 12, /* of the least round trip: with so much jitter that was luck */
 	DENSE_ROUNDS = 16,
 	CROWD_PART = 24, /* of the least round trip, that the jitter is at least */
 	CROWD_JITTERS = 5,
@@ -45,6 +46,12 @@ static void note_least(struct kcp_path *p, uint64_t now_us, uint32_t us)
 	l->recent_us = min32(l->recent_us, us);
 }
 
+/* By so much of the least round trip, and by more than a packet takes. */
+static bool varies(const struct kcp_path *p, uint32_t part)
+{
+	return p->jitter_us >= max32(p->least.us / part, p->packet_us);
+}
+
 bool kcp_path_overdue(struct kcp_path *p, uint64_t now_us)
 {
 	struct kcp_path_least *l = &p->least;
@@ -54,7 +61,7 @@ bool kcp_path_overdue(struct kcp_path *p, uint64_t now_us)
 	l->seen_us = now_us;
 	if (l->recent_us == UINT32_MAX || now_us - p->heard_us > US_PER_S)
 		return false; /* nothing was heard */
-	if (++l->missed > LEAST_MISSED_MAX) {
+	if (++l->missed > LEAST_MISSED_MAX || varies(p, LUCK_PART)) {
 		l->us = l->recent_us;
 		l->missed = 0;
 	}
@@ -98,7 +105,7 @@ static uint32_t crowd(const struct kcp_path *p)
 	uint32_t dense = p->dense.before_us == 0 ? 0 : min32(p->dense.us, p->dense.before_us);
 	uint32_t most = p->least.us + CROWD_JITTERS * p->jitter_us;
 
-	if (dense <= p->least.us || p->jitter_us < max32(p->least.us / CROWD_PART, p->packet_us))
+	if (dense <= p->least.us || !varies(p, CROWD_PART))
 		return 0;
 	return min32(dense, most) - p->least.us;
 }

@@ -76,6 +76,9 @@ const struct bound bounds[] = {
 	  .limits = { AT_LEAST(FIG_GOODPUT, 94), AT_MOST(FIG_WIRE_OVER, 2.5) } },
 	{ .link = "unruly", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
 	  .limits = { AT_LEAST(FIG_GOODPUT, 92) } },
+	/* Round trips that differ by more than a half are no queue that others fill. */
+	{ .link = "wan,jitter=30", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
+	  .limits = { AT_LEAST(FIG_GOODPUT, 70) } },
 	/* A queue that is far shorter than a round trip never shows: what a start loses to it is not the medium's. */
 	{ .link = "wan,rate=5,delay=150,queue=20", .config = "model", .spec = { .kind = EXPERIMENT_BULK },
 	  .limits = { AT_LEAST(FIG_GOODPUT, 93), AT_MOST(FIG_WIRE_OVER, 12) } },
