@@ -31,6 +31,8 @@ enum {
 	CHUNK_ROOM = HEADER_BYTES + CRC_BYTES + BLOCK_BYTES_MAX, /* to compress a full chunk in */
 	NEVER_SHRINKS = 16,      /* plain bytes: so short, snappy looks for no match */
 	TABLE_BYTES_MAX = 65536, /* libsnappy's hash table, all releases */
+	DRY_BLOCKS = 8,          /* after so many in sequence that did not shrink */
+	DRY_LOOKS = 16,          /* one in so many is tried */
 };
 
 static const uint8_t identifier[] = { CHUNK_IDENTIFIER, 6, 0, 0, 's', 'N', 'a', 'P', 'p', 'Y' };
@@ -62,6 +64,7 @@ static uint32_t load_le24(const uint8_t p[static 3])
 struct snappy_enc {
 	struct codec_enc base;
 	bool identified;
+	uint32_t dry;     /* blocks in sequence that did not shrink or were not tried */
 	uint8_t *scratch; /* owned; pieces are gathered here when a chunk has several */
 	size_t scratch_size;
 };
@@ -180,23 +183,36 @@ static bool snappy_has_memory(size_t n)
 	return probe != NULL;
 }
 
+/* What is encrypted or compressed already does not shrink, and mostly nor does what follows. */
+static bool worth_a_try(const struct snappy_enc *s)
+{
+	return s->dry < DRY_BLOCKS || s->dry % DRY_LOOKS == 0;
+}
+
 /* The length of the snappy block of `plain` in `body`; 0 when it is not worth sending. */
-static size_t try_block(uint8_t *body, struct view plain)
+static size_t try_block(struct snappy_enc *s, uint8_t *body, struct view plain)
 {
 	size_t n = snappy_max_compressed_length(plain.n);
+	bool tries = worth_a_try(s);
 
-	if (plain.n <= NEVER_SHRINKS || !snappy_has_memory(plain.n))
+	if (plain.n <= NEVER_SHRINKS)
+		return 0;
+	s->dry++;
+	if (!tries || !snappy_has_memory(plain.n))
 		return 0;
 	if (snappy_compress((const char *)plain.p, plain.n, (char *)body, &n) != SNAPPY_OK)
 		return 0;
-	return n < plain.n - plain.n / 8 ? n : 0;
+	if (n >= plain.n - plain.n / 8)
+		return 0;
+	s->dry = 0;
+	return n;
 }
 
 /* One chunk from up to PLAIN_MAX bytes; `out` has room for the worst block.  Bytes written. */
-static size_t put_chunk(uint8_t *out, struct view plain)
+static size_t put_chunk(struct snappy_enc *s, uint8_t *out, struct view plain)
 {
 	uint8_t *body = out + HEADER_BYTES + CRC_BYTES;
-	size_t n = try_block(body, plain);
+	size_t n = try_block(s, body, plain);
 
 	out[0] = n > 0 ? CHUNK_COMPRESSED : CHUNK_RAW;
 	if (n == 0) {
@@ -224,7 +240,7 @@ static int encode(struct codec_enc *e, const struct view *pieces, size_t count, 
 	while (left > 0) {
 		size_t n = left < PLAIN_MAX ? left : PLAIN_MAX;
 
-		used += put_chunk(out.p + used, next_plain(&c, n, s->scratch));
+		used += put_chunk(s, out.p + used, next_plain(&c, n, s->scratch));
 		left -= n;
 	}
 	assert(used <= out.n);

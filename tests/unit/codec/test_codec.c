@@ -484,15 +484,15 @@ static void a_full_smux_frame_makes_two_chunks_behind_one_identifier(void **stat
 
 static void a_block_is_compressed_only_if_it_shrinks_by_an_eighth(void **state)
 {
-	struct codec_enc *e = codec_enc_new(CODEC_SNAPPY);
 	uint8_t data[1024];
 	bool raw_seen = false, compressed_seen = false;
 
 	/* From all noise to all zeros, through the point where it begins to pay. */
 	for (size_t zeros = 0; zeros <= sizeof(data); zeros += 8) {
+		struct codec_enc *e = codec_enc_new(CODEC_SNAPPY);
 		struct bytes wire = { 0 };
 		char block[2048];
-		size_t block_n = sizeof(block), at;
+		size_t block_n = sizeof(block), at = 10;
 		bool pays;
 
 		fill(data, sizeof(data), NOISE);
@@ -500,15 +500,47 @@ static void a_block_is_compressed_only_if_it_shrinks_by_an_eighth(void **state)
 		assert_int_equal(snappy_compress((char *)data, sizeof(data), block, &block_n), 0);
 		pays = block_n < sizeof(data) - sizeof(data) / 8;
 		encode(e, CODEC_SNAPPY, data, sizeof(data), &wire);
-		at = zeros == 0 ? 10 : 0;
 		assert_int_equal(wire.p[at], pays ? 0 : 1);
 		assert_int_equal(wire.n, at + 8 + (pays ? block_n : sizeof(data)));
 		raw_seen |= !pays;
 		compressed_seen |= pays;
 		drop(&wire);
+		codec_enc_free(e);
 	}
 	assert_true(raw_seen);
 	assert_true(compressed_seen);
+}
+
+/* Its chunk's type. */
+static uint8_t type_of_next(struct codec_enc *e, const void *p, size_t n, bool first)
+{
+	struct bytes wire = { 0 };
+	uint8_t type;
+
+	encode(e, CODEC_SNAPPY, p, n, &wire);
+	type = wire.p[first ? 10 : 0];
+	drop(&wire);
+	return type;
+}
+
+static void where_nothing_shrinks_one_block_in_sixteen_is_tried(void **state)
+{
+	struct codec_enc *e = codec_enc_new(CODEC_SNAPPY);
+	uint8_t noise[1024], text[1024];
+	unsigned raw = 0;
+
+	fill(noise, sizeof(noise), NOISE);
+	fill(text, sizeof(text), TEXT);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(type_of_next(e, noise, sizeof(noise), i == 0), 1);
+	assert_int_equal(type_of_next(e, text, sizeof(text), false), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(type_of_next(e, noise, sizeof(noise), false), 1);
+	while (type_of_next(e, text, sizeof(text), false) == 1)
+		raw++;
+	assert_in_range(raw, 1, 15);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(type_of_next(e, text, sizeof(text), false), 0);
 	codec_enc_free(e);
 }
 
@@ -944,6 +976,7 @@ int main(void)
 		cmocka_unit_test(decodes_a_stream_fed_byte_by_byte),
 		cmocka_unit_test(a_full_smux_frame_makes_two_chunks_behind_one_identifier),
 		cmocka_unit_test(a_block_is_compressed_only_if_it_shrinks_by_an_eighth),
+		cmocka_unit_test(where_nothing_shrinks_one_block_in_sixteen_is_tried),
 		cmocka_unit_test(blocks_too_short_to_be_compressed_would_indeed_never_shrink),
 		cmocka_unit_test(a_changed_byte_never_makes_snappy_give_out_wrong_bytes),
 		cmocka_unit_test(a_changed_byte_never_hurts_zstd),
