@@ -1260,6 +1260,7 @@ struct receiver { /* numbers in [base, nxt) are readable, up to high there are h
 	struct held *ring;
 	uint32_t ring_cap;    /* power of two, or 0 */
 	uint32_t read_offset; /* bytes of base that were read */
+	uint32_t hold;        /* how many from base on may be held; 0: as the windows say */
 };
 
 static struct held *ring_at(const struct receiver *r, uint32_t sn)
@@ -1309,6 +1310,8 @@ static uint16_t free_window(const struct receiver *r, const struct kcp_config *c
 {
 	uint32_t limit = unread_limit(r, cfg), used = unread(r);
 
+	if (r->hold != 0)
+		limit = min32(limit, r->hold);
 	return used < limit ? (uint16_t)(limit - used) : 0;
 }
 
@@ -2548,6 +2551,11 @@ static bool is_recent(const struct kcp *k, uint32_t sn)
 	return seq_diff(k->rcv.nxt, sn) <= KCP_WND_MAX;
 }
 
+static bool beyond_hold(const struct receiver *r, uint32_t sn)
+{
+	return r->hold != 0 && seq_diff(sn, r->base) >= (int32_t)r->hold;
+}
+
 static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
 		       bool recovered)
 {
@@ -2559,7 +2567,7 @@ static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint
 		oneway_hear(&k->oneway, k->now_us, h->ts);
 		clock_hear(&k->peer_clock, k->now_us, h);
 	}
-	if (ahead >= (int32_t)k->cfg.rcv_wnd) {
+	if (ahead >= (int32_t)k->cfg.rcv_wnd || beyond_hold(&k->rcv, h->sn)) {
 		k->stats.out_of_window_segs++;
 		return;
 	}
@@ -3734,6 +3742,11 @@ void kcp_set_cover(struct kcp *k, bool on)
 void kcp_set_told_window(struct kcp *k, uint32_t segs)
 {
 	k->teller.most = segs;
+}
+
+void kcp_set_hold(struct kcp *k, uint32_t segs)
+{
+	k->rcv.hold = segs;
 }
 
 uint32_t kcp_take_in_delay(struct kcp *k)

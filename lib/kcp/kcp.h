@@ -213,6 +213,10 @@ void kcp_set_cover(struct kcp *k, bool on);
 /* Tell the peer of no larger receive window than so many segments; 0: of what there is.  What it
  * sends beyond that is taken all the same. */
 void kcp_set_told_window(struct kcp *k, uint32_t segs);
+/* Hold no segment that stands so far or further behind the first unread one; 0: as far as the receive window goes.  The
+ * window told shrinks with it, and what comes beyond it is out of the window: it has to be sent again.  A message of
+ * more fragments is never complete. */
+void kcp_set_hold(struct kcp *k, uint32_t segs);
 /* How long what came since the last call waited in queues, ms: the most of what its ts tell, above
  * the least of the last minute or two.  UINT32_MAX when nothing came. */
 uint32_t kcp_take_in_delay(struct kcp *k);

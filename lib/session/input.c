@@ -150,6 +150,7 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 	s->heard_us = now_us;
 	if (s->born_heard_us == 0)
 		s->born_heard_us = now_us;
+	session_bound_held(s);
 	s->in_bytes += payload.n + s->cfg.seal_overhead;
 	if (payload.n + s->cfg.seal_overhead > s->in_longest)
 		s->in_longest = payload.n + s->cfg.seal_overhead;
@@ -352,6 +353,7 @@ static void advertise(struct session *s, uint64_t now_us)
 	if (flood != 0 && (room == 0 || flood < room))
 		room = flood;
 	kcp_set_told_window(s->kcp, (uint32_t)room);
+	session_bound_held(s);
 }
 
 static void process(struct session *s, uint64_t now_us)

@@ -1,8 +1,10 @@
 /* memory.c - what a session holds besides its streams, and what it does when its tunnel holds too much. */
 #include "session_impl.h"
 
-/* So many segments may any session have queued or in flight: it goes on, however full it is. */
-enum { HOLD_SEGMENTS = 64 };
+enum {
+	HOLD_SEGMENTS = 64, /* may any session have queued, in flight, or received: it goes on, however full it is */
+	SEGMENT_BYTES = 1500,
+};
 
 size_t session_codec_memory(const struct session *s)
 {
@@ -25,4 +27,18 @@ void session_report_memory(struct session *s)
 	if (s->smux != NULL)
 		smux_hold(s->smux,
 			  fifo_pool_over(s->cfg.pool) && kcp_waiting(s->kcp) >= HOLD_SEGMENTS);
+}
+
+/* The window told is only advice, to which somebody who means ill need not keep. */
+void session_bound_held(struct session *s)
+{
+	size_t most = 0;
+
+	if (fifo_pool_over(s->cfg.pool)) {
+		most = fifo_account_room(&s->account, FIFO_IN) / SEGMENT_BYTES;
+		most = most < HOLD_SEGMENTS ? HOLD_SEGMENTS
+		       : most > KCP_WND_MAX ? KCP_WND_MAX
+					    : most;
+	}
+	kcp_set_hold(s->kcp, (uint32_t)most);
 }

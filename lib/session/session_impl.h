@@ -220,6 +220,8 @@ size_t session_codec_memory(const struct session *s);
 size_t session_memory(const struct session *s);
 /* Charge it to the pool; if that holds too much, give KCP no more to hold. */
 void session_report_memory(struct session *s);
+/* Of what comes, too, no more than is sure to it while its tunnel holds too much. */
+void session_bound_held(struct session *s);
 
 /* ---- guard.c ---------------------------------------------------------------------- */
 

@@ -259,6 +259,33 @@ static void one_absurd_round_trip_does_not_stretch_the_timeout_for_long(void **s
 	close_peer(p);
 }
 
+static void what_is_held_can_be_bounded_below_the_window(void **state)
+{
+	struct peer *p = open_peer(base_config());
+
+	(void)state;
+	for (uint32_t sn = 0; sn < 8; sn++)
+		give(p, T0, KCP_CMD_PUSH, sn, 0, 1, 10);
+	kcp_set_hold(p->k, 20);
+	for (uint32_t sn = 10; sn < 24; sn++)
+		give(p, T0, KCP_CMD_PUSH, sn, 0, 1, 10);
+	assert_int_equal(kcp_stats(p->k)->out_of_window_segs, 4);
+	flush_at(p, T0);
+	assert_int_equal(p->seg[0].wnd, 12);
+	kcp_set_hold(p->k, 4); /* less than it holds: that stays */
+	flush_at(p, T0 + MS);
+	give(p, T0 + MS, KCP_CMD_PUSH, 8, 0, 1, 10);
+	assert_int_equal(kcp_stats(p->k)->out_of_window_segs, 5);
+	for (int i = 0; i < 5; i++)
+		kcp_consume(p->k, 10);
+	give(p, T0 + MS, KCP_CMD_PUSH, 8, 0, 1, 10);
+	assert_int_equal(kcp_stats(p->k)->out_of_window_segs, 5);
+	kcp_set_hold(p->k, 0);
+	give(p, T0 + MS, KCP_CMD_PUSH, 60, 0, 1, 10);
+	assert_int_equal(kcp_stats(p->k)->out_of_window_segs, 5);
+	close_peer(p);
+}
+
 static void a_question_for_the_window_is_answered(void **state)
 {
 	struct peer *p = open_peer(base_config());
@@ -361,6 +388,7 @@ int main(void)
 		cmocka_unit_test(up_to_twice_the_window_is_held_and_no_more),
 		cmocka_unit_test(a_rebuilt_segment_is_not_echoed_with_its_old_time),
 		cmocka_unit_test(one_absurd_round_trip_does_not_stretch_the_timeout_for_long),
+		cmocka_unit_test(what_is_held_can_be_bounded_below_the_window),
 		cmocka_unit_test(a_question_for_the_window_is_answered),
 		cmocka_unit_test(a_message_of_more_fragments_than_the_window_still_arrives),
 		cmocka_unit_test(fragments_that_count_wrongly_end_somewhere),

@@ -231,6 +231,63 @@ static void a_question_behind_a_shut_window_is_news(void **state)
 	tunnel_free(t);
 }
 
+/* ---- more than there is memory for -------------------------------------------------------- */
+
+/* Segments with frames of smux 1 for stream 3, which nobody reads: one opens it, and all that follow carry data. */
+static void flood(struct tunnel *t, uint32_t from, uint32_t to)
+{
+	uint8_t pkt[KCP_OVERHEAD + 1280] = { 0 };
+
+	for (uint32_t sn = from; sn < to; sn++) {
+		struct kcp_seg_header h = { .conv = 77,
+					    .cmd = KCP_CMD_PUSH,
+					    .wnd = 128,
+					    .sn = sn,
+					    .ts = (uint32_t)(t->now_us / MS),
+					    .len = sn == 0 ? 8 : 1280 };
+
+		kcp_header_encode(pkt, &h);
+		memcpy(pkt + KCP_OVERHEAD, (uint8_t[]){ 1, sn == 0 ? 0 : 2, 0, 0, 3, 0, 0, 0 }, 8);
+		if (sn > 0)
+			store_le16(pkt + KCP_OVERHEAD + 2, 1272);
+		session_input(t->end[1], t->now_us, (struct view){ pkt, KCP_OVERHEAD + h.len });
+		if (sn % 64 == 63) {
+			session_process(t->end[1], t->now_us);
+			session_flush(t->end[1], t->now_us, &t->out, NULL);
+			batch_clear(&t->out);
+			assert_true(fifo_pool_held(&t->fifos) <= t->fifos.bytes_max + (256 << 10));
+			t->now_us += MS;
+		}
+	}
+}
+
+static struct tunnel *flooded(void)
+{
+	struct tunnel *t = tunnel_new(20, 0);
+	struct session_config client = config(t, true), server = config(t, false);
+
+	fifo_pool_set_max(&t->fifos, 4 << 20);
+	t->end[0] = session_new(&client, t->now_us);
+	t->end[1] = session_new(&server, t->now_us);
+	return t;
+}
+
+static void segments_that_come_in_spite_of_the_window_told_take_no_more_than_the_memory(void **state)
+{
+	struct tunnel *t = flooded();
+
+	(void)state;
+	flood(t, 1, 20000); /* all wait for the first */
+	assert_true(kcp_of(t, 1).rcv_ring_segs > 1000);
+	flood(t, 0, 1);
+	assert_int_equal(session_ended(t->end[1]), SESSION_ALIVE);
+	tunnel_free(t);
+	t = flooded();
+	flood(t, 0, 20000); /* and these for somebody who reads */
+	assert_true(kcp_of(t, 1).rcv_queue_segs >= 64);
+	tunnel_free(t);
+}
+
 /* ---- another way --------------------------------------------------------------------------- */
 
 static void what_is_unanswered_leaves_again_at_once_on_another_way(void **state)
@@ -405,6 +462,8 @@ int main(void)
 		cmocka_unit_test(a_short_answer_does_not_wait_for_the_proof),
 		cmocka_unit_test(only_what_never_came_is_news),
 		cmocka_unit_test(a_question_behind_a_shut_window_is_news),
+		cmocka_unit_test(
+			segments_that_come_in_spite_of_the_window_told_take_no_more_than_the_memory),
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
 		cmocka_unit_test(a_peer_that_has_less_than_before_is_another_one),
