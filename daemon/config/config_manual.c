@@ -101,10 +101,11 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"48 with IPv6). Datagrams begin with 1200, become as long as is found to pass, with "
 		"`auto` what fits into 1500 at most, and shorter when the path does. A kcptun at the "
 		"other end has an `mtu` of its own, which stays as it is. " },
-	[KEY_RATELIMIT] = { NULL, NULL, "What is resent counts, parity does not. " },
+	[KEY_RATELIMIT] = { NULL, NULL, "What is resent, parity and the cipher's bytes count, too. " },
 	[KEY_ACKNODELAY] = { NULL, NULL,
 		"Otherwise acknowledgements wait for each other for up to the interval of the "
-		"mode. It takes more packets. " },
+		"mode, with mode `auto` for up to a quarter of the round trip, 25 ms at most. It "
+		"takes more packets. " },
 
 	[KEY_DATASHARD] = { NULL, NULL,
 		"After so many packets, `parityshard` more are sent. Together they are 255 at "

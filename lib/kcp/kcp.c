@@ -75,6 +75,7 @@ enum {
 	ACKS_AGAIN = 256, /* those that go out again, at most; a power of two */
 	AGAIN_MAX = 2,    /* times beyond the second */
 	AGAIN_SEGS = 2000,
+	EARLY_LOOKS = 16, /* past segments that were resent early and are missing all the same */
 	FEW_SEGS = 16,    /* in flight: what arrives later will not soon tell of a loss */
 	QUICK_ACKS = 3,   /* told of at once after a new hole: `resend` is 2 mostly */
 	WINDOW_TELLS = 3, /* a window that reopened is told this often when no data comes */
@@ -2260,17 +2261,29 @@ static uint64_t early_at(const struct kcp *k, const struct slot *s)
 	       copies_span(k, s);
 }
 
+/* The first of a list that was not resent early before, or one behind some that were. */
+static uint32_t first_for_early(const struct flight *fl, uint32_t level)
+{
+	uint32_t sn = fl->orders[level].head;
+
+	for (int i = 0; i < EARLY_LOOKS && slot_at(fl, sn)->early && sn != fl->orders[level].tail; i++)
+		sn = slot_at(fl, sn)->next;
+	return sn;
+}
+
 struct due {
 	uint64_t at;
 	enum why why; /* if that is now */
+	uint32_t sn;
 };
 
-/* When the front of a list is to be resent.  `early` when nothing new can be sent. */
-static struct due front_due(const struct kcp *k, uint32_t level, bool early)
+/* What of a list is to be resent next: its front, or, `early`, when nothing new can be sent, what is missing behind it. */
+static struct due next_due(const struct kcp *k, uint32_t level, bool early)
 {
-	struct due due = { KCP_NEVER, WHY_EARLY };
+	struct due due = { KCP_NEVER, WHY_EARLY, k->flight.orders[level].head };
 	const struct slot *s = order_front(&k->flight, level);
-	uint64_t lost, timeout;
+	uint64_t lost, timeout, soon;
+	uint32_t sn;
 
 	if (s == NULL)
 		return due;
@@ -2281,8 +2294,12 @@ static struct due front_due(const struct kcp *k, uint32_t level, bool early)
 	else if (timeout <= k->now_us)
 		due.why = WHY_TIMEOUT;
 	due.at = min64(lost, timeout);
-	if (early)
-		due.at = min64(due.at, early_at(k, s));
+	if (!early || due.at <= k->now_us)
+		return due;
+	sn = first_for_early(&k->flight, level);
+	soon = early_at(k, slot_at(&k->flight, sn));
+	if (soon < due.at)
+		due = (struct due){ soon, WHY_EARLY, sn };
 	return due;
 }
 
@@ -2328,7 +2345,7 @@ static void lose_for_time(struct kcp *k, uint32_t sn)
 	lose_one(k, sn, WHY_TIMEOUT);
 }
 
-/* Find what is lost.  Each list is walked as far as it is, and one step further.  In a silence only so many are found lost
+/* Find what is lost.  Each list is walked as far as it is, and a step further.  In a silence only so many are found lost
  * in a round, and the oldest, for which all others wait, is the first. */
 static void lose(struct kcp *k, bool early)
 {
@@ -2337,13 +2354,11 @@ static void lose(struct kcp *k, bool early)
 	if (oldest_due_at(k) <= k->now_us)
 		lose_for_time(k, k->flight.una);
 	for (uint32_t level = k->flight.level_end; level-- > 0;) {
-		while ((due = front_due(k, level, early)).at <= k->now_us) {
-			uint32_t sn = k->flight.orders[level].head;
-
+		while ((due = next_due(k, level, early)).at <= k->now_us) {
 			if (due.why == WHY_TIMEOUT)
-				lose_for_time(k, sn);
+				lose_for_time(k, due.sn);
 			else
-				lose_one(k, sn, due.why);
+				lose_one(k, due.sn, due.why);
 		}
 	}
 }
@@ -3529,7 +3544,7 @@ static uint64_t data_due_at(const struct kcp *k)
 	t = min64(t, oldest_due_at(k));
 
 	for (uint32_t level = 0; level < k->flight.level_end; level++)
-		t = min64(t, front_due(k, level, early).at);
+		t = min64(t, next_due(k, level, early).at);
 	return t;
 }
 

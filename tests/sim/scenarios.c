@@ -341,7 +341,7 @@ const struct scenario scenarios[] = {
 	{ "smux1-echo-full-pool", "the same with smux 1", make_smux1_echo_full_pool, 0 },
 	{ "stalled-neighbour", "2048 stalled downloads, and a session beside them that moves",
 	  make_stalled_neighbour, 0 },
-	{ "stalled-mates", "512 stalled downloads, and streams of the same session that move",
+	{ "stalled-mates", "1024 stalled downloads, and streams of the same session that move",
 	  make_stalled_mates, 0 },
 	{ "given-up", "too many stalled downloads for the memory: some are reset, what moves moves",
 	  make_given_up, 0 },

@@ -358,6 +358,31 @@ static void a_skipped_segment_is_resent_early_once_when_nothing_new_is_there(voi
 	close_peer(p);
 }
 
+static void what_was_resent_early_and_lost_again_holds_up_nothing_behind_it(void **state)
+{
+	const uint64_t sent = T0 + 50 * MS, again = sent + 57 * MS;
+	struct peer *p = ten_in_flight(2);
+
+	(void)state;
+	for (uint32_t sn = 1; sn <= 8; sn++)
+		ack(p, sent + 50 * MS, sn, sn + 1, sent);
+	ack(p, sent + 50 * MS, 10, 9, sent);
+	flush_at(p, again);
+	assert_int_equal(p->seg[0].sn, 9);
+	send_bytes(p, 1000);
+	send_bytes(p, 1000);
+	flush_at(p, again + MS);
+	assert_int_equal(p->count, 2);
+	ack(p, again + 51 * MS, 12, 9, again + MS);
+	flush_at(p, again + 51 * MS);
+	assert_int_equal(p->count, 0);
+	flush_at(p, again + 58 * MS);
+	assert_int_equal(p->count, 1);
+	assert_int_equal(p->seg[0].sn, 11);
+	assert_int_equal(kcp_stats(p->k)->early_retrans_segs, 2);
+	close_peer(p);
+}
+
 static void an_ack_of_the_first_transmission_shows_that_the_second_was_needless(void **state)
 {
 	const uint64_t sent = T0 + 50 * MS, now = sent + 50 * MS;
@@ -778,6 +803,7 @@ int main(void)
 		cmocka_unit_test(una_counts_as_arrival_of_what_was_sent_once),
 		cmocka_unit_test(with_resend_zero_only_timeouts_resend),
 		cmocka_unit_test(a_skipped_segment_is_resent_early_once_when_nothing_new_is_there),
+		cmocka_unit_test(what_was_resent_early_and_lost_again_holds_up_nothing_behind_it),
 		cmocka_unit_test(an_ack_of_the_first_transmission_shows_that_the_second_was_needless),
 		cmocka_unit_test(round_trips_are_sampled_from_the_newest_sound_ack),
 		cmocka_unit_test(timeouts_back_off_by_mode),
