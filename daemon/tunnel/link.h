@@ -43,6 +43,7 @@ struct link {
 	struct link **peer_at, **conv_at;   /* and what leads here in them */
 	struct link *half_prev, *half_next; /* server: half_open.h */
 	bool half_open;
+	uint16_t half_origin;
 	uint64_t opened_us, heard_us;
 	uint64_t quiet_us;         /* when it last had a relay, if it has none */
 	struct spread_meter meter; /* of the session's bytes */

@@ -91,7 +91,7 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 
 	if (s->half_open.count >= half_open_max(t)) {
 		t->past.sessions_refused++;
-		link_end(s->half_open.first, SESSION_ALIVE);
+		link_end(half_open_yields(&s->half_open), SESSION_ALIVE);
 	}
 	if (admits(t))
 		l = link_new(t, p, path, conv);
@@ -314,6 +314,7 @@ static bool start(struct tunnel *t, struct binding *b)
 		return false;
 	t->state = s;
 	reactor_random(&seed, sizeof(seed));
+	half_open_init(&s->half_open, seed);
 	if (!link_table_init(&s->links, seed) || !remember(t) || !open_ports(t, b))
 		return false;
 	log_info(t->name, "server: udp %s, target %s, crypt %s", t->conf->listen.text,

@@ -50,14 +50,20 @@ class Flooded:
         both = {"key": ends.KEY, "ratelimit": rate_limit, **(settings or {})}
         self.server = self._start("server", self.wire.far,
                                   {**both, "listen": f"{SERVER}:{PORT}", "target": self.target}, control=self.control)
-        self.client = self._start("client", self.wire.near,
-                                  {**both, "localaddr": self.local, "remoteaddr": f"{SERVER}:{PORT}"})
+        self.both = both
+        self.client = self.start_client("client", self.local)
 
-    def _start(self, role, where, settings, control="none"):
+    def start_client(self, name, local):
+        """One more, if it is not the first."""
+        return self._start("client", self.wire.near,
+                           {**self.both, "localaddr": local, "remoteaddr": f"{SERVER}:{PORT}"}, name=name)
+
+    def _start(self, role, where, settings, control="none", name=None):
+        name = name or role
         text = ends.ini(ends.section(role, role, settings), control=control)
         process = self.case.start([*on_host(where), ends.kcptund(), "-c",
-                                   self.case.write(role + ".ini", text)], role)
-        check(process.wait_log("ready", 20), f"the {role} did not start")
+                                   self.case.write(name + ".ini", text)], name)
+        check(process.wait_log("ready", 20), f"the {name} did not start")
         return process
 
     def _serve(self, conn):
