@@ -10,6 +10,7 @@ enum {
 	RETRY_MAX_S = 30,
 	SOUND_LIFE_S = 60, /* a session that lived so long was no failed attempt */
 	SHORTAGE_ATTEMPTS = 2, /* of more is made no use while it is this machine that lacks something */
+	REST_US = 1000 * 1000, /* of silence, after which a session may be unknown by now */
 };
 
 static bool is_shortage(int err)
@@ -78,6 +79,20 @@ struct link *client_open_link(struct tunnel *t, const struct udp_path *path, int
 	return l;
 }
 
+/* The server may be another one than that which they talked to, and say so. */
+static void ask_those_at_rest(const struct link *fresh)
+{
+	struct tunnel *t = fresh->tunnel;
+
+	for (struct link *l = t->links; l != NULL; l = l->next) {
+		if (l == fresh || !l->heard || t->reactor->now_us - l->heard_us < REST_US ||
+		    !hosts_same(&l->path, &fresh->path))
+			continue;
+		session_ping(l->session);
+		link_touch(l);
+	}
+}
+
 int client_fill(struct slot *slot, const struct udp_path *path)
 {
 	struct tunnel *t = slot->tunnel;
@@ -94,6 +109,7 @@ int client_fill(struct slot *slot, const struct udp_path *path)
 		ev_timer_start(client_loop(t), &slot->expiry);
 	}
 	session_ping(slot->link->session);
+	ask_those_at_rest(slot->link);
 	return 0;
 }
 
