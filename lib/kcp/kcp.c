@@ -668,6 +668,7 @@ struct slot {
 	unsigned copied : 1;      /* since its last transmission */
 	unsigned lost : 1;        /* and not resent yet */
 	unsigned why : 2;
+	uint16_t reach; /* bytes of its datagram up to its end, when it left last */
 };
 
 static_assert(sizeof(struct slot) <= 24 + sizeof(struct seg *), "two slots share a cache line");
@@ -1776,12 +1777,33 @@ static void sounding_told(struct sounder *s)
 	s->answered |= s->asks;
 }
 
-/* Segments longer than any path lets through vanish for ever, so they are looked at apart. */
+/* Segments in datagrams longer than a path lets through vanish for ever, so they are looked at apart. */
 struct longs {
-	uint32_t than;     /* bytes of payload */
+	uint32_t than;     /* bytes of a datagram */
 	uint32_t sent;     /* since the last that was acknowledged */
 	uint64_t since_us; /* the first of those */
 };
+
+enum { LONGS = 2 }; /* lengths that are looked at */
+
+static void longs_sent(struct longs longs[LONGS], uint64_t now_us, uint32_t reach)
+{
+	for (int i = 0; i < LONGS; i++)
+		if (reach > longs[i].than && longs[i].sent++ == 0)
+			longs[i].since_us = now_us;
+}
+
+static void longs_acked(struct longs longs[LONGS], uint32_t reach)
+{
+	for (int i = 0; i < LONGS; i++)
+		if (reach > longs[i].than)
+			longs[i].sent = 0;
+}
+
+static void longs_watch(struct longs *l, uint32_t bytes)
+{
+	*l = (struct longs){ .than = bytes };
+}
 
 /* ---- the kcp ------------------------------------------------------------- */
 
@@ -1813,7 +1835,7 @@ struct kcp {
 	struct teller teller;
 	struct prober prober;
 	struct sounder sounder;
-	struct longs longs;
+	struct longs longs[LONGS];
 	uint8_t *datagram; /* for those without reserve() */
 	struct kcp_stats stats;
 	struct kcp_cc_sample batch; /* what happened since the controller was told */
@@ -2050,8 +2072,7 @@ static void slot_free(struct kcp *k, uint32_t sn, struct news *n)
 	struct slot *s = slot_at(&k->flight, sn);
 
 	n->segs++;
-	if (s->len > k->longs.than)
-		k->longs.sent = 0;
+	longs_acked(k->longs, s->reach);
 	k->stats.acked_bytes += s->len;
 	k->batch.acked_bytes += slot_bytes(s);
 	k->rate.delivered_bytes += slot_bytes(s);
@@ -3294,8 +3315,8 @@ static inline void put_push(struct flush *f, uint32_t sn)
 		s->xmit = (s->xmit + 1u) & XMIT_MAX;
 	order_append(&k->flight, s->level, sn);
 	k->stats.out_push++;
-	if (s->len > k->longs.than && k->longs.sent++ == 0)
-		k->longs.since_us = k->now_us;
+	s->reach = (uint16_t)f->len;
+	longs_sent(k->longs, k->now_us, s->reach);
 	f->departure->count++;
 	f->departure->inflight_bytes = k->flight.bytes;
 	s->copied = 0;
@@ -3586,7 +3607,8 @@ struct kcp *kcp_new(const struct kcp_config *cfg, uint64_t now_us)
 	k->cfg = *cfg;
 	delivered_resize(&k->delivered, cfg->resend);
 	k->mtu = cfg->mtu;
-	k->longs.than = UINT32_MAX;
+	longs_watch(&k->longs[0], UINT32_MAX);
+	longs_watch(&k->longs[1], UINT32_MAX);
 	k->mem.full_cap = cfg->mtu - KCP_OVERHEAD;
 	k->allowance = UINT64_MAX;
 	k->now_us = now_us;
@@ -3664,15 +3686,18 @@ uint32_t kcp_mtu(const struct kcp *k)
 	return k->mtu;
 }
 
-void kcp_watch_longs(struct kcp *k, uint32_t bytes)
+void kcp_watch_longs(struct kcp *k, uint32_t bytes, uint32_t least)
 {
-	k->longs = (struct longs){ .than = bytes - KCP_OVERHEAD };
+	longs_watch(&k->longs[0], bytes);
+	longs_watch(&k->longs[1], least);
 }
 
 uint32_t kcp_longs_sent(const struct kcp *k, uint64_t *since_us)
 {
-	*since_us = k->longs.since_us;
-	return k->longs.sent;
+	const struct longs *l = &k->longs[k->longs[1].sent > k->longs[0].sent];
+
+	*since_us = l->since_us;
+	return l->sent;
 }
 
 /* ---- soundings ------------------------------------------------------------ */

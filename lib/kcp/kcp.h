@@ -321,9 +321,10 @@ void kcp_sound(struct kcp *k, uint64_t now_us, unsigned which, bool ask, uint8_t
 /* It was answered. */
 bool kcp_sounded(const struct kcp *k, unsigned which);
 uint32_t kcp_mtu(const struct kcp *k);
-/* Segments that are longer than this, headers included, may meet paths that swallow them without a word: */
-void kcp_watch_longs(struct kcp *k, uint32_t bytes);
-/* how many of them were sent since the last that was acknowledged, and when the first of those was. */
+/* Segments that end beyond so many bytes of their datagram may meet paths that swallow them without a word: */
+void kcp_watch_longs(struct kcp *k, uint32_t bytes, uint32_t least);
+/* how many of them were sent since the last that was acknowledged, and when the first of those was.  Or of those that are
+ * beyond `least` if these are more: none that is longer may leave before they arrive. */
 uint32_t kcp_longs_sent(const struct kcp *k, uint64_t *since_us);
 
 /* When to call kcp_flush() if nothing else happens: absolute, in the past when

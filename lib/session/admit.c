@@ -11,8 +11,8 @@ enum {
 
 bool admit_is_early(const struct session_sniff *sniff)
 {
-	return sniff->has_conv && sniff->cmd == KCP_CMD_PUSH && sniff->sn <= FIRST_SN_MAX &&
-	       sniff->una == 0;
+	return sniff->has_conv && !sniff->is_piece && sniff->cmd == KCP_CMD_PUSH &&
+	       sniff->sn <= FIRST_SN_MAX && sniff->una == 0;
 }
 
 void admit_begin(struct admit *a, struct view payload, const struct session_sniff *sniff)

@@ -92,8 +92,8 @@ static bool may_ask(const struct session *s)
 	return kcp_allowance(s->kcp) >= ASK_BYTES + s->cfg.seal_overhead;
 }
 
-/* What asked may have arrived, of which only una tells, and then what waits may be longer than all that may leave.  A
- * sounding is acknowledged by everybody, and says when it left. */
+/* What asked may have arrived, of which only una tells, and then what waits may be longer than all that may leave, or
+ * than the path takes.  A sounding is acknowledged by everybody, and says when it left. */
 static void ask(struct session *s)
 {
 	struct packet *pkt = may_ask(s) ? batch_add(s->out) : NULL;
@@ -110,7 +110,7 @@ void session_guard_flush(struct session *s)
 {
 	struct session_guard *g = &s->guard;
 
-	if (!g->on || !kcp_held(s->kcp)) {
+	if (!g->on || (!kcp_held(s->kcp) && kcp_waiting(s->kcp) == 0)) {
 		g->ask_at_us = g->wait_us = 0;
 		return;
 	}

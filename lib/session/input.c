@@ -26,17 +26,21 @@ bool session_sniff(struct view payload, struct session_sniff *out)
 	case FEC_REPAIR:
 	case FEC_RLC:
 	case FEC_TELL:
-	case FEC_PIECE:
 	case FEC_OOB:
 		return true;
+	case FEC_PIECE:
+		out->is_piece = true;
+		if (!piece_header(payload, &h))
+			return true;
+		break;
 	case FEC_PLAIN:
 	case FEC_DATA:
+		if (!kcp_header_decode(&h, inner.p, inner.n))
+			return false;
 		break;
 	case FEC_BAD:
 		return false;
 	}
-	if (!kcp_header_decode(&h, inner.p, inner.n))
-		return false;
 	out->has_conv = true;
 	out->conv = h.conv;
 	out->cmd = h.cmd;
@@ -134,10 +138,13 @@ static bool has_newer(const struct session *s, struct view pkt)
 bool session_is_news(const struct session *s, struct view payload)
 {
 	struct session_sniff sniff;
+	struct kcp_seg_header h;
 	struct view inner;
 
 	if (!session_sniff(payload, &sniff) || !session_suits(s, &sniff))
 		return false;
+	if (sniff.is_piece)
+		return piece_header(payload, &h) && kcp_is_news(s->kcp, h.sn, h.ts);
 	fec_classify(payload, &inner);
 	return has_newer(s, inner);
 }

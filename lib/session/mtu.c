@@ -16,14 +16,20 @@ static size_t overhead(const struct session *s)
 	return s->cfg.seal_overhead + s->fec_overhead;
 }
 
+/* KCP's part of a datagram. */
+static uint32_t within(const struct session *s, size_t datagram_bytes)
+{
+	size_t more = overhead(s);
+
+	return datagram_bytes > more + KCP_OVERHEAD ? (uint32_t)(datagram_bytes - more)
+						    : KCP_OVERHEAD;
+}
+
 /* What stays below any length in doubt is not watched. */
 static void apply(struct session *s)
 {
-	size_t mtu = s->pmtu.size - overhead(s), less = pmtu_short(&s->pmtu);
-
-	kcp_set_mtu(s->kcp, (uint32_t)mtu);
-	kcp_watch_longs(s->kcp, less > overhead(s) + KCP_OVERHEAD ? (uint32_t)(less - overhead(s))
-								  : KCP_OVERHEAD);
+	kcp_set_mtu(s->kcp, (uint32_t)(s->pmtu.size - overhead(s)));
+	kcp_watch_longs(s->kcp, within(s, pmtu_short(&s->pmtu)), within(s, pmtu_least(&s->pmtu)));
 	if (s->cfg.path != NULL)
 		path_set_mtu(s->cfg.path, s->pmtu.size);
 }

@@ -91,29 +91,40 @@ struct piece {
 	struct view payload;
 };
 
+bool piece_header(struct view piece, struct kcp_seg_header *h)
+{
+	uint8_t header[KCP_OVERHEAD];
+	uint32_t len;
+
+	if (piece.n <= PIECE_HEADER)
+		return false;
+	memcpy(header, piece.p + PIECE_PREFIX, sizeof(header));
+	len = load_le32(header + 20);
+	store_le32(header + 20, 0); /* the payload is not behind it */
+	if (!kcp_header_decode(h, header, sizeof(header)))
+		return false;
+	h->len = len;
+	return h->conv == load_le32(piece.p) && h->cmd == KCP_CMD_PUSH;
+}
+
 /* The parts' lengths follow from that of the whole. */
 static bool decode(struct piece *p, uint32_t conv, struct view v)
 {
 	struct kcp_seg_header h;
-	uint8_t header[KCP_OVERHEAD];
 	size_t each;
 
-	if (v.n <= PIECE_HEADER || load_le32(v.p) != conv)
+	if (!piece_header(v, &h) || h.conv != conv)
 		return false;
 	*p = (struct piece){
 		.part = v.p[6],
 		.parts = v.p[7],
 		.header = v.p + PIECE_PREFIX,
-		.len = load_le32(v.p + PIECE_PREFIX + 20),
+		.sn = h.sn,
+		.len = h.len,
 		.payload = { v.p + PIECE_HEADER, v.n - PIECE_HEADER },
 	};
-	memcpy(header, p->header, sizeof(header));
-	store_le32(header + 20, 0); /* the payload is not behind it */
-	if (!kcp_header_decode(&h, header, sizeof(header)) || h.conv != conv ||
-	    h.cmd != KCP_CMD_PUSH || p->len > SEGMENT_MAX || p->parts < 1 ||
-	    p->parts > PIECE_PARTS_MAX || p->part >= p->parts)
+	if (p->len > SEGMENT_MAX || p->parts < 1 || p->parts > PIECE_PARTS_MAX || p->part >= p->parts)
 		return false;
-	p->sn = h.sn;
 	each = (p->len + p->parts - 1u) / p->parts;
 	p->from = p->part * each;
 	return p->from < p->len &&

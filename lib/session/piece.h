@@ -28,6 +28,9 @@ enum {
  * takes too many, or `b` has no room: nothing was changed. */
 bool piece_cut(struct batch *b, size_t index, size_t bytes_max);
 
+/* Of the whole segment; false when it is no piece. */
+bool piece_header(struct view piece, struct kcp_seg_header *h);
+
 struct piece_in;
 
 /* NULL when out of memory. */

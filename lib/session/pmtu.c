@@ -8,7 +8,8 @@ enum {
 	TRIES_MAX = 8,              /* and at much */
 	TRIES_PER_LOSS_PPM = 80000, /* one more for so much */
 	DOUBT_LONGS = 2,
-	DARK_TRIES = 4, /* without an answer to anything, from a peer that is there */
+	SHORT_ROUNDS = 2, /* before what is sounded beside the long one is as short as any */
+	DARK_TRIES = 4,   /* without an answer to anything, from a peer that is there */
 };
 #define WAIT_MAX_US (UINT64_C(2) * 1000000)
 #define REST_US (UINT64_C(1) * 1000000) /* from one doubt to the next */
@@ -35,6 +36,11 @@ void pmtu_init(struct pmtu *p, size_t most, size_t known)
 size_t pmtu_short(const struct pmtu *p)
 {
 	return min_size(p->size > p->base ? p->base : PMTU_LEAST, p->size);
+}
+
+size_t pmtu_least(const struct pmtu *p)
+{
+	return min_size(PMTU_LEAST, p->size);
 }
 
 static bool more_is_possible(const struct pmtu *p)
@@ -79,7 +85,8 @@ static void sound(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_orde
 	order->sound = bytes;
 	order->times = p->state == PMTU_DOUBT ? PMTU_TIMES : 1;
 	if (p->state == PMTU_DOUBT)
-		order->sound_short = pmtu_short(p);
+		order->sound_short = p->sounded_short = p->rounds++ < SHORT_ROUNDS ? pmtu_short(p)
+										   : pmtu_least(p);
 	else if (p->quiet)
 		order->sound_short = p->size;
 }
@@ -139,7 +146,7 @@ static bool search_on(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_
 static void doubt(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_order *order)
 {
 	p->state = PMTU_DOUBT;
-	p->dark = 0;
+	p->dark = p->rounds = 0;
 	sound(p, seen, order, p->size, false);
 }
 
@@ -168,7 +175,7 @@ static bool doubt_on(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_o
 	if (!expired(p, seen))
 		return false;
 	if (seen->short_answered) {
-		shrink(p, pmtu_short(p), seen, order);
+		shrink(p, p->sounded_short, seen, order);
 		return true;
 	}
 	p->dark += unanswered(p, seen);

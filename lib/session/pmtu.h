@@ -9,7 +9,8 @@
  *     SEARCH   first the most that is allowed, then halves of what is left
  *     SETTLED  with what passes; after PMTU_RAISE_US more is tried
  *     DOUBT    long ones were sent and none of them was acknowledged: a sounding of that length and a short one
- *              leave together, PMTU_TIMES of each.  Where only short ones are answered the path has
+ *              leave together, PMTU_TIMES of each; after some rounds it is as short as any, since a peer that sends
+ *              in vain itself is heard no more.  Where only short ones are answered the path has
  *              shrunk: back to that length, and SEARCH, beginning with the one that was in doubt
  *
  * Lengths are those of UDP payloads, in bytes.  Without I/O or clock: times are given, in microseconds. */
@@ -41,11 +42,13 @@ struct pmtu {
 	/* under way; in DOUBT a short one beside it */
 	size_t sounded; /* length of [0]; 0: nothing is under way */
 	uint64_t sounded_us;
-	uint64_t wait_us;    /* for an answer */
-	unsigned unanswered; /* in sequence, by a peer that was there */
-	bool quiet;          /* one that says nothing by itself: what passes is sounded, too */
-	unsigned dark;       /* rounds of DOUBT without an answer */
-	uint64_t rest_us;    /* no doubt until then */
+	uint64_t wait_us;     /* for an answer */
+	unsigned unanswered;  /* in sequence, by a peer that was there */
+	bool quiet;           /* one that says nothing by itself: what passes is sounded, too */
+	size_t sounded_short; /* in DOUBT, and how often so far */
+	unsigned rounds;
+	unsigned dark;    /* of those that nothing answered, though the peer was there */
+	uint64_t rest_us; /* no doubt until then */
 };
 
 /* What is known when it is asked for what to do. */
@@ -54,8 +57,8 @@ struct pmtu_seen {
 	uint64_t heard_us; /* when the peer was last heard */
 	uint64_t wait_us;  /* an answer that takes longer will not come */
 	bool wanted;       /* datagrams as long as allowed have left since the last call */
-	unsigned longs;    /* segments longer than pmtu_short() takes, sent since the last that was
-			    * acknowledged, */
+	unsigned longs;    /* segments beyond what pmtu_short() takes, or, if they are more, than
+			    * pmtu_least(), sent since the last that was acknowledged, */
 	uint64_t longs_us; /* and when the first of those was */
 	uint32_t loss_ppm; /* of the medium */
 	bool answered, short_answered; /* any of what was sounded last */
@@ -78,5 +81,7 @@ bool pmtu_look(struct pmtu *p, const struct pmtu_seen *seen, struct pmtu_order *
 uint64_t pmtu_deadline(const struct pmtu *p, const struct pmtu_seen *seen);
 /* Longer datagrams than this are in doubt when none of them is acknowledged. */
 size_t pmtu_short(const struct pmtu *p);
+/* And what is no longer than this never is. */
+size_t pmtu_least(const struct pmtu *p);
 
 #endif

@@ -131,7 +131,8 @@ void session_free(struct session *s);
 
 /* What can be told of an opened datagram without a session. */
 struct session_sniff {
-	bool has_conv; /* a KCP packet, bare or in a data shard: the rest is valid */
+	bool has_conv; /* a KCP packet, bare or in a data shard, or a piece of one: the rest is valid */
+	bool is_piece; /* begins nothing */
 	uint32_t conv;
 	uint8_t cmd;
 	uint32_t sn;

@@ -170,6 +170,7 @@ static void make_session(struct bed *b, unsigned s, unsigned side)
 		.client = side == 0,
 		.conv = 77 + s,
 		.packet_bytes_max = 1350 - m->head - m->tail,
+		.finds_mtu = true,
 		.seal_overhead = m->head + m->tail,
 		.snd_wnd = SESSION_AUTO,
 		.rcv_wnd = SESSION_AUTO,

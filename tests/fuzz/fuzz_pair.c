@@ -323,6 +323,7 @@ static void begin(struct world *w, const uint8_t *c)
 		.client = true,
 		.conv = CONV,
 		.packet_bytes_max = MTU,
+		.finds_mtu = (c[1] ^ c[2]) & 16,
 		.seal_overhead = 20,
 		.snd_wnd = c[1] & 1 ? SESSION_AUTO : 32,
 		.rcv_wnd = c[1] & 2 ? SESSION_AUTO : 64,

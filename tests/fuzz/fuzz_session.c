@@ -28,6 +28,7 @@ static void start(struct world *w, uint8_t choice)
 		.client = choice & 1,
 		.conv = CONV,
 		.packet_bytes_max = 1330,
+		.finds_mtu = choice & 64,
 		.seal_overhead = 20,
 		.snd_wnd = 32,
 		.rcv_wnd = 64,

@@ -43,6 +43,9 @@ struct net; /* one direction */
 struct net *net_new(const struct net_params *params, uint64_t start_us, uint64_t seed);
 void net_free(struct net *n);
 void net_send(struct net *n, uint64_t now_us, struct net_label label, const uint8_t *data, size_t len);
+/* The same, cut into fragments where it is too long. */
+void net_send_cut(struct net *n, uint64_t now_us, struct net_label label, const uint8_t *data,
+		  size_t len);
 /* Let it arrive at that time, whatever the network is like. */
 void net_inject(struct net *n, uint64_t at_us, struct net_label label, const uint8_t *data,
 		size_t len);

@@ -1,6 +1,7 @@
 /* scenarios_drawn.c - scenarios that draw everything from the seed. */
 #include <string.h>
 
+#include "pmtu.h"
 #include "scenario.h"
 #include "seal.h"
 #include "wire.h"
@@ -69,6 +70,7 @@ static void draw_end(struct session_config *c, struct rng *r)
 	c->resend = rng_below(r, 4);
 	c->congestion = (enum session_congestion)rng_below(r, SESSION_NONE + 1);
 	c->copies = rng_chance(r, 0.5) ? SESSION_AUTO : rng_below(r, KCP_COPIES_MAX + 1);
+	c->finds_mtu = rng_chance(r, 0.5);
 	c->ack_nodelay = rng_chance(r, 0.3);
 	c->rate_limit = rng_chance(r, 0.1) ? rng_range(r, 200000, 2000000) : 0;
 	c->framesize = rng_chance(r, 0.3) ? rng_range(r, 1, 65535) : 8192;
@@ -308,7 +310,7 @@ void scenario_outages(struct world_params *p, struct rng *r)
 	}
 }
 
-/* What is longer than the path takes is dropped without a word: as long as the datagrams are shorter all arrives. */
+/* What is longer than the path takes is dropped without a word, and how much that is is found out. */
 void scenario_mtu(struct world_params *p, struct rng *r)
 {
 	make_eventful(p, r, 3 * 1000000);
@@ -316,10 +318,11 @@ void scenario_mtu(struct world_params *p, struct rng *r)
 		struct net_params *n = &p->net[side];
 		uint64_t at_us = 0;
 
+		p->cfg[side].finds_mtu = true;
 		n->mtu_count = rng_range(r, 1, NET_MTUS_MAX);
 		for (unsigned i = 0; i < n->mtu_count; i++) {
 			n->mtus[i].from_us = at_us;
-			n->mtus[i].bytes = rng_range(r, (uint32_t)p->cfg[side].packet_bytes_max, 1500);
+			n->mtus[i].bytes = rng_range(r, PMTU_LEAST, 1500);
 			at_us += rng_below(r, 2 * 1000000);
 		}
 	}

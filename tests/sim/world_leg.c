@@ -138,7 +138,8 @@ void world_leg_input(struct leg *l, struct view payload)
 
 void world_send(struct world *w, unsigned side, struct net_label label, const struct packet *pkt)
 {
-	net_send(w->net[side], w->now_us, label, pkt->data, pkt->len);
+	(pkt->may_fragment ? net_send_cut : net_send)(w->net[side], w->now_us, label, pkt->data,
+						      pkt->len);
 	if (w->attacker != NULL)
 		world_attacker_hear(w, side, label, pkt->data, pkt->len);
 }

@@ -109,7 +109,7 @@ static void segments_follow_a_smaller_mtu_and_long_ones_go_alone_at_once(void **
 	(void)state;
 	cfg.mtu = 1400;
 	p = open_peer(cfg);
-	kcp_watch_longs(p->k, 1000);
+	kcp_watch_longs(p->k, 1000, 600);
 	send_bytes(p, 3 * 1376);
 	flush_at(p, T0);
 	assert_int_equal(p->count, 3);
@@ -123,7 +123,23 @@ static void segments_follow_a_smaller_mtu_and_long_ones_go_alone_at_once(void **
 	assert_int_equal(p->datagrams, 5);
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(p->seg[i].len, i < 3 ? 1376 : 976);
+	ack(p, T0 + 100 * MS, 4, 0, T0 + 10 * MS); /* and what is before it leaves again */
+	assert_true(kcp_longs_sent(p->k, &since) >= 3);
 	ack(p, T0 + 100 * MS, 2, 3, T0 + 10 * MS);
+	assert_int_equal(kcp_longs_sent(p->k, &since), 0);
+	ack(p, T0 + 110 * MS, 3, 5, T0 + 10 * MS);
+	/* Two that are short, resent in one datagram. */
+	send_bytes(p, 300);
+	flush_at(p, T0 + 200 * MS);
+	send_bytes(p, 310);
+	flush_at(p, T0 + 201 * MS);
+	assert_int_equal(kcp_longs_sent(p->k, &since), 0);
+	flush_at(p, T0 + 2000 * MS);
+	assert_int_equal(p->datagrams, 1);
+	assert_int_equal(p->count, 2);
+	assert_int_equal(kcp_longs_sent(p->k, &since), 1);
+	assert_true(since == T0 + 2000 * MS);
+	ack(p, T0 + 2100 * MS, 6, 7, T0 + 2000 * MS);
 	assert_int_equal(kcp_longs_sent(p->k, &since), 0);
 	close_peer(p);
 }

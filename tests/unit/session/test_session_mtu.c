@@ -124,6 +124,56 @@ static void a_path_that_shrinks_stops_a_transfer_for_a_second(void **state)
 	}
 }
 
+/* Everything sent is shorter than what any path was thought to take, and longer than this one takes. */
+static void a_path_that_shrinks_far_is_noticed_by_who_sends_little(void **state)
+{
+	struct tunnel *t = two_ends(0, 0);
+	uint64_t received;
+
+	(void)state;
+	busy(t, 2000);
+	assert_int_equal(mtu_of(t), MOST);
+	idle(t, 2);
+	narrow(t, 700);
+	received = t->received;
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(write_some(t, 900), 900);
+		steps(t, 300);
+	}
+	assert_true(t->received > received);
+	steps(t, 3000);
+	assert_int_equal(t->received, t->sent);
+	assert_in_range(mtu_of(t), 512, 700);
+	tunnel_free(t);
+}
+
+/* Neither is heard by the other until one sounds something that passes. */
+static void both_ways_may_shrink_far_at_once(void **state)
+{
+	struct tunnel *t = two_ends(0, 0);
+
+	(void)state;
+	busy(t, 2000);
+	idle(t, 2);
+	narrow(t, 700);
+	for (unsigned i = 0; i < 3; i++) {
+		struct span room = smux_reserve(t->st[0]);
+
+		assert_true(room.n >= 1000);
+		memset(room.p, 0, 1000);
+		smux_commit(t->st[0], 1000);
+		assert_int_equal(write_some(t, 1000), 1000);
+		step(t);
+	}
+	steps(t, 8000);
+	assert_int_equal(t->received, t->sent);
+	for (int side = 0; side < 2; side++) {
+		assert_int_equal(info_of(t, side).kcp.unacked_segs, 0);
+		assert_in_range(info_of(t, side).mtu_bytes, 512, 700);
+	}
+	tunnel_free(t);
+}
+
 static void a_path_that_widens_is_tried_again_after_ten_minutes(void **state)
 {
 	struct tunnel *t = two_ends(0, 1252);
@@ -194,6 +244,8 @@ int main(void)
 		cmocka_unit_test(the_most_is_used_after_two_round_trips),
 		cmocka_unit_test(what_passes_is_found_to_eight_bytes),
 		cmocka_unit_test(a_path_that_shrinks_stops_a_transfer_for_a_second),
+		cmocka_unit_test(a_path_that_shrinks_far_is_noticed_by_who_sends_little),
+		cmocka_unit_test(both_ways_may_shrink_far_at_once),
 		cmocka_unit_test(a_path_that_widens_is_tried_again_after_ten_minutes),
 		cmocka_unit_test(not_even_the_base_passes),
 		cmocka_unit_test(loss_is_no_shrinking),

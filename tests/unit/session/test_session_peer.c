@@ -1,6 +1,8 @@
 /* test_session_peer.c - a peer that may not be where it seems to be, or says that it does not know a session. */
 #include "session_bed.h"
 
+#include "admit.h"
+#include "piece.h"
 #include "tell.h"
 
 static struct tunnel *two_ends(void)
@@ -192,6 +194,35 @@ static void only_what_never_came_is_news(void **state)
 	h.conv++;
 	kcp_header_encode(pkt, &h);
 	assert_false(session_is_news(t->end[1], (struct view){ pkt, sizeof(pkt) }));
+	tunnel_free(t);
+}
+
+/* Who moved onto a path that is narrower may have nothing else to say. */
+static void a_piece_is_news_like_its_segment(void **state)
+{
+	struct tunnel *t = two_ends();
+	struct kcp_seg_header h = { .conv = 77, .cmd = KCP_CMD_PUSH, .sn = kcp_of(t, 1).rcv_nxt - 1 };
+	uint8_t pkt[PIECE_HEADER + 1] = { 0 };
+	struct view piece = { pkt, sizeof(pkt) };
+	struct session_sniff sniff;
+
+	(void)state;
+	store_le32(pkt, h.conv);
+	store_le16(pkt + 4, FEC_TYPE_PIECE);
+	pkt[7] = 2;
+	h.len = 1000;
+	kcp_header_encode(pkt + PIECE_PREFIX, &h);
+	assert_false(session_is_news(t->end[1], piece));
+	h.ts = (uint32_t)(t->now_us / MS) + 1;
+	kcp_header_encode(pkt + PIECE_PREFIX, &h);
+	assert_true(session_is_news(t->end[1], piece));
+	assert_true(session_sniff(piece, &sniff));
+	assert_true(sniff.has_conv && sniff.conv == 77 && sniff.sn == h.sn);
+	assert_false(admit_is_early(&sniff));
+	pkt[0]++;
+	assert_true(session_sniff(piece, &sniff));
+	assert_false(sniff.has_conv);
+	assert_false(session_is_news(t->end[1], piece));
 	tunnel_free(t);
 }
 
@@ -461,6 +492,7 @@ int main(void)
 		cmocka_unit_test(what_is_guarded_asks_again_when_no_segment_may_leave),
 		cmocka_unit_test(a_short_answer_does_not_wait_for_the_proof),
 		cmocka_unit_test(only_what_never_came_is_news),
+		cmocka_unit_test(a_piece_is_news_like_its_segment),
 		cmocka_unit_test(a_question_behind_a_shut_window_is_news),
 		cmocka_unit_test(
 			segments_that_come_in_spite_of_the_window_told_take_no_more_than_the_memory),
