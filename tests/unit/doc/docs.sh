@@ -1,5 +1,5 @@
 #!/bin/sh
-# docs.sh - the documentation says what the table of keys says, and tells of all commands and options.
+# docs.sh - the documentation says what the table of keys says, and tells of all commands, options and functions.
 #
 #     docs.sh KCPTUN-DOC KCPTUND KCPTUNCTL    KT_SOURCE is the top of the sources
 set -eu
@@ -59,4 +59,14 @@ options "$kcptunctl" >"$words"
 tells kcptunctl.1 Fl <"$words"
 options "$kcptund" >"$words"
 tells kcptund.8 Fl <"$words"
+
+# kcp(3) has what libkcp shows.
+sed -n 's/^\t\(kcp_[a-z_]*\);$/\1/p' "$KT_SOURCE/lib/kcp/libkcp.map" >"$words"
+[ "$(wc -l <"$words")" -gt 20 ] || { echo "no functions to look for in kcp.3" >&2; status=1; }
+while read -r word; do
+	if ! grep -q "^\.\(F[no] $word\|Vt extern .* $word ;\)\( \|$\)" "$KT_SOURCE/man/kcp.3"; then
+		echo "kcp.3 says nothing of $word" >&2
+		status=1
+	fi
+done <"$words"
 exit "$status"

@@ -83,8 +83,13 @@ needs client_c && needs client_cxx || fail "libkcp.so.1 is not what the examples
 if needs client_static; then fail "libkcp.a is not linked"; fi
 if needs "$(find "$root" -type f -name kcptund)"; then fail "kcptund needs libkcp.so.1"; fi
 
+# The program of kcp(3).
+sed -n '/^#include <kcp/,/^\.Ed/ { /^\.Ed/d; s/\\e/\\/g; p }' "$KT_SOURCE/man/kcp.3" >page.c
+as_c page page $libs
+
 # Both ends lose a tenth of what they send.
 export LD_LIBRARY_PATH="$root$libdir"
+[ "$(./page)" = hello ] || fail "the program of kcp(3) says otherwise"
 for kind in c cxx; do
 	"./server_$kind" 0 10 >port &
 	server=$!
