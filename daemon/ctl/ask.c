@@ -45,9 +45,10 @@ static int refused(const json_t *document)
 	return strcmp(code, "usage") == 0 ? CTL_USAGE : CTL_REFUSED;
 }
 
-static int print_openmetrics(const json_t *document)
+/* For node_exporter's folder of files, too, which knows only the older format. */
+static int print_prometheus(const json_t *document)
 {
-	struct openmetrics writer = { 0 };
+	struct openmetrics writer = { .old = true };
 	struct text out = { 0 };
 	int status = CTL_DONE;
 
@@ -73,7 +74,7 @@ static int print_answer(const struct ctl_client *c, const json_t *document, cons
 	if (json_object_get(document, "error") != NULL)
 		return refused(document);
 	if (ctl_options.format == CTL_PROMETHEUS)
-		return print_openmetrics(document);
+		return print_prometheus(document);
 	/* Of a newer daemon: what it said is better than nothing. */
 	if (ctl_options.format == CTL_TABLE && !ctl_show(&view, document, before))
 		printf("%s\n", c->answer.p);

@@ -56,7 +56,7 @@ static void print_help(FILE *out)
 		"  -s, --socket SOCKET   path of the daemon's socket, or NAME of the instance kcptund@NAME\n"
 		"                        (%s)\n"
 		"  -j, --json            print the daemon's JSON document as it is\n"
-		"  -p, --prometheus      print OpenMetrics text (status, stats, sessions, streams)\n"
+		"  -p, --prometheus      print Prometheus' text format (status, stats, sessions, streams)\n"
 		"  -w, --watch SECONDS   look again and again; rates are those since the last look\n"
 		"  -a, --all             show counters that are zero, and all of sessions\n"
 		"  -h, --help            this text\n"

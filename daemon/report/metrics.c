@@ -1,12 +1,14 @@
 /* metrics.c - the counters over HTTP, at /metrics, for Prometheus.
  *
  * As little of HTTP/1.1 as that takes: GET and HEAD, one request a connection, and the end of the
- * connection is the end of the body, which says itself that it is whole ("# EOF"). */
+ * connection is the end of the body.  Who prefers OpenMetrics gets that, which says itself that it is whole
+ * ("# EOF"); others the older text format. */
 #include "metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "accept.h"
 #include "backoff.h"
 #include "binding.h"
 #include "conn.h"
@@ -49,7 +51,7 @@ static void end_scrape(struct conn *c)
 	free(s);
 }
 
-static bool begin_scrape(struct conn *c)
+static bool begin_scrape(struct conn *c, bool old)
 {
 	const struct metrics *m = c->set->owner;
 	struct scrape *s = calloc(1, sizeof(*s));
@@ -57,6 +59,7 @@ static bool begin_scrape(struct conn *c)
 	c->user = s;
 	if (s == NULL)
 		return false;
+	s->writer.old = old;
 	s->report = report_new(m->src, REPORT_STATS, NULL);
 	s->document = s->report != NULL ? report_head(s->report) : NULL;
 	s->rows = json_array();
@@ -145,8 +148,16 @@ static bool parse_line(char *line, char **method, char **path)
 	return true;
 }
 
-static void respond(struct conn *c, char *line)
+static bool prefers_old(const char *request, size_t n)
 {
+	unsigned open = accept_quality(request, n, OPENMETRICS_MEDIA);
+
+	return open == 0 || open < accept_quality(request, n, "text/plain");
+}
+
+static void respond(struct conn *c, char *line, bool old)
+{
+	const char *type = old ? OPENMETRICS_OLD_TYPE : OPENMETRICS_TYPE;
 	char *method, *path;
 	bool is_head;
 
@@ -160,9 +171,9 @@ static void respond(struct conn *c, char *line)
 	} else if (strcmp(path, "/metrics") != 0) {
 		fault(c, "404 Not Found", "", !is_head);
 	} else if (is_head) {
-		head(c, "200 OK", OPENMETRICS_TYPE, "");
-	} else if (begin_scrape(c)) {
-		head(c, "200 OK", OPENMETRICS_TYPE, "");
+		head(c, "200 OK", type, "");
+	} else if (begin_scrape(c, old)) {
+		head(c, "200 OK", type, "");
 		conn_produce(c);
 	} else {
 		fault(c, "503 Service Unavailable", "", true);
@@ -187,7 +198,7 @@ static size_t input(struct conn *c, const char *bytes, size_t n, bool eof)
 		end--;
 	memcpy(line, bytes, end);
 	line[end] = '\0';
-	respond(c, line);
+	respond(c, line, prefers_old(bytes, len));
 	return len;
 }
 

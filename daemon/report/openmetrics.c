@@ -1,4 +1,4 @@
-/* openmetrics.c - the documents of the control channel as OpenMetrics text, for Prometheus. */
+/* openmetrics.c - the documents of the control channel as text for Prometheus. */
 #include "openmetrics.h"
 
 #include <string.h>
@@ -225,14 +225,20 @@ static const char *unit_of(const char *family)
 	return ends_with(family, "_ratio") ? "ratio" : NULL;
 }
 
-static void add_family(struct text *out, const char *name, const char *type, const char *help)
+static const char *total(enum counter_kind kind)
 {
-	const char *unit = unit_of(name);
+	return kind == COUNTER ? "_total" : "";
+}
 
-	text_printf(out, "# TYPE %s %s\n", name, type);
-	if (unit != NULL)
+static void add_family(struct text *out, bool old, const char *name, enum counter_kind kind,
+		       const char *help)
+{
+	const char *unit = unit_of(name), *end = old ? total(kind) : "";
+
+	text_printf(out, "# TYPE %s%s %s\n", name, end, kind == COUNTER ? "counter" : "gauge");
+	if (unit != NULL && !old)
 		text_printf(out, "# UNIT %s %s\n", name, unit);
-	text_printf(out, "# HELP %s %s\n", name, help);
+	text_printf(out, "# HELP %s%s %s\n", name, end, help);
 }
 
 static void add_label(struct text *out, const char *name, const char *value, bool first)
@@ -289,7 +295,7 @@ static void add_point(struct text *out, const struct kind *k, const struct metri
 		add_word(out, k, m, row, json_string_value(v));
 	if (!json_is_number(v) && !json_is_boolean(v))
 		return;
-	text_printf(out, "%s%s", m->family, m->kind == COUNTER ? "_total" : "");
+	text_printf(out, "%s%s", m->family, total(m->kind));
 	add_labels(out, k, m, row);
 	if (json_is_boolean(v))
 		text_printf(out, " %d\n", json_is_true(v));
@@ -301,15 +307,17 @@ static void add_point(struct text *out, const struct kind *k, const struct metri
 
 /* ---- the whole -------------------------------------------------------------------- */
 
-static void add_head(struct text *out, const json_t *document)
+static void add_head(struct text *out, bool old, const json_t *document)
 {
 	const char *version = json_string_value(json_object_get(document, "version"));
 
-	add_family(out, "kcptun_build", "info", "the version of the daemon");
+	text_str(out, old ? "# TYPE kcptun_build_info gauge\n# HELP kcptun_build_info"
+			  : "# TYPE kcptun_build info\n# HELP kcptun_build");
+	text_str(out, " the version of the daemon\n");
 	text_str(out, "kcptun_build_info");
 	add_label(out, "version", version != NULL ? version : "", true);
 	text_str(out, "} 1\n");
-	add_family(out, "kcptun_daemon_uptime_seconds", "gauge", "age of the process");
+	add_family(out, old, "kcptun_daemon_uptime_seconds", GAUGE, "age of the process");
 	text_printf(out, "kcptun_daemon_uptime_seconds %.10g\n",
 		    json_number_value(json_object_get(document, "uptime_s")));
 }
@@ -320,7 +328,7 @@ bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *do
 	const json_t *rows = k != NULL ? json_object_get(document, k->list) : NULL;
 
 	if (!m->begun)
-		add_head(out, document);
+		add_head(out, m->old, document);
 	m->begun = true;
 	for (; k != NULL && m->family < k->count; m->family++, m->row = 0) {
 		const struct metric *metric = &k->metrics[m->family];
@@ -328,8 +336,7 @@ bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *do
 		if (lines == 0)
 			return false;
 		if (m->row == 0 && metric->help != NULL)
-			add_family(out, metric->family,
-				   metric->kind == COUNTER ? "counter" : "gauge", metric->help);
+			add_family(out, m->old, metric->family, metric->kind, metric->help);
 		for (; m->row < json_array_size(rows) && lines > 0; m->row++) {
 			add_point(out, k, metric, json_array_get(rows, m->row));
 			lines--;
@@ -337,6 +344,7 @@ bool openmetrics_write(struct openmetrics *m, struct text *out, const json_t *do
 		if (m->row < json_array_size(rows))
 			return false;
 	}
-	text_str(out, "# EOF\n");
+	if (!m->old)
+		text_str(out, "# EOF\n");
 	return true;
 }

@@ -77,7 +77,7 @@ def prometheus(case):
     time.sleep(0.3)
     doc = json.loads(ctl_good(d.sock, "--json", "stats"))
     for command in ("status", "stats", "sessions", "streams"):
-        points = openmetrics.parse(ctl_good(d.sock, "--prometheus", command))
+        points = openmetrics.parse_old(ctl_good(d.sock, "--prometheus", command))
         check(len(points) > 8, f"{command}: only {len(points)} points")
         if command == "stats":
             near = next(r for r in doc["tunnels"] if r["tunnel"] == "near")

@@ -32,11 +32,22 @@ def fetch(port, data, pause=0.0):
             return b""
 
 
+# Of Prometheus 2.42.
+PROMETHEUS = ("application/openmetrics-text;version=1.0.0;q=0.75,application/openmetrics-text;version=0.0.1;q=0.5,"
+              "text/plain;version=0.0.4;q=0.25,*/*;q=0.1")
+
+
+def get(port, accept):
+    """Content type and text."""
+    request = urllib.request.Request(f"http://{LOCAL}:{port}/metrics", headers={"Accept": accept} if accept else {})
+    with urllib.request.urlopen(request, timeout=20) as r:
+        return r.headers["Content-Type"], r.read().decode()
+
+
 def scrape(port):
-    with urllib.request.urlopen(f"http://{LOCAL}:{port}/metrics", timeout=20) as r:
-        kind = r.headers["Content-Type"]
-        check(kind.startswith("application/openmetrics-text; version=1.0.0"), f"content type {kind}")
-        return openmetrics.parse(r.read().decode())
+    kind, text = get(port, PROMETHEUS)
+    check(kind.startswith("application/openmetrics-text; version=1.0.0"), f"content type {kind}")
+    return openmetrics.parse(text)
 
 
 @suite.case("metrics_are_served_and_pass_a_strict_parser", tags=["short"])
@@ -58,6 +69,18 @@ def good(case):
     check(len(limited) == 5 and sum(limited) == 1, f"{limited}")
     missing = {n for n, _ in before} - {n for n, _ in after}
     check(not missing, f"{missing} came and went")
+    d.stop()
+
+
+@suite.case("metrics_come_in_the_older_format_unless_the_other_is_asked_for", tags=["short"])
+def older(case):
+    d, target, port = served(case)
+    check_traffic(d.address, target, [(1000, 2000)])
+    points = {n for n, _ in scrape(port)}
+    for accept in (None, "*/*", "text/plain", "text/plain;version=0.0.4, application/openmetrics-text;q=0.9"):
+        kind, text = get(port, accept)
+        check(kind.startswith("text/plain; version=0.0.4"), f"{accept}: content type {kind}")
+        check({n for n, _ in openmetrics.parse_old(text)} == points, f"{accept}: other points")
     d.stop()
 
 

@@ -107,6 +107,28 @@ static void large_integers_stay_whole(void **state)
 	json_decref(document);
 }
 
+static void the_older_format_has_the_same_points(void **state)
+{
+	json_t *document = parse(
+		"{\"type\": \"stats\", \"version\": \"1.2\", \"tunnels\": [{\"tunnel\": \"t\", \"role\": "
+		"\"client\", \"age_s\": 2, \"counters\": {\"BytesSent\": 7}}]}");
+	struct openmetrics m = { .old = true };
+	struct text out = { 0 };
+
+	while (!openmetrics_write(&m, &out, document, 3))
+		;
+	assert_non_null(strstr(out.p, "# TYPE kcptun_build_info gauge\n# HELP kcptun_build_info the version of "
+				      "the daemon\nkcptun_build_info{version=\"1.2\"} 1\n"));
+	assert_non_null(strstr(
+		out.p, "# TYPE kcptun_bytes_sent_total counter\n# HELP kcptun_bytes_sent_total "));
+	assert_non_null(strstr(out.p, "\nkcptun_bytes_sent_total{tunnel=\"t\",role=\"client\"} 7\n"));
+	assert_non_null(strstr(out.p, "# TYPE kcptun_uptime_seconds gauge\n# HELP "));
+	assert_null(strstr(out.p, "# UNIT"));
+	assert_null(strstr(out.p, "# EOF"));
+	text_dispose(&out);
+	json_decref(document);
+}
+
 static void strange_documents_do_no_harm(void **state)
 {
 	/* clang-format off */
@@ -139,6 +161,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_left_out),
 		cmocka_unit_test(values_of_labels_are_escaped),
 		cmocka_unit_test(large_integers_stay_whole),
+		cmocka_unit_test(the_older_format_has_the_same_points),
 		cmocka_unit_test(strange_documents_do_no_harm),
 	};
 
