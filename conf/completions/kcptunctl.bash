@@ -52,7 +52,7 @@ _kcptunctl() {
 	fi
 	case $command in
 	"") COMPREPLY=($(compgen -W "$(_kcptunctl_commands "$program")" -- "$cur")) ;;
-	status | stats | sessions | streams | config | reset | top)
+	status | check | stats | sessions | streams | config | reset | top)
 		COMPREPLY=($(compgen -W "$(_kcptunctl_names tunnel status "${ask[@]}")" -- "$cur"))
 		;;
 	close) COMPREPLY=($(compgen -W "$(_kcptunctl_names session sessions "${ask[@]}")" -- "$cur")) ;;

@@ -93,6 +93,7 @@ struct conf_tunnel {
 	unsigned keepalive_s;
 	unsigned sessiontimeout_s;
 	unsigned tcptimeout_s;
+	unsigned connecttimeout_s;
 	unsigned closewait_s;
 	bool quiet; /* do not log each stream */
 	bool qpp;

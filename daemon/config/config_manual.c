@@ -146,6 +146,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_TCPTIMEOUT] = { NULL, NULL,
 		"The kernel asks a connection that is idle whether its other end is there. One that answers and does not read is "
 		"not given up. " },
+	[KEY_CONNECTTIMEOUT] = { NULL, NULL,
+		"Nothing is read from it before that, so it can still be given to a server that comes in time. " },
 	[KEY_CLOSEWAIT] = { NULL, NULL,
 		"A stream that is closed in one direction goes on in the other as long as data "
 		"comes. With 0 both directions end together, as in kcptun of 2021. " },

@@ -168,6 +168,10 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_TCPTIMEOUT] = { "tcptimeout", ON_BOTH, CONF_IN_USE, &conf_type_unsigned,
 		T(tcptimeout_s), "30", .max = YEAR_S,
 		.help = "seconds after which a local peer that vanished is given up; 0 is never" },
+	[KEY_CONNECTTIMEOUT] = { "connecttimeout", ON_CLIENT, CONF_IN_USE, &conf_type_unsigned,
+		T(connecttimeout_s), "60", .max = YEAR_S,
+		.help = "seconds that a connection waits for a server to answer, then it is reset; 0 is "
+			"for ever" },
 	[KEY_CONN] = { "conn", ON_CLIENT, CONF_RESTART, &conf_type_auto, T(conn), "auto",
 		.min = 1, .max = CONN_MAX,
 		.help = "sessions in use at once, each from a UDP port of its own" },

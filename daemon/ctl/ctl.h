@@ -12,6 +12,9 @@ enum ctl_exit {
 	CTL_UNREACHABLE = 3, /* there is no daemon to ask */
 };
 
+/* That of `check`, which is as Nagios and what followed it have it. */
+enum ctl_check_exit { CTL_WELL, CTL_DEGRADED, CTL_DOWN, CTL_UNKNOWN };
+
 enum ctl_format { CTL_TABLE, CTL_JSON, CTL_PROMETHEUS };
 
 /* What the command line asks for, before or behind a command of the daemon. */
@@ -37,7 +40,8 @@ int ctl_parse_options(int argc, char **argv);
 
 int ctl_genkey(int argc, char **argv);
 int ctl_import(int argc, char **argv);
-int ctl_ask(int argc, char **argv); /* one of the daemon's commands, as it is named */
+int ctl_ask(int argc, char **argv);   /* one of the daemon's commands, as it is named */
+int ctl_check(int argc, char **argv); /* returns an enum ctl_check_exit */
 int ctl_top(int argc, char **argv);
 
 #endif

@@ -17,7 +17,7 @@ enum table_look show_state_look(const char *state)
 	if (strcmp(state, "running") == 0 || strcmp(state, "open") == 0)
 		return LOOK_GOOD;
 	return strcmp(state, "ended") == 0 || strcmp(state, "closing") == 0 ||
-			       strcmp(state, "failed") == 0
+			       strcmp(state, "failed") == 0 || strcmp(state, "down") == 0
 		       ? LOOK_BAD
 		       : LOOK_WARN;
 }
@@ -44,27 +44,32 @@ bool show_is_empty(const struct ctl_view *v, const json_t *rows, const char *wha
 
 /* ---- status ----------------------------------------------------------------------- */
 
-/* Why those that have failed did so, in a line each. */
-static void show_failures(const struct ctl_view *v, const json_t *rows)
+/* What is not well, in a line each. */
+static void show_troubles(const struct ctl_view *v, const json_t *rows)
 {
 	bool first = true;
-	ctl_text a;
 	json_t *row;
 	size_t i;
 
 	json_array_foreach(rows, i, row) {
-		double retry_s = ctl_number(row, "retry_s");
+		const char *health = ctl_string(row, "health");
 
-		if (strcmp(ctl_string(row, "state"), "failed") != 0)
+		if (health[0] == '\0' || strcmp(health, "well") == 0)
 			continue;
-		fprintf(v->out, "%s%s failed: %s, ", first ? "\n" : "", ctl_string(row, "tunnel"),
-			ctl_string(row, "error"));
-		if (retry_s > 0)
-			fprintf(v->out, "next try in %s\n", ctl_age(a, retry_s));
-		else
-			fputs("trying again\n", v->out);
+		fprintf(v->out, "%s%s %s: %s\n", first ? "\n" : "", ctl_string(row, "tunnel"),
+			health, ctl_string(row, "health_text"));
 		first = false;
 	}
+}
+
+/* One that runs may be of no use all the same. */
+static const char *status_word(const json_t *row)
+{
+	const char *state = ctl_string(row, "state"), *health = ctl_string(row, "health");
+
+	if (strcmp(state, "running") != 0 || health[0] == '\0' || strcmp(health, "well") == 0)
+		return state;
+	return health;
 }
 
 static void show_status(const struct ctl_view *v, const json_t *doc, const json_t *before)
@@ -82,8 +87,7 @@ static void show_status(const struct ctl_view *v, const json_t *doc, const json_
 	json_array_foreach(rows, i, row) {
 		table_add(&t, ctl_string(row, "tunnel"));
 		table_add(&t, ctl_string(row, "role"));
-		table_add_look(&t, show_state_look(ctl_string(row, "state")),
-			       ctl_string(row, "state"));
+		table_add_look(&t, show_state_look(status_word(row)), status_word(row));
 		table_add(&t, ctl_string(row, "local"));
 		table_add(&t, ctl_string(row, "remote"));
 		table_add(&t, ctl_string(row, "crypt"));
@@ -99,7 +103,7 @@ static void show_status(const struct ctl_view *v, const json_t *doc, const json_
 		ctl_string(doc, "loglevel"));
 	table_print(&t, v->out, v->colour, "");
 	table_dispose(&t);
-	show_failures(v, rows);
+	show_troubles(v, rows);
 }
 
 /* ---- stats ------------------------------------------------------------------------ */

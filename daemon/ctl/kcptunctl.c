@@ -13,6 +13,7 @@ struct ctl_options ctl_options = { .socket = CONF_CONTROL_DEFAULT };
 
 static const struct ctl_command commands[] = {
 	{ "status", "[TUNNEL]", "what runs, and how it is", ctl_ask },
+	{ "check", "[TUNNEL]", "in a sentence; exits with 0: well, 1: degraded, 2: down", ctl_check },
 	{ "stats", "[TUNNEL]", "counters, rates and what follows from them", ctl_ask },
 	{ "sessions", "[TUNNEL]", "sessions with their peers, rates, round trips, losses", ctl_ask },
 	{ "streams", "[TUNNEL]", "the streams of the sessions", ctl_ask },
@@ -61,7 +62,7 @@ static void print_help(FILE *out)
 		"  -a, --all             show counters that are zero, and all of sessions\n"
 		"  -h, --help            this text\n"
 		"  -V, --version         the version of this program\n"
-		"\nExit status: 0 done, 1 refused, 2 usage, 3 no daemon reached.\n",
+		"\nExit status: 0 done, 1 refused, 2 usage, 3 no daemon reached; check has its own.\n",
 		CONF_CONTROL_DEFAULT);
 }
 

@@ -37,6 +37,10 @@ struct metric {
 static const struct metric stats_metrics[] = {
 	KT_COUNTERS(X){ "kcptun_tunnel_up", GAUGE, NULL, "up", 0, NULL, NULL,
 			"1 for a tunnel that runs, 0 for one that could not be started" },
+	WORD("kcptun_tunnel_health", "health", "well",
+	     "1 for how the tunnel is, as kcptunctl check says"),
+	WORD("kcptun_tunnel_health", "health", "degraded", NULL),
+	WORD("kcptun_tunnel_health", "health", "down", NULL),
 	{ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "age of the tunnel" },
 	SPREAD("kcptun_rtt_seconds", "rtt_ms", 1e-3, "smoothed round trips of the sessions"),
 	SPREAD("kcptun_min_rtt_seconds", "min_rtt_ms", 1e-3, "shortest round trips of the sessions"),
@@ -86,6 +90,10 @@ static const struct metric stats_metrics[] = {
 static const struct metric status_metrics[] = {
 	{ "kcptun_tunnel_up", GAUGE, NULL, "up", 0, NULL, NULL,
 	  "1 for a tunnel that runs, 0 for one that could not be started" },
+	WORD("kcptun_tunnel_health", "health", "well",
+	     "1 for how the tunnel is, as kcptunctl check says"),
+	WORD("kcptun_tunnel_health", "health", "degraded", NULL),
+	WORD("kcptun_tunnel_health", "health", "down", NULL),
 	{ "kcptun_uptime_seconds", GAUGE, NULL, "age_s", 1, NULL, NULL, "age of the tunnel" },
 	{ "kcptun_sessions", GAUGE, NULL, "sessions", 0, NULL, NULL, "sessions now" },
 	{ "kcptun_streams", GAUGE, NULL, "streams", 0, NULL, NULL, "streams now" },

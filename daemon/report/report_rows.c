@@ -6,6 +6,7 @@
 
 #include "config_effective.h"
 #include "derived.h"
+#include "health.h"
 #include "seal.h"
 
 double report_seconds_since(const struct tunnel *t, uint64_t at_us)
@@ -91,6 +92,14 @@ static void put_state(struct row *r, const struct tunnel *t)
 	row_real(r, "retry_s", failed ? opening_retry_s(t) : (double)NAN);
 }
 
+static void put_health(struct row *r, const struct tunnel *t)
+{
+	char text[HEALTH_TEXT_BYTES];
+
+	row_str(r, "health", health_words[health_look(t, text)]);
+	row_str(r, "health_text", text);
+}
+
 json_t *report_status_row(const struct tunnel *t)
 {
 	struct row r = row_begin();
@@ -98,6 +107,7 @@ json_t *report_status_row(const struct tunnel *t)
 	row_str(&r, "tunnel", t->name);
 	row_str(&r, "role", report_role(t));
 	put_state(&r, t);
+	put_health(&r, t);
 	put_addresses(&r, t->conf);
 	row_str(&r, "crypt", t->conf->crypt->name);
 	row_str(&r, "mode", conf_modes[t->conf->mode].name);
@@ -189,6 +199,7 @@ json_t *report_stats_row(const struct tunnel *t, const struct counters *c,
 	row_str(&r, "tunnel", t->name);
 	row_str(&r, "role", report_role(t));
 	put_state(&r, t);
+	put_health(&r, t);
 	row_real(&r, "age_s", report_seconds_since(t, t->started_us));
 	row_real(&r, "counted_s", report_seconds_since(t, t->counted_us));
 	row_int(&r, "sessions", t->link_count);

@@ -195,6 +195,7 @@ static bool start(struct tunnel *t, struct binding *b)
 	t->state = c;
 	c->spread = is_auto(t->conf);
 	client_spread_init(t);
+	client_patience_init(t);
 	if (!make_slots(t))
 		return false;
 	c->listener = listener_new(t->reactor, b, t->name, on_accept, t);
@@ -258,6 +259,7 @@ static void drain(struct tunnel *t)
 	listener_free(c->listener);
 	c->listener = NULL;
 	client_spread_stop(t);
+	client_patience_stop(t);
 	for (unsigned i = 0; i < c->slot_count; i++) {
 		struct slot *slot = &c->slots[i];
 

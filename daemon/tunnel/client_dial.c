@@ -39,6 +39,7 @@ static void failed(struct slot *slot, const char *what, bool shortage)
 
 	if (log_allow(&slot->limit, t->reactor->now_us, 60 * 1000000ull))
 		log_warn(t->name, "no session to %s: %s; trying on", t->conf->remoteaddr.text, what);
+	diagnosis_no_session(t, what);
 	retry_later(slot, shortage);
 }
 

@@ -56,6 +56,8 @@ struct client {
 	bool has_good;
 	struct udp_path good; /* the last that answered */
 	struct netwatch_listener network;
+	ev_timer waits; /* while connections wait for a server to answer */
+	struct log_limit late;
 };
 
 static inline struct ev_loop *client_loop(const struct tunnel *t)
@@ -66,6 +68,10 @@ static inline struct ev_loop *client_loop(const struct tunnel *t)
 /* ---- client_waiting.c: relays that were accepted and have no stream yet ---------------- */
 
 void client_waiting_init(struct slot *slot);
+/* Of the tunnel: connections that wait for a server, in line or on a link that was never heard, do so for
+ * `connecttimeout`. */
+void client_patience_init(struct tunnel *t);
+void client_patience_stop(struct tunnel *t);
 /* Give a relay a stream on this link; false when it takes no more. */
 bool client_give_stream(struct link *l, struct relay *relay);
 /* Keep a relay for the slot's next link, or refuse it. */

@@ -2,6 +2,7 @@
 #include "diagnosis.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,24 @@
 static bool line_allowed(struct tunnel *t)
 {
 	return log_quota_allow(&t->diagnosis.lines, t->reactor->now_us, DIAGNOSIS_LINES_PER_MINUTE);
+}
+
+static void remember(struct tunnel *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void remember(struct tunnel *t, const char *fmt, ...)
+{
+	struct diagnosis_said *said = &t->diagnosis.said;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(said->text, sizeof(said->text), fmt, args);
+	va_end(args);
+	said->us = t->reactor->now_us;
+}
+
+/* A client's peer is its server; a server's may be anybody. */
+static bool is_ours(const struct tunnel *t)
+{
+	return t->conf->role == ROLE_CLIENT;
 }
 
 /* The entry of a peer, found or made. */
@@ -66,6 +85,9 @@ void diagnosis_bad_packet(struct tunnel *t, const struct udp_path *path, const c
 		 "%s: none of %llu datagrams passes the checksum: "
 		 "key or crypt differs from ours (crypt = %s)",
 		 peer, (unsigned long long)e->bad, t->conf->crypt->name);
+	if (is_ours(t))
+		remember(t, "none of %llu datagrams passes the checksum: key or crypt differs",
+			 (unsigned long long)e->bad);
 }
 
 void diagnosis_silence(struct link *l)
@@ -84,6 +106,8 @@ void diagnosis_silence(struct link *l)
 		 "sent %llu, received 0 from %s: %s%sfirewall, wrong port, or wrong key, "
 		 "which a server drops silently",
 		 (unsigned long long)c.out_pkts, l->peer, refused != 0 ? strerror(refused) : "",
+		 refused != 0 ? "; " : "");
+	remember(t, "%s%sfirewall, wrong port, or wrong key", refused != 0 ? strerror(refused) : "",
 		 refused != 0 ? "; " : "");
 }
 
@@ -120,6 +144,8 @@ void diagnosis_hole(struct link *l)
 	    !peer_allowed(t, peer_entry(t, t->conf->role == ROLE_CLIENT ? NULL : &l->path)))
 		return;
 	log_warn(t->name, "%s: %s", l->peer, text);
+	if (is_ours(t))
+		remember(t, "%s", text);
 }
 
 /* What a mismatch is called, and the key to set; false for ends that are none. */
@@ -172,6 +198,8 @@ void diagnosis_link_end(struct link *l)
 	if (mismatch_text(l, text, sizeof(text))) {
 		if (peer_allowed(t, peer_entry(t, path)))
 			log_warn(t->name, "%s: %s", l->peer, text);
+		if (is_ours(t))
+			remember(t, "%s", text);
 		return;
 	}
 	if (line_allowed(t))
@@ -193,7 +221,9 @@ void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far
 			d->barren_count = 0;
 		return;
 	}
-	if (++d->barren_count < DIAGNOSIS_BARREN_MIN ||
+	if (++d->barren_count >= DIAGNOSIS_BARREN_MIN)
+		remember(t, "the last %u streams ended without a byte in answer", d->barren_count);
+	if (d->barren_count < DIAGNOSIS_BARREN_MIN ||
 	    !log_allow(&d->barren, t->reactor->now_us, MINUTE_US) || !line_allowed(t))
 		return;
 	log_warn(t->name,
@@ -214,8 +244,14 @@ void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t 
 			 fifo_pool_held(&t->fifos));
 }
 
+void diagnosis_no_session(struct tunnel *t, const char *why)
+{
+	remember(t, "no session to %s: %s", t->conf->remoteaddr.text, why);
+}
+
 void diagnosis_target(struct tunnel *t, const char *error)
 {
+	remember(t, "cannot connect to target %s: %s", t->conf->target.text, error);
 	if (log_allow(&t->diagnosis.target, t->reactor->now_us, MINUTE_US) && line_allowed(t))
 		log_warn(t->name, "cannot connect to target %s: %s", t->conf->target.text, error);
 }

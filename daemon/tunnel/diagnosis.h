@@ -29,8 +29,17 @@ struct diagnosis_peer {
 	struct log_limit limit;
 };
 
+enum { DIAGNOSIS_TEXT_BYTES = 256 };
+
+/* What was concluded last of what is ours: a client's server, a server's target.  Strangers can be the cause of none. */
+struct diagnosis_said {
+	uint64_t us;
+	char text[DIAGNOSIS_TEXT_BYTES];
+};
+
 /* Zeroed to begin with. */
 struct diagnosis {
+	struct diagnosis_said said;
 	struct diagnosis_peer peers[DIAGNOSIS_PEERS];
 	unsigned peer_count;
 	struct log_limit silence, barren, target, replay;
@@ -54,6 +63,8 @@ void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far
 void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t held);
 /* A datagram from there would have opened a session, but had come before. */
 void diagnosis_replay(struct tunnel *t, const struct udp_path *path);
+/* There is no session to the server, and will be none for now; the log was told. */
+void diagnosis_no_session(struct tunnel *t, const char *why);
 /* A stream could not be connected to the target. */
 void diagnosis_target(struct tunnel *t, const char *error);
 

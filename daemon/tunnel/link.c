@@ -270,7 +270,7 @@ void link_input(struct link *l, struct view payload)
 		link_touch(l);
 		return;
 	}
-	l->heard_us = l->tunnel->reactor->now_us;
+	l->heard_us = l->tunnel->heard_us = l->tunnel->reactor->now_us;
 	if (!l->heard) {
 		l->heard = true;
 		for (struct relay *relay = l->relays; relay != NULL; relay = relay_next(relay))

@@ -90,6 +90,14 @@ struct relay *relay_accept(struct tunnel *t, int fd)
 	return relay;
 }
 
+uint64_t relay_waits_since(const struct relay *relay)
+{
+	bool waits = relay->life == RELAY_WAITING ||
+		     (relay->life == RELAY_FLOWING && !link_answers(relay->link));
+
+	return waits ? relay->opened_us : 0;
+}
+
 /* One that has hung up says so; one that only ended its own direction may still wait for an
  * answer, for as long as a half-closed connection may. */
 bool relay_forsaken(const struct relay *relay)

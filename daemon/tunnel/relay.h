@@ -42,6 +42,8 @@ void relay_abort(struct relay *relay);
 /* Free one that waits for a link; its socket is the caller's, if nothing was read from it yet: else -1, and it was
  * closed, so that its local peer sees an error. */
 int relay_release(struct relay *relay);
+/* Client: since when it waits for a server to answer at all; 0: it does not. */
+uint64_t relay_waits_since(const struct relay *relay);
 /* Waits for a link, and its local peer waits no longer. */
 bool relay_forsaken(const struct relay *relay);
 

@@ -102,6 +102,7 @@ struct tunnel {
 	uint64_t link_peak;
 	uint64_t link_serial;            /* of the newest link */
 	uint64_t started_us, counted_us; /* begin of its life, and of the counters */
+	uint64_t heard_us;               /* when any peer was last; 0: never */
 	struct udp_stats past_udp;       /* of ports that are gone */
 	struct flow flow;
 	struct walk *walks; /* looks under way */
