@@ -7,11 +7,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -19,6 +21,7 @@
 #include "dial.h"
 #include "listener.h"
 #include "resolve.h"
+#include "wire.h"
 
 /* The names of these tests stand for what `book` says; and a second must be enough. */
 static struct resolve_query *book_start(struct resolver *r, const char *host, uint16_t port,
@@ -251,6 +254,52 @@ static void a_dial_may_be_cancelled_at_any_time(void **state)
 	assert_int_equal(o.calls, 0);
 }
 
+static void sleep_ms(long ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+enum {
+	STAND_MS = 1700
+}; /* the second try of who connects comes after a second, and the dial's time is over then */
+
+/* In a process of its own: while the test stands, all that connect to `d` are taken. */
+static void let_stand(const struct deaf *d, pid_t test)
+{
+	sleep_ms(100);
+	kill(test, SIGSTOP);
+	fcntl(d->fd, F_SETFL, O_NONBLOCK);
+	for (int ms = 0; ms < STAND_MS; ms += 10) {
+		(void)accept(d->fd, NULL, NULL);
+		sleep_ms(10);
+	}
+	kill(test, SIGCONT);
+	_exit(0);
+}
+
+/* The poll that ends with a signal tells of no connection, and the timer is due. */
+static void what_connected_while_the_process_stood_is_seen_first(void **state)
+{
+	struct outcome o = { .fd = -1 };
+	struct deaf deaf;
+	pid_t child; /* the loop, which is libev's default one, waits for it */
+
+	deaf_open(&deaf, &book.addrs[0]);
+	book.count = 1;
+	assert_non_null(dial_start(reactor, &to_name, on_done, &o));
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		let_stand(&deaf, getppid());
+	run_for(5.);
+	assert_string_equal(o.error, "");
+	assert_true(o.fd >= 0);
+	close(o.fd);
+	deaf_close(&deaf);
+}
+
 /* ---- descriptors ------------------------------------------------------------------------------ */
 
 static rlim_t set_limit(rlim_t soft)
@@ -365,6 +414,7 @@ int main(void)
 		cmocka_unit_test(an_address_where_nobody_answers_leaves_time_to_the_next),
 		cmocka_unit_test(what_cannot_be_tried_is_told_in_words_and_later),
 		cmocka_unit_test(a_dial_may_be_cancelled_at_any_time),
+		cmocka_unit_test(what_connected_while_the_process_stood_is_seen_first),
 		cmocka_unit_test(the_last_descriptors_are_kept_back),
 		cmocka_unit_test(dialling_leaves_what_is_kept_back_alone),
 		cmocka_unit_test(accepting_stops_at_what_is_kept_back_and_goes_on_later),
