@@ -165,7 +165,7 @@ def new_section(case):
     check(row["state"] == "failed" and row["up"] is False and "Address already in use" in row["error"] and
           0 <= row["retry_s"] <= 60, f"{row}")
     said = ctl_good(d.sock, "status")
-    check("third failed: cannot listen on" in said and ("next try in " in said or "trying again" in said), said)
+    check("third down: failed: cannot listen on" in said and ("next try in " in said or "trying again" in said), said)
     points = openmetrics.parse_old(ctl_good(d.sock, "--prometheus", "stats"))
     check(openmetrics.value(points, "kcptun_tunnel_up", tunnel="third") == 0, "third is up")
     check(openmetrics.value(points, "kcptun_tunnel_up", tunnel="near") == 1, "near is not up")
