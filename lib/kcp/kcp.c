@@ -1904,13 +1904,22 @@ static void cc_update(struct kcp *k)
 	k->cfg.cc->update(k->cc_state.bytes, &s, &k->control);
 }
 
+/* It asks for no more than there is here. */
+static bool cc_fits(const struct kcp_cc *cc)
+{
+	for (size_t i = 0; i < sizeof(cc->reserved) / sizeof(cc->reserved[0]); i++)
+		if (cc->reserved[i] != NULL)
+			return false;
+	return cc->state_size <= KCP_CC_STATE_MAX;
+}
+
 static void cc_start(struct kcp *k, const struct kcp_cc *cc)
 {
 	struct kcp_cc_sample s;
 
 	if (cc == NULL)
 		cc = &kcp_cc_none;
-	assert(cc->state_size <= KCP_CC_STATE_MAX);
+	assert(cc_fits(cc));
 	memset(&k->cc_state, 0, sizeof(k->cc_state));
 	k->cfg.cc = cc;
 	k->control = (struct kcp_cc_control){ .cwnd_bytes = UINT32_MAX };
@@ -3541,6 +3550,33 @@ uint64_t kcp_deadline(const struct kcp *k)
 
 /* ---- life ---------------------------------------------------------------- */
 
+uint32_t kcp_version(void)
+{
+	return KCP_VERSION;
+}
+
+void kcp_config_init(struct kcp_config *cfg)
+{
+	*cfg = (struct kcp_config){
+		.mtu = 1200,
+		.snd_wnd = 1024,
+		.rcv_wnd = 1024,
+		.nodelay = 3,
+		.interval_ms = 10,
+		.resend = 2,
+		.stream = true,
+		.copies = KCP_COPIES_AUTO,
+	};
+}
+
+static bool reserved_is_zero(const struct kcp_config *cfg)
+{
+	for (size_t i = 0; i < sizeof(cfg->reserved) / sizeof(cfg->reserved[0]); i++)
+		if (cfg->reserved[i] != 0)
+			return false;
+	return true;
+}
+
 int kcp_config_check(const struct kcp_config *cfg)
 {
 	bool ok = cfg->mtu >= KCP_MTU_MIN && cfg->mtu <= KCP_MTU_MAX && cfg->snd_wnd >= 1 &&
@@ -3548,7 +3584,7 @@ int kcp_config_check(const struct kcp_config *cfg)
 		  cfg->nodelay <= 3 && cfg->interval_ms >= 1 &&
 		  cfg->interval_ms <= INTERVAL_MAX_MS && cfg->output != NULL &&
 		  (cfg->copies <= KCP_COPIES_MAX || cfg->copies == KCP_COPIES_AUTO) &&
-		  (cfg->cc == NULL || cfg->cc->state_size <= KCP_CC_STATE_MAX);
+		  (cfg->cc == NULL || cc_fits(cfg->cc)) && reserved_is_zero(cfg);
 
 	return ok ? KCP_OK : KCP_EINVAL;
 }

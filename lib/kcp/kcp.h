@@ -12,19 +12,33 @@
  *
  * How to use it:
  *
- *   1. kcp_new() with a config.
+ *   1. kcp_new() with a config: kcp_config_init(), and what is to be otherwise.
  *   2. kcp_send() what is to be sent, kcp_input() every datagram that came.
  *   3. After a burst of those, and when kcp_deadline() has come, kcp_flush():
  *      it calls back with each datagram that shall leave now.
  *   4. kcp_peek()/kcp_consume() (stream) or kcp_recv() (messages) what arrived.
  *
- * Cost: nothing in here takes time proportional to a window, per packet.  */
+ * Cost: nothing in here takes time proportional to a window, per packet.
+ *
+ * As a shared library (SONAME 1) all structs in here keep their size and their members' places: what later
+ * versions add takes the place of `reserved` ones, which are zero, and zero means as before.  Enumerations get
+ * further values at their ends.  */
 #ifndef KCP_H
 #define KCP_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Major, minor and patch as 0x010203.  A minor version adds, a patch changes nothing in here. */
+#define KCP_VERSION 0x010000
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* That of the library that runs, where KCP_VERSION is that of the header. */
+uint32_t kcp_version(void);
 
 enum {
 	KCP_OVERHEAD = 24, /* bytes of a segment's header */
@@ -78,7 +92,8 @@ enum kcp_err {
  * itself, init() and update() that change nothing else, and a struct kcp_cc that
  * names them.  The state is zeroed before init(), which sees a sample with
  * mss, now_us and the windows, and with what was measured so far if the
- * controller is exchanged in use.  tests/unit/kcp/test_kcp_cc.c has a small one. */
+ * controller is exchanged in use.  tests/unit/kcp/test_kcp_cc.c has a small one.
+ * One that has another within it gives it as much room as its state_size says. */
 struct kcp_cc_sample {
 	void *arg; /* cfg.cc_arg: what several conversations may share */
 	uint64_t now_us;
@@ -110,6 +125,8 @@ struct kcp_cc_sample {
 	uint64_t tx_sent_us;        /* when it left */
 	uint32_t tx_inflight_bytes; /* in flight after it left */
 	bool app_limited;           /* something other than the controller held back then */
+
+	uint64_t reserved[4];
 };
 
 struct kcp_cc_control {
@@ -123,6 +140,8 @@ struct kcp_cc_control {
 	uint64_t path_rate;       /* of the path, what the medium loses included; 0: unknown */
 	uint32_t medium_loss_ppm; /* what is lost whatever we send */
 	const char *phase;        /* static; NULL: none */
+
+	uint64_t reserved[4];
 };
 
 struct kcp_cc {
@@ -130,6 +149,7 @@ struct kcp_cc {
 	size_t state_size; /* at most KCP_CC_STATE_MAX */
 	void (*init)(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control);
 	void (*update)(void *state, const struct kcp_cc_sample *s, struct kcp_cc_control *control);
+	void (*reserved[4])(void); /* NULL, else it is refused */
 };
 
 enum { KCP_CC_STATE_MAX = 592 };
@@ -143,7 +163,7 @@ uint64_t kcp_cc_rate(const struct kcp_cc_sample *s, uint64_t bytes);
 
 /* ---- one conversation --------------------------------------------------- */
 
-struct kcp_covered {
+struct kcp_covered { /* has no room: they stand in a row */
 	uint32_t sn;
 	const uint8_t *data;
 	size_t len;
@@ -191,7 +211,14 @@ struct kcp_config {
 	 * copies they are not sent, but copies.  May be NULL. */
 	size_t (*cover)(void *user, uint32_t ts, unsigned want, const struct kcp_covered *segs,
 			size_t n, uint8_t *buf, size_t cap);
+
+	uint64_t reserved[4]; /* zero, else it is refused: what is asked for is not known here */
 };
+
+/* What suits most: a stream, by the round trips measured (nodelay 3, interval_ms 10, resend 2), datagrams of 1200
+ * bytes, windows of 1024 segments, copies as the loss calls for.  All else is zero, and conv, output and, for a
+ * network with others in it, cc are still to be set. */
+void kcp_config_init(struct kcp_config *cfg);
 
 /* NULL when out of memory or the config is out of range (kcp_config_check()).
  * The config is copied; `user` and `cc` are borrowed. */
@@ -355,6 +382,7 @@ struct kcp_stats {                   /* counts since kcp_new() */
 	uint64_t out_of_window_segs; /* PUSH beyond the window, dropped */
 	uint64_t acked_bytes;        /* payload acknowledged by the peer */
 	uint64_t delivered_bytes;    /* payload in order, read or ready to be read */
+	uint64_t reserved[4];
 };
 const struct kcp_stats *kcp_stats(const struct kcp *k);
 
@@ -383,6 +411,7 @@ struct kcp_info { /* a look inside, for people and tests */
 	enum kcp_limit limit;     /* what held back the sender when it last flushed */
 	uint32_t ack_arrivals;    /* segments received since acknowledgements last left */
 	uint32_t reorder_us;      /* lateness that is taken for reordering, not for loss */
+	uint64_t reserved[8];
 };
 void kcp_get_info(const struct kcp *k, struct kcp_info *info);
 
@@ -395,7 +424,7 @@ void kcp_verify(const struct kcp *k);
 
 /* ---- pure codec, no state ------------------------------------------------ */
 
-struct kcp_seg_header {
+struct kcp_seg_header { /* the wire's, which does not change */
 	uint32_t conv;
 	uint8_t cmd, frg;
 	uint16_t wnd;
@@ -404,5 +433,9 @@ struct kcp_seg_header {
 void kcp_header_encode(uint8_t out[KCP_OVERHEAD], const struct kcp_seg_header *h);
 /* False when n < 24, the command is unknown or len exceeds what follows. */
 bool kcp_header_decode(struct kcp_seg_header *h, const uint8_t *data, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

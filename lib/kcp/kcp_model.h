@@ -4,8 +4,8 @@
  *
  * It sends at the rate that the path carries, holds about two round trips of that in flight at
  * most, and keeps queues short where only it is there.  What it believes of the path (rate, empty
- * round trip, the medium's loss) is in kcp_path.h.  README.md in this folder explains it at length,
- * with a picture and figures.
+ * round trip, the medium's loss) is in kcp_path.h.  lib/kcp/README.md explains it at length, with a
+ * picture and figures.
  *
  * Phases, as kcp_info.cc_phase names them:
  *
@@ -41,6 +41,14 @@
 
 #include "kcp.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 extern const struct kcp_cc kcp_cc_model;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

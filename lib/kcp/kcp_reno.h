@@ -1,6 +1,6 @@
 /* kcp_reno.h - a congestion window for a kcp: slow start and congestion avoidance.
  *
- *     cfg.cc = &kcp_cc_reno;   or   kcp_set_cc(k, &kcp_cc_reno, now_us);
+ *     cfg.cc = &kcp_cc_reno;   or   kcp_set_cc(k, &kcp_cc_reno, NULL, now_us);
  *
  * What the protocol's original does with nc = 0, on the rules of RFC 5681 (TCP
  * Congestion Control) in segments instead of bytes:
@@ -29,6 +29,14 @@
 
 #include "kcp.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 extern const struct kcp_cc kcp_cc_reno;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
