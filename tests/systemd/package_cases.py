@@ -181,7 +181,7 @@ def upgraded_changed(m):
     first = pid_of(m)
     dpkg(m, "--force-confold", "-i", NEW)
     check(read(m, INI) == ini, "the configuration is not as it was")
-    check_modes(m, {INI: MODES[INI], INI + ".dpkg-dist": "640 root:root"})
+    check_modes(m, {INI: MODES[INI], INI + ".dpkg-dist": MODES[INI]})
     check(m.show(UNIT, "ActiveState") == "active" and pid_of(m) != first, "it was not started anew")
     through(12948)
     with connect(12948) as s:

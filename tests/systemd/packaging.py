@@ -112,9 +112,9 @@ class Packages:
         stamp(self.root + ".built", wanted)
 
     def run(self, *argv, seconds=60, env=None):
-        """A command in the tree with the build dependencies, without a network."""
-        return command("unshare", "--mount", "--net", "--pid", "--fork", f"--mount-proc={self.root}/proc", "chroot",
-                       self.root, *argv, seconds=seconds,
+        """A command in the tree with the build dependencies, with no network but the loopback."""
+        return command("unshare", "--mount", "--net", "--pid", "--fork", f"--mount-proc={self.root}/proc", "sh", "-c",
+                       'ip link set lo up && exec chroot "$@"', "sh", self.root, *argv, seconds=seconds,
                        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/", **(env or {})})
 
     def _predecessor(self):
