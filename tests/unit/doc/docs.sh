@@ -1,5 +1,5 @@
 #!/bin/sh
-# docs.sh - the documentation says what the table of keys says, and tells of all commands and options.
+# docs.sh - the documentation says what the table of keys says, and tells of all commands, options and functions.
 #
 #     docs.sh KCPTUN-DOC KCPTUND KCPTUNCTL    KT_SOURCE is the top of the sources
 set -eu
@@ -59,4 +59,18 @@ options "$kcptunctl" >"$words"
 tells kcptunctl.1 Fl <"$words"
 options "$kcptund" >"$words"
 tells kcptund.8 Fl <"$words"
+
+# kcp(3) has what libkcp shows, in its synopsis and in its text.
+sed -n 's/^\t\(kcp_[a-z_]*\);$/\1/p' "$KT_SOURCE/lib/kcp/libkcp.map" >"$words"
+[ "$(wc -l <"$words")" -gt 20 ] || { echo "no functions to look for in kcp.3" >&2; status=1; }
+part() {
+	sed -n "/^\.Sh $1/,/^\.Sh $2/p" "$KT_SOURCE/man/kcp.3"
+}
+while read -r word; do
+	if ! part SYNOPSIS DESCRIPTION | grep -q "^\.\(F[no]\|Vt extern const struct kcp_cc\) $word\b" ||
+		! part DESCRIPTION EXAMPLES | grep -q "^\.\(Fn\|Va\) $word\b"; then
+		echo "kcp.3 says nothing of $word" >&2
+		status=1
+	fi
+done <"$words"
 exit "$status"
