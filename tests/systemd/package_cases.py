@@ -251,6 +251,9 @@ def enforced(m):
         m.run("systemctl", "stop", UNIT, SECOND)
         denied = denials(start)
         check(not denied, "\n    ".join(["denied:", *denied]))
+        m.write("/etc/kcptun/second.ini", tunnel("second", more="snmplog = /var/tmp/second.csv\nsnmpperiod = 1\n"))
+        m.run("systemctl", "start", SECOND)
+        wait_until(lambda: denials(start), 10, "the kernel says that a file elsewhere is denied")
     finally:
         m.try_run("systemctl", "stop", UNIT, SECOND)
         command("apparmor_parser", "--remove", profile)
