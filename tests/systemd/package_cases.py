@@ -173,16 +173,19 @@ def upgraded_changed(m):
     dpkg(m, "-i", OLD)
     ini = read(m, INI) + tunnel("home")
     m.run("sh", "-c", f"cat >> {INI}", stdin=tunnel("home"))
+    m.write("/etc/kcptun/second.ini", tunnel("second", tcp=12950, udp=29950))
     start_echo(m)
-    m.run("systemctl", "start", UNIT)
+    m.run("systemctl", "start", UNIT, SECOND)
     m.enter_network()
     through(12948)
-    first = pid_of(m)
+    first = [pid_of(m, unit) for unit in (UNIT, SECOND)]
     dpkg(m, "--force-confold", "-i", NEW)
     check(read(m, INI) == ini, "the configuration is not as it was")
     check_modes(m, {INI: MODES[INI], INI + ".dpkg-dist": MODES[INI]})
-    check(m.show(UNIT, "ActiveState") == "active" and pid_of(m) != first, "it was not started anew")
+    for unit, before in zip((UNIT, SECOND), first):
+        check(m.show(unit, "ActiveState") == "active" and pid_of(m, unit) != before, f"{unit} was not started anew")
     through(12948)
+    through(12950)
     with connect(12948) as s:
         check(echoes(s, b"and again"), "nothing comes back")
 
@@ -195,14 +198,16 @@ def purged(m):
     before = ours(m)
     dpkg(m, "-i", NEW)
     m.run("sh", "-c", f"cat >> {INI}", stdin=tunnel("home"))
-    m.run("systemctl", "start", UNIT)
-    wait_until(lambda: m.show(UNIT, "StatusText").startswith("2 tunnels"), 10, "it runs")
+    m.write("/etc/kcptun/second.ini", tunnel("second", tcp=12950, udp=29950))
+    m.run("systemctl", "start", UNIT, SECOND)
     dpkg(m, "--remove", "kcptund")
-    check(m.try_run("systemctl", "is-active", UNIT)[0] != 0, "it still runs")
+    for unit in (UNIT, SECOND):
+        check(m.try_run("systemctl", "is-active", unit)[0] != 0, f"{unit} still runs")
     check_modes(m, {INI: MODES[INI], "/var/lib/kcptun": "700 kcptun:kcptun"})
     check(not os.path.exists(m.root + "/usr/sbin/kcptund"), "the program is there")
     dpkg(m, "--purge", "kcptund")
-    check(ours(m) == before, f"it left {sorted(set(ours(m)) - set(before))}")
+    left = ["/etc/kcptun", "/etc/kcptun/second.ini"]  # which is not the package's
+    check(sorted(set(ours(m)) - set(before)) == left, f"it left {sorted(set(ours(m)) - set(before))}")
     check(not os.path.exists(m.root + "/run/kcptun"), "it left /run/kcptun")
     m.run("getent", "passwd", "kcptun")
     code, out = m.try_run("systemctl", "status", UNIT)
