@@ -62,7 +62,7 @@ def packages_case(name, seconds=120):
             if _trouble:
                 raise _trouble
             function(c, _packages)
-        suite.add(name, run_case, seconds, tags=["alone"])
+        suite.add(name, run_case, seconds)
         return function
     return register
 
