@@ -5,7 +5,8 @@ set -eu
 build="gcc libc6-dev pkg-config meson ninja-build python3 libev-dev libssl-dev libzstd-dev libinih-dev
 	libisal-dev libsnappy-dev nettle-dev libc-ares-dev libjansson-dev libncurses-dev libcmocka-dev curl"
 test="g++ clang clang-format libclang-rt-dev llvm kcptun shadowsocks-libev socat iperf3 iproute2
-	mandoc zsh bash-completion tmux procps debootstrap systemd-container python3-prometheus-client"
+	mandoc zsh bash-completion tmux procps debootstrap systemd-container python3-prometheus-client
+	lintian apparmor"
 
 case "${1:-}" in
 build) wanted=$build ;;

@@ -298,6 +298,7 @@ def e2e():
 def systemd():
     if build("build"):
         case_program("tests/systemd/run.py", env={"BUILD": os.path.join(TOP, "build")})
+        case_program("tests/systemd/packages.py", env={"BUILD": os.path.join(TOP, "build")})
 
 
 SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, interop, e2e, systemd, fuzz)}

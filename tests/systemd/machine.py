@@ -75,6 +75,14 @@ def proxy():
     return {"http_proxy": line[2:].strip("'")} if line.startswith("P=") else {}
 
 
+def built(build):
+    programs = [os.path.join(build, p) for p in ("kcptund", "kcptunctl")]
+    for program in programs:
+        if not os.path.exists(program):
+            raise Failure(f"{program} is not built")
+    return programs
+
+
 def libraries(programs):
     """What these programs are linked with, as paths."""
     paths = set()
@@ -142,6 +150,15 @@ def lend(root, libraries):
     output("chroot", root, "ldconfig")
 
 
+def settle(root):
+    """What a machine has that was started before."""
+    # An empty one would make this a first boot, which enables every unit.
+    with open(root + "/etc/machine-id", "w") as f:
+        f.write(hashlib.md5(root.encode()).hexdigest() + "\n")
+    with open(root + "/etc/hosts", "w") as f:
+        f.write("127.0.0.1 localhost\n")
+
+
 def install(root, build):
     """What a package would do: files, then the user, as its scripts make it."""
     p = subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet"], stdin=subprocess.DEVNULL,
@@ -149,11 +166,6 @@ def install(root, build):
                        env={**os.environ, "DESTDIR": root})
     if p.returncode != 0:
         raise Failure(f"meson install: {p.stdout.strip()}")
-    # An empty one would make this a first boot, which enables every unit.
-    with open(root + "/etc/machine-id", "w") as f:
-        f.write(hashlib.md5(root.encode()).hexdigest() + "\n")
-    with open(root + "/etc/hosts", "w") as f:
-        f.write("127.0.0.1 localhost\n")
     p = subprocess.run(["chroot", root, "systemd-sysusers"], stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if p.returncode != 0:
@@ -196,9 +208,11 @@ class Cgroup:
 
 
 class Machine:
-    """One boot.  Cases run commands in it, read its journal, and enter its network."""
+    """One boot.  Cases run commands in it, read its journal, and enter its network.
 
-    def __init__(self, build, release=None):
+    `install(root, build)` puts into the tree what is to be tested."""
+
+    def __init__(self, build, release=None, install=install):
         need_this_machine()
         self.folder = os.path.join(build, "systemd-machine")
         os.makedirs(self.folder, exist_ok=True)
@@ -206,11 +220,7 @@ class Machine:
         self.name = NAME + str(os.getpid())
         self.root = os.path.join(self.folder, self.name)
         site, own_release = mirror()
-        programs = [os.path.join(build, p) for p in ("kcptund", "kcptunctl")]
-        for program in programs:
-            if not os.path.exists(program):
-                raise Failure(f"{program} is not built")
-        linked = libraries(programs)
+        linked = libraries(built(build))
         foreign = release not in (None, own_release)
         base = base_tree(self.folder, site, release or own_release,
                          [*PACKAGES, *([] if foreign else packages_of(linked))])
@@ -221,6 +231,7 @@ class Machine:
         try:
             if foreign:
                 lend(self.root, linked)
+            settle(self.root)
             install(self.root, build)
             self._boot()
         except BaseException:

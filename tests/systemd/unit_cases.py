@@ -150,20 +150,38 @@ def modes(m):
     check("nologin" in m.run("getent", "passwd", "kcptun"), "the user kcptun can log in")
 
 
-@case("the_installed_configuration_is_refused_in_words_and_once")
+@case("a_configuration_without_a_tunnel_starts_nothing_in_words_and_is_no_failure")
 def as_installed(m):
     with open(os.path.join(os.path.dirname(__file__), "..", "..", "conf", "kcptun.ini")) as f:
         m.write(INI, f.read())
+    m.run("systemctl", "start", UNIT)
+    unit = m.shows(UNIT, "ActiveState", "NRestarts")
+    check(unit == {"ActiveState": "inactive", "NRestarts": "0"}, f"{unit}")
+    _, status = m.try_run("systemctl", "status", UNIT)
+    check("has no tunnel" in status, f"systemctl status says:\n{status}")
+
+
+@case("a_configuration_with_a_fault_is_refused_in_words_and_once")
+def with_fault(m):
+    m.write(INI, tunnel("home", more="mtu = 9000\n"))
     mark = m.mark()
     code, _ = m.try_run("systemctl", "start", UNIT)
-    check(code != 0, "it started without a tunnel")
+    check(code != 0, "it started with a fault")
     time.sleep(4)  # longer than RestartSec
     unit = m.shows(UNIT, "ActiveState", "ExecMainStatus", "NRestarts")
     check(unit == {"ActiveState": "failed", "ExecMainStatus": "1", "NRestarts": "0"}, f"{unit}")
-    _, status = m.try_run("systemctl", "status", UNIT)
-    check("has no tunnel" in status, f"systemctl status says:\n{status}")
-    faults = [(p, t) for p, t in m.journal(UNIT, mark) if "has no tunnel" in t]
+    faults = [(p, t) for p, t in m.journal(UNIT, mark) if "mtu" in t]
     check(faults and faults[0][0] == 3, f"the journal has {faults}")
+
+
+@case("tmpfiles_give_the_configuration_to_those_who_may_read_it")
+def tmpfiles(m):
+    m.write(INI, tunnel("home"), 0o644, "root")
+    m.run("chown", "root:root", "/etc/kcptun")
+    m.run("systemd-tmpfiles", "--create", "kcptun.conf")
+    for path, wanted in ((INI, "640 root:kcptun"), ("/etc/kcptun", "750 root:kcptun")):
+        found = m.run("stat", "-c", "%a %U:%G", path).strip()
+        check(found == wanted, f"{path} is {found}")
 
 
 @case("the_exposure_is_small")
@@ -388,6 +406,16 @@ def reload_changed(m):
     except ConnectionRefusedError:
         return
     raise Failure("a removed tunnel still takes connections")
+
+
+@case("a_reload_reads_the_file_once")
+def reload_once(m):
+    started(m)
+    mark = m.mark()
+    m.run("systemctl", "reload", UNIT)
+    time.sleep(1)
+    told = said(m, UNIT, mark, r"^\[home\] reload: unchanged")
+    check(len(told) == 1, f"the journal has {told}")
 
 
 @case("a_reload_of_a_broken_file_changes_nothing")

@@ -10,13 +10,13 @@ zpty -w shell "zstyle ':completion:*' list-colors ''"
 zpty -w shell "bindkey '^I' list-choices; print rea''dy \$_comps[kcptund] \$_comps[kcptunctl]"
 
 integer faults=0
+seen=
 
-# Read until there is `$1` in it or nothing comes for 10 seconds.
+# Read until there is `$1` in what was seen or nothing comes for 10 seconds.
 wait_for() {
 	local part
 	integer rounds
 
-	seen=
 	for (( rounds = 0; rounds < 200; rounds++ )); do
 		while zpty -r -t shell part; do
 			seen+=$part
@@ -33,25 +33,30 @@ wait_for() {
 expect() {
 	local line=$1 word
 	shift
+	seen=
 	zpty -w -n shell "$line"$'\t'
 	for word; do
 		wait_for "*$word*" || print -r -- "for: $line"
 	done
 	zpty -w -n shell $'\x15'
+	seen=
 	zpty -w shell "print do''ne"
 	wait_for '*done*'
 }
 
 wait_for '*ready _kcptund _kcptunctl*'
 expect "kcptunctl st" streams
+expect "kcptunctl s" "sessions with their peers, rates, round trips, losses" "what runs, and how it is"
+expect "kcptunctl lo" "log error, warn, info or debug messages"
 expect "kcptunctl -s lab stats " office
 expect "kcptunctl loglevel " warn
-expect "kcptund client -mt" mtu
+expect "kcptund client -mt" mtu "bytes of the largest datagram; what the path takes is found out, up to that"
+expect "kcptund client -ke" "KCPTUN_KEY if it is not given; without both, "
 expect "kcptund client -mode f" fast3
 expect "kcptund client -mode a" auto
 expect "kcptund server -rcvwnd " auto
 expect "kcptund client -congestion " model
-expect "kcptund server -crypt aes-" aes-256-gcm
+expect "kcptund server -crypt aes-" aes-256-gcm "between two kcptund only"
 expect "kcptund --con" control
 zpty -d shell
 exit $(( faults > 0 ))

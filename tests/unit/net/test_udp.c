@@ -472,12 +472,14 @@ static void a_failed_open_leaves_no_descriptor(void **state)
 	struct sockaddr odd = { .sa_family = AF_UNIX };
 	socklen_t len;
 	union addr a = address("255.255.255.255", 9, &len);
-	int next = dup(0);
+	int next = dup(0), refused;
 	struct udp u;
 
 	(void)state;
 	close(next);
-	assert_int_equal(udp_connect(&u, &a.sa, len, &opt), -EACCES);
+	refused = udp_connect(&u, &a.sa, len, &opt);
+	assert_true(refused == -EACCES ||
+		    refused == -ENETUNREACH); /* the latter where there is no network */
 	assert_int_equal(udp_connect(&u, &odd, sizeof(odd), &opt), -EAFNOSUPPORT);
 	a = address("192.0.2.77", 9, &len);
 	assert_int_equal(udp_listen(&u, &a.sa, len, &opt), -EADDRNOTAVAIL);
