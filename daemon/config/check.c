@@ -12,7 +12,7 @@ static const char published_key[] = "it's a secrect";
 
 #define MAKE_KEY "make one with: kcptunctl genkey"
 
-enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = 24, SHARDS_BYTES = 16 };
+enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = CONF_LINE_BYTES + 8, SHARDS_BYTES = 16 };
 
 /* The tunnel that is being checked. */
 struct check {
@@ -41,6 +41,7 @@ static struct conf_place place(const struct check *k, enum conf_id id)
 	const struct conf_origin *o = &k->t->origins[id];
 
 	return (struct conf_place){
+		.file = o->from == CONF_BUILTIN ? k->t->file : o->file,
 		.line = o->from == CONF_BUILTIN ? k->t->line : o->line,
 		.section = o->from == CONF_DEFAULTS ? "[defaults]" : k->title,
 		.key = conf_rows[id].name,
@@ -59,12 +60,17 @@ static struct conf_place blame(const struct check *k, const enum conf_id *ids, s
 	return place(k, worst);
 }
 
-/* " in line 12"; nothing when there are no lines. */
-static const char *in_line(const struct check *k, enum conf_id id, char buf[static IN_LINE_BYTES])
+/* " in line 12", as the key `here` is to name it; nothing when there are no lines. */
+static const char *in_line(const struct check *k, enum conf_id here, enum conf_id id,
+			   char buf[static IN_LINE_BYTES])
 {
+	const struct conf_origin *o = &k->t->origins[id];
+	char line[CONF_LINE_BYTES];
+
 	buf[0] = '\0';
 	if (!k->r->no_file)
-		snprintf(buf, IN_LINE_BYTES, " in line %d", k->t->origins[id].line);
+		snprintf(buf, IN_LINE_BYTES, " in %s",
+			 conf_line_text(k->r, place(k, here).file, o->file, o->line, line));
 	return buf;
 }
 
@@ -110,9 +116,10 @@ static void forget_key(struct conf_tunnel *t)
 static void load_keyfile(const struct check *k)
 {
 	char why[CONF_WHY_BYTES], warning[CONF_WHY_BYTES];
+	unsigned file = k->t->origins[KEY_KEYFILE].file;
 
 	forget_key(k->t); /* the one inherited */
-	if (!conf_keyfile_read(k->t, k->r->no_file ? "" : k->r->path, why, warning))
+	if (!conf_keyfile_read(k->t, k->r->no_file ? "" : conf_reporter_file(k->r, file), why, warning))
 		conf_fault(k->r, place(k, KEY_KEYFILE), "%s", why);
 	else if (warning[0] != '\0')
 		conf_warn(k->r, place(k, KEY_KEYFILE), "%s", warning);
@@ -129,6 +136,10 @@ static void doubt_key(const struct check *k)
 			  "knows; " MAKE_KEY);
 	else if (n >= 2 && (key[0] == '"' || key[0] == '\'') && key[n - 1] == key[0])
 		conf_warn(k->r, place(k, KEY_KEY), "the quotes around it are part of it");
+	else if (n < CONF_KEY_GOOD)
+		conf_warn(k->r, place(k, KEY_KEY),
+			  "has fewer than %d characters, so that it can be guessed; " MAKE_KEY,
+			  CONF_KEY_GOOD);
 }
 
 /* Of key and keyfile the one given closer to the tunnel holds. */
@@ -146,7 +157,7 @@ static void settle_key(const struct check *k)
 			   "the same, " MAKE_KEY);
 	} else if (key == keyfile) {
 		conf_fault(k->r, place(k, KEY_KEYFILE), "stands beside key%s; give one of them",
-			   in_line(k, KEY_KEY, line));
+			   in_line(k, KEY_KEYFILE, KEY_KEY, line));
 	} else if (keyfile > key) {
 		load_keyfile(k);
 	} else {
@@ -199,7 +210,7 @@ static void settle_compression(const struct check *k)
 		return;
 	if (!agree && nocomp == compression && nocomp != CONF_BUILTIN)
 		conf_fault(k->r, place(k, KEY_NOCOMP), "contradicts compression%s",
-			   in_line(k, KEY_COMPRESSION, line));
+			   in_line(k, KEY_NOCOMP, KEY_COMPRESSION, line));
 	else if (!agree && nocomp > compression)
 		t->compression = t->nocomp ? CODEC_NONE : CODEC_SNAPPY;
 	t->nocomp = t->compression == CODEC_NONE;
@@ -431,14 +442,16 @@ static void tell_collision(struct conf_tunnel *a, struct conf_tunnel *b, struct 
 {
 	enum conf_id id = bound_key(a);
 	struct check ka = check_of(r, a), kb = check_of(r, b);
+	struct conf_place at_a = place(&ka, id), at_b = place(&kb, id);
+	char line[CONF_LINE_BYTES];
 
 	if (from(a, id) == CONF_DEFAULTS && from(b, id) == CONF_DEFAULTS)
-		conf_fault(r, place(&kb, id), "%s is inherited by %s and by %s; each needs its own",
+		conf_fault(r, at_b, "%s is inherited by %s and by %s; each needs its own",
 			   conf_tunnel_bound(b)->text, ka.title, kb.title);
 	else
-		conf_fault(r, place(&kb, id), "%s collides with %s of %s in line %d",
-			   conf_tunnel_bound(b)->text, conf_tunnel_bound(a)->text, ka.title,
-			   place(&ka, id).line);
+		conf_fault(r, at_b, "%s collides with %s of %s in %s", conf_tunnel_bound(b)->text,
+			   conf_tunnel_bound(a)->text, ka.title,
+			   conf_line_text(r, at_b.file, at_a.file, at_a.line, line));
 }
 
 /* Clients listen on TCP or a Unix socket and servers on UDP: they never meet. */
@@ -508,17 +521,20 @@ static void tell_shared(const struct writer *a, const struct writer *b, struct c
 {
 	bool inherited = b->origin->from == CONF_DEFAULTS;
 	struct conf_place at = {
+		.file = b->origin->file,
 		.line = b->origin->line,
 		.section = inherited ? "[defaults]" : b->title,
 		.key = "snmplog",
 	};
+	char line[CONF_LINE_BYTES];
 
 	if (inherited && a->origin->from == CONF_DEFAULTS)
 		conf_fault(r, at, "%s is inherited by %s and by %s; each needs its own", b->path,
 			   a->title, b->title);
 	else
-		conf_fault(r, at, "%s is the file of %s, too, in line %d; each needs its own",
-			   b->path, a->title, a->origin->line);
+		conf_fault(r, at, "%s is the file of %s, too, in %s; each needs its own", b->path,
+			   a->title,
+			   conf_line_text(r, at.file, a->origin->file, a->origin->line, line));
 }
 
 static void check_snmplogs(struct config *c, struct conf_reporter *r)
@@ -543,7 +559,10 @@ static void check_snmplogs(struct config *c, struct conf_reporter *r)
 static void check_daemon(const struct config *c, struct conf_reporter *r)
 {
 	const struct conf_origin *period = &c->daemon.origins[KEY_DAEMON_SNMPPERIOD];
-	struct conf_place at = { .line = period->line, .section = "[daemon]", .key = "snmpperiod" };
+	struct conf_place at = { .file = period->file,
+				 .line = period->line,
+				 .section = "[daemon]",
+				 .key = "snmpperiod" };
 
 	if (period->from != CONF_BUILTIN && !c->daemon.snmplog &&
 	    !c->daemon.origins[KEY_DAEMON_SNMPLOG].bad)

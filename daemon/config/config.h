@@ -48,18 +48,25 @@ extern const struct conf_mode conf_modes[CONF_MODE_COUNT];
 /* Of a number: the tunnel finds it out by itself. */
 #define CONF_AUTO SESSION_AUTO
 
+/* The files that a configuration was read from. */
+struct conf_files;
+/* NULL: there is no such file, or there are none. */
+const char *conf_file_name(const struct conf_files *f, unsigned file);
+
 /* Where a value came from. */
 enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL };
 struct conf_origin {
 	enum conf_from from;
-	int line; /* 0 for CONF_BUILTIN */
-	bool bad; /* did not parse; never so in a config that was handed out */
+	unsigned file; /* its number; 0: the one that is named on the command line */
+	int line;      /* 0 for CONF_BUILTIN */
+	bool bad;      /* did not parse; never so in a config that was handed out */
 };
 
 struct conf_tunnel {
 	char *name;
 	enum conf_role role;
-	int line; /* of its section header */
+	unsigned file; /* of its section header, as is the line */
+	int line;
 
 	struct conf_addr localaddr, remoteaddr; /* client */
 	struct conf_addr listen, target;        /* server */
@@ -102,6 +109,7 @@ struct conf_tunnel {
 	unsigned snmpperiod_s;            /* 0: none */
 
 	struct conf_origin *origins; /* of each key, by its index in the table */
+	struct conf_files *files; /* that they number; shared with the config that it came with */
 };
 
 #define CONF_CONTROL_DEFAULT "/run/kcptun/kcptund.sock"
@@ -118,9 +126,14 @@ struct conf_daemon {
 
 struct config {
 	struct conf_daemon daemon;
-	struct conf_tunnel **tunnels; /* in the order of the file */
+	struct conf_tunnel **tunnels; /* in the order of the files */
 	size_t tunnel_count;
+	struct conf_files *files; /* NULL: it came from none */
 };
+
+/* All that was opened for it, to be found again by a later reader: files, keyfiles, folders. */
+size_t config_file_count(const struct config *c);
+const char *config_file(const struct config *c, size_t i, bool *is_folder);
 
 /* Read and check a file.  NULL when there was a fault; every fault and every
  * warning was then handed to `report`, one line each, `file:line: ...`, without newline.  Warnings

@@ -2,6 +2,7 @@
  *
  * From the bottom up; each knows this header, and calls only those before it:
  *
+ *     files.c          the files that were read
  *     report.c         faults and warnings, each once
  *     addr.c           addresses: text to parts, do two collide
  *     value.c          one value's text <-> a field of a struct
@@ -9,13 +10,16 @@
  *     print.c          the table as text
  *     diff.c           in which keys two tunnels differ
  *     hint.c           what someone meant by a name that is none
- *     source.c         text of the file -> sections of (key, value, line)
+ *     source.c         text of a file -> sections of (key, value, line)
+ *     include.c        the files that a file names
  *     from_settings.c  settings from elsewhere -> the same
  *     keyfile.c        a key that is a file's content
  *     check.c          rules between keys and between tunnels
  *     read.c           all of it in order                                      */
 #ifndef KT_CONFIG_IMPL_H
 #define KT_CONFIG_IMPL_H
+
+#include <sys/types.h>
 
 #include "config.h"
 #include "wire.h"
@@ -80,8 +84,12 @@ enum {
 	CONF_FILE_MAX = 1 << 20,     /* bytes of a config file */
 	CONF_KEYFILE_MAX = 64 << 10, /* bytes of a keyfile */
 	CONF_TUNNELS_MAX = 4096,
-	CONF_NAME_MAX = 63,      /* characters of a tunnel's name */
-	CONF_REPORTS_MAX = 1000, /* then no more: that is no config file */
+	CONF_INCLUDED_MAX = 4096,  /* files besides the first */
+	CONF_DEPTH_MAX = 8,        /* of files that name files */
+	CONF_BYTES_MAX = 16 << 20, /* of all files together, keyfiles apart */
+	CONF_KEY_GOOD = 8,         /* characters; what is shorter is warned of */
+	CONF_NAME_MAX = 63,        /* characters of a tunnel's name */
+	CONF_REPORTS_MAX = 1000,   /* then no more: that is no config file */
 };
 
 /* ---- keys.c: the table --------------------------------------------------- */
@@ -140,6 +148,32 @@ bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char
  * they read the same. */
 bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);
 
+/* ---- files.c: the files that were read ----------------------------------- */
+
+enum conf_file_kind { CONF_FILE_INI, CONF_FILE_KEY, CONF_FILE_FOLDER };
+
+struct conf_file {
+	enum conf_file_kind kind;
+	char *path;
+	dev_t device; /* of an INI file, as is the rest; 0 and 0: of none */
+	ino_t inode;
+	bool is_public; /* every user can read it */
+	int key_line;   /* where a key stands in it first; 0: none does */
+};
+
+struct conf_files *conf_files_new(void); /* NULL: out of memory */
+struct conf_files *conf_files_ref(struct conf_files *f);
+void conf_files_unref(struct conf_files *f); /* NULL is fine for both */
+/* Valid until the next is added; NULL: out of memory.  What stands in
+ * a file goes by the number that it gets. */
+struct conf_file *conf_files_add(struct conf_files *f, enum conf_file_kind kind, const char *path);
+size_t conf_files_count(const struct conf_files *f);
+struct conf_file *conf_files_at(struct conf_files *f, size_t i);
+bool conf_files_has(const struct conf_files *f, enum conf_file_kind kind, const char *path);
+/* A path that stands in the file `conf_path`: a relative one starts at its folder.  Owned; NULL when out
+ * of memory. */
+char *conf_resolve_path(const char *conf_path, const char *path);
+
 /* ---- report.c: faults and warnings --------------------------------------- */
 
 struct conf_line;
@@ -147,6 +181,7 @@ struct conf_line;
 struct conf_reporter {
 	const char *path; /* or another name for where the text is from */
 	bool no_file;     /* then there are no lines and no sections to name, and no folder */
+	struct conf_files *files; /* borrowed; NULL until there are some */
 	conf_report_fn *fn;
 	void *user;
 	struct conf_line *said; /* all so far */
@@ -164,6 +199,7 @@ static inline bool conf_reporter_full(const struct conf_reporter *r)
 /* Where in the file something is.  line 0: the file as a whole; section or
  * key NULL: not in one. */
 struct conf_place {
+	unsigned file; /* by its number */
 	int line;
 	const char *section; /* "[client home]" */
 	const char *key;
@@ -174,6 +210,12 @@ void conf_report(struct conf_reporter *r, enum conf_severity severity, struct co
 /* Text from the file fit for a message: short, no control characters. */
 enum { CONF_QUOTE_BYTES = 64 };
 const char *conf_quote(char buf[static CONF_QUOTE_BYTES], const char *text);
+/* "line 12", and of which file if that is another one than the one of the message. */
+enum { CONF_LINE_BYTES = 256 };
+const char *conf_line_text(const struct conf_reporter *r, unsigned here, unsigned file, int line,
+			   char buf[static CONF_LINE_BYTES]);
+/* The name of the file by its number, or of what there is in its stead. */
+const char *conf_reporter_file(const struct conf_reporter *r, unsigned file);
 /* Write a sentence into `why` (CONF_WHY_BYTES). */
 void conf_why(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same, and false: the result of what it explains. */
@@ -185,11 +227,13 @@ void conf_why(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 
 
 struct conf_value {
 	char *text; /* NULL: not given */
-	int line;   /* 0: from no file */
+	unsigned file;
+	int line; /* 0: from no file */
 };
 
 struct conf_section {
 	unsigned where; /* enum conf_where: what keys may stand here; ON_BOTH for [defaults] */
+	unsigned file;  /* the last one that has it, if several may: [daemon] and [defaults] */
 	int line;
 	char *title; /* "[client home]" */
 	char *name;  /* of a tunnel, else NULL */
@@ -200,7 +244,14 @@ struct conf_source {
 	struct conf_section *daemon, *defaults; /* never NULL; line 0 when not in the file */
 	struct conf_section **tunnels;
 	size_t tunnel_count;
-	int lines; /* of the file */
+	struct conf_files *files;
+};
+
+/* A line that names further files. */
+struct conf_include {
+	char *text;
+	struct conf_place at; /* its strings are those of the table */
+	unsigned depth;       /* how many files lie between it and the first */
 };
 
 /* All three report faults; false when they could not go on (that is reported, too).  `s` need not
@@ -211,10 +262,20 @@ bool conf_source_text(struct conf_source *s, const char *text, size_t len, struc
 bool conf_source_init(struct conf_source *s, struct conf_reporter *r);
 void conf_source_dispose(struct conf_source *s);
 /* NULL when out of memory. */
-struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned where, int line,
-					    const char *title, const char *name);
+struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned where, unsigned file,
+					    int line, const char *title, const char *name);
+/* Read one more file, number `file`, from its text; `depth` files lie before it. */
+void conf_source_parse(struct conf_source *s, const char *text, size_t len, unsigned file,
+		       unsigned depth, struct conf_reporter *r);
 /* At most `max` bytes of a file, NUL behind them.  NULL with `why` set on failure. */
 char *conf_slurp(int fd, size_t max, size_t *len, char *why);
+
+/* ---- include.c: files that others name ----------------------------------- */
+
+/* Note that a file names others, to be read when it is at its end. */
+bool conf_include_note(struct conf_source *s, const char *text, struct conf_place at, unsigned depth);
+/* Read all that was noted, and what is noted thereby.  Faults are reported. */
+void conf_include_all(struct conf_source *s, struct conf_reporter *r);
 
 /* ---- from_settings.c: from elsewhere than a file ------------------------- */
 

@@ -58,7 +58,7 @@ bool conf_source_settings(struct conf_source *s, enum conf_role role, const char
 
 	if (!conf_source_init(s, r))
 		return false;
-	tunnel = conf_source_add_tunnel(s, where, 0, name, name);
+	tunnel = conf_source_add_tunnel(s, where, 0, 0, name, name);
 	if (!tunnel) {
 		conf_fault(r, (struct conf_place){ 0 }, "out of memory");
 		return false;

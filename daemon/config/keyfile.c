@@ -8,19 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Owned; NULL when out of memory. */
-static char *resolve_path(const char *conf_path, const char *path)
-{
-	const char *slash = strrchr(conf_path, '/');
-	char *joined;
-
-	if (path[0] == '/' || !slash)
-		return strdup(path);
-	if (asprintf(&joined, "%.*s/%s", (int)(slash - conf_path), conf_path, path) < 0)
-		return NULL;
-	return joined;
-}
-
 /* What LoadCredential= of a unit gave us under that name; owned, NULL when there is no such
  * thing.  A credential's name has no slash in it. */
 static char *credential_path(const char *name)
@@ -87,21 +74,31 @@ static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warn
 	else if (t->key[t->key_len - 1] == '\r')
 		conf_why(warning, "%s has a carriage return at its end, which is part of the key",
 			 t->keyfile);
+	else if (t->key_len < CONF_KEY_GOOD)
+		conf_why(warning,
+			 "the key in %s has fewer than %d characters, so that it can be guessed; make "
+			 "one with: kcptunctl genkey",
+			 t->keyfile, CONF_KEY_GOOD);
 }
 
 bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning)
 {
 	char *path = credential_path(t->keyfile);
+	bool is_credential = path != NULL;
 	struct stat st;
 	bool ok;
 	int fd;
 
 	if (!path)
-		path = resolve_path(conf_path, t->keyfile);
+		path = conf_resolve_path(conf_path, t->keyfile);
 	if (!path)
 		return conf_wrong(why, "out of memory");
 	free(t->keyfile);
 	t->keyfile = path;
+	/* of the service's own there is none when somebody else looks */
+	if (!is_credential && conf_files_count(t->files) > 0 &&
+	    !conf_files_has(t->files, CONF_FILE_KEY, path))
+		conf_files_add(t->files, CONF_FILE_KEY, path);
 	fd = open_regular(path, &st, why);
 	if (fd < 0)
 		return false;

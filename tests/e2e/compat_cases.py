@@ -282,6 +282,6 @@ def plugin_without_key(case):
 @suite.case("environment_of_a_plugin_does_not_keep_the_daemon_from_its_file")
 def plugin_environment(case):
     env = dict(os.environ, SS_REMOTE_HOST=LOCAL, SS_REMOTE_PORT="1", SS_LOCAL_HOST=LOCAL, SS_LOCAL_PORT="2")
-    path = case.write("a.ini", "[client a]\nkey = k\nlocaladdr = 127.0.0.1:1\nremoteaddr = 192.0.2.1:2\n")
+    path = case.write("a.ini", "[client a]\nkey = some secret\nlocaladdr = 127.0.0.1:1\nremoteaddr = 192.0.2.1:2\n")
     code, out, _ = run("-t", "-c", path, env=env)
     check(code == 0 and "good" in out, f"code {code}: {out}")

@@ -76,6 +76,7 @@ class Case:
     def write(self, name, data):
         path = self.path(name)
         with open(path, "wb" if isinstance(data, bytes) else "w") as f:
+            os.fchmod(f.fileno(), 0o600)  # a key may be in it
             f.write(data)
         return path
 
