@@ -10,6 +10,7 @@
 #include "config.h"
 #include "daemon.h"
 #include "log.h"
+#include "privilege.h"
 #include "sip003.h"
 
 static const char DEFAULT_FILE[] = "/etc/kcptun.ini";
@@ -137,6 +138,8 @@ int main(int argc, char **argv)
 		tell_way_on(o.source.file);
 		return EXIT_FAILURE; /* starting again would not help: see kcptund.service */
 	}
+	if (o.test || config->daemon.user != NULL)
+		privilege_check(config, report, NULL);
 	if (o.test) {
 		printf("%s: good, %zu tunnel%s\n", o.source.file, config->tunnel_count,
 		       config->tunnel_count == 1 ? "" : "s");

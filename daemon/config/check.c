@@ -556,17 +556,25 @@ static void check_snmplogs(struct config *c, struct conf_reporter *r)
 	}
 }
 
+static struct conf_place daemon_place(const struct config *c, enum conf_id id)
+{
+	const struct conf_origin *o = &c->daemon.origins[id];
+
+	return (struct conf_place){ .file = o->file,
+				    .line = o->line,
+				    .section = "[daemon]",
+				    .key = conf_rows[id].name };
+}
+
 static void check_daemon(const struct config *c, struct conf_reporter *r)
 {
 	const struct conf_origin *period = &c->daemon.origins[KEY_DAEMON_SNMPPERIOD];
-	struct conf_place at = { .file = period->file,
-				 .line = period->line,
-				 .section = "[daemon]",
-				 .key = "snmpperiod" };
 
 	if (period->from != CONF_BUILTIN && !c->daemon.snmplog &&
 	    !c->daemon.origins[KEY_DAEMON_SNMPLOG].bad)
-		conf_warn(r, at, "has no effect without snmplog");
+		conf_warn(r, daemon_place(c, KEY_DAEMON_SNMPPERIOD), "has no effect without snmplog");
+	if (c->daemon.group && !c->daemon.user && !c->daemon.origins[KEY_USER].bad)
+		conf_warn(r, daemon_place(c, KEY_GROUP), "has no effect without user");
 }
 
 void conf_check(struct config *c, struct conf_reporter *r)

@@ -119,7 +119,8 @@ struct conf_daemon {
 	char *control;            /* path of the control socket; NULL: none */
 	struct conf_addr metrics; /* text is NULL: none */
 	char *statedir;           /* what outlasts the process is there; NULL: nothing does */
-	char *snmplog;            /* of all tunnels together, as in a tunnel */
+	char *user, *group; /* whom it becomes when root starts it, by name; NULL: nobody else */
+	char *snmplog;      /* of all tunnels together, as in a tunnel */
 	unsigned snmpperiod_s;
 	struct conf_origin *origins; /* as in a tunnel */
 };

@@ -30,6 +30,8 @@ enum conf_id {
 	KEY_CONTROL,
 	KEY_METRICS,
 	KEY_STATEDIR,
+	KEY_USER,
+	KEY_GROUP,
 	KEY_DAEMON_SNMPLOG,
 	KEY_DAEMON_SNMPPERIOD,
 	KEY_LOCALADDR,
@@ -131,7 +133,7 @@ extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto
 	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
 	conf_type_target_addr, conf_type_crypt, conf_type_mode, conf_type_congestion,
 	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
-	conf_type_snmplog, conf_type_statedir;
+	conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 

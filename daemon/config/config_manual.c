@@ -23,6 +23,14 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"daemon. A process needs one of its own. With `none`, or where auto finds that "
 		"$STATE_DIRECTORY is not set, sessions that were recorded may be replayed once after "
 		"each restart. " },
+	[KEY_USER] = { "kcptun", NULL,
+		"Who is not root at the start stays who he is. Other groups of that user are his as "
+		"well; of root's rights only the one to bind ports below 1024 is kept, for a reload. "
+		"The configuration and the keys are read, and the control socket and a missing "
+		"`statedir` are made, before; all else is done by that user, at the start as in a "
+		"reload, which must be able to read the configuration: `kcptund -t` tells if it is "
+		"not. " },
+	[KEY_GROUP] = { "kcptun", NULL, NULL },
 	[KEY_DAEMON_SNMPLOG] = { NULL,
 		SNMPLOG_LAYOUT "A relative path starts at the working folder, under systemd at "
 		"/var/log/kcptun. ",

@@ -41,6 +41,11 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_STATEDIR] = { "statedir", ON_DAEMON, CONF_IN_USE, &conf_type_statedir, D(statedir), "auto",
 		.help = "the folder where servers keep what they refuse to take a second time, also "
 			"after a restart; auto is that of systemd, or none" },
+	[KEY_USER] = { "user", ON_DAEMON, CONF_IN_USE, &conf_type_user, D(user), "none",
+		.help = "whom the daemon becomes when root starts it; for starts without systemd, "
+			"whose unit says it" },
+	[KEY_GROUP] = { "group", ON_DAEMON, CONF_IN_USE, &conf_type_group, D(group), "none",
+		.help = "the group that it then has, instead of that user's own" },
 	[KEY_DAEMON_SNMPLOG] = { "snmplog", ON_DAEMON, CONF_IN_USE, &conf_type_snmplog,
 		D(snmplog), "none",
 		.help = "the file for the counters of all tunnels together, as lines of CSV" },

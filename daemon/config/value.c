@@ -2,7 +2,9 @@
 #include "config_impl.h"
 
 #include <inttypes.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -398,6 +400,35 @@ static bool parse_statedir(const struct conf_row *row, const char *text, void *b
 	return parse_path(row, text, base, why);
 }
 
+/* ---- users and groups --------------------------------------------------------- */
+
+/* An unknown one is a fault at once: later nobody is left to become another. */
+static bool parse_user(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	char quoted[CONF_QUOTE_BYTES];
+
+	if (is_none(text))
+		return true;
+	if (getpwnam(text) == NULL)
+		return conf_wrong(why, "there is no user '%s' here", conf_quote(quoted, text));
+	return parse_path(row, text, base, why);
+}
+
+static bool parse_group(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	char quoted[CONF_QUOTE_BYTES];
+
+	if (is_none(text))
+		return true;
+	if (getgrnam(text) == NULL)
+		return conf_wrong(why, "there is no group '%s' here", conf_quote(quoted, text));
+	return parse_path(row, text, base, why);
+}
+
+const struct conf_type conf_type_user = { CONF_TEXT, "name or none", parse_user, print_control,
+					  dispose_path };
+const struct conf_type conf_type_group = { CONF_TEXT, "name or none", parse_group, print_control,
+					   dispose_path };
 const struct conf_type conf_type_control = { CONF_TEXT, "path or none", parse_control,
 					     print_control, dispose_path };
 const struct conf_type conf_type_snmplog = { CONF_TEXT, "path or none", parse_snmplog,

@@ -80,6 +80,8 @@ add_fault("too_many_shards", CLIENT + "datashard = 200\nparityshard = 100\n", 5,
 add_fault("half_of_the_shards_automatic", CLIENT + "datashard = 10\n", 5, "parityshard is auto", "both")
 add_fault("unknown_congestion", CLIENT + "congestion = bbr\n", 5, "congestion", "bbr", "model, reno, none")
 add_fault("copies_of_more_than_three", CLIENT + "copies = 4\n", 5, "copies", "4", "3")
+add_fault("unknown_user", "[daemon]\nuser = no-such-user\n" + CLIENT, 2, "user", "no user 'no-such-user'")
+add_fault("unknown_group", "[daemon]\nuser = root\ngroup = no-such-group\n" + CLIENT, 3, "no group 'no-such-group'")
 add_fault("missing_key", CLIENT.replace("key = some secret\n", ""), 1, "key")
 add_fault("missing_localaddr", CLIENT.replace("localaddr = 127.0.0.1:1\n", ""), 1, "localaddr")
 add_fault("missing_target", SERVER.replace("target = 127.0.0.1:4\n", ""), 1, "target")
