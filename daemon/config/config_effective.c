@@ -2,6 +2,7 @@
 #include "config_effective.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "config_impl.h"
 
@@ -56,12 +57,21 @@ static bool tell(const struct conf_row *row, const void *base, const struct conf
 	return true;
 }
 
+static bool daemon_worth_telling(const struct conf_daemon *d, enum conf_id id)
+{
+	if (id == KEY_DAEMON_SNMPPERIOD)
+		return d->snmplog != NULL;
+	if (id == KEY_GROUP)
+		return d->user != NULL;
+	return conf_rows[id].where == ON_DAEMON;
+}
+
 bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn, void *user)
 {
 	bool good = true;
 
 	for (enum conf_id id = 0; id < KEY_COUNT && good; id++)
-		if (conf_rows[id].where == ON_DAEMON)
+		if (daemon_worth_telling(d, id))
 			good = tell(&conf_rows[id], d, &d->origins[id], false, fn, user);
 	return good;
 }
@@ -92,4 +102,30 @@ bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn,
 		if (worth_telling(t, id))
 			good = tell(&conf_rows[id], t, origin_of(t, id), is_by_mode(t, id), fn, user);
 	return good;
+}
+
+/* ---- as a file ------------------------------------------------------------------------ */
+
+/* What the mode stands for may not be given beside it. */
+static void put_line(void *user, const struct conf_effective *value)
+{
+	bool by_mode = strcmp(value->origin, "mode") == 0;
+
+	fprintf(user, "%s%s = %s\n", by_mode ? "; by mode: " : "", value->key,
+		value->kind == CONF_HIDDEN ? CONF_NOT_SHOWN : value->text);
+}
+
+bool config_effective_ini(const struct config *c, FILE *out)
+{
+	bool good;
+
+	fputs("[daemon]\n", out);
+	good = config_effective_daemon(&c->daemon, put_line, out);
+	for (size_t i = 0; i < c->tunnel_count && good; i++) {
+		const struct conf_tunnel *t = c->tunnels[i];
+
+		fprintf(out, "\n[%s %s]\n", t->role == ROLE_CLIENT ? "client" : "server", t->name);
+		good = config_effective_tunnel(t, put_line, out);
+	}
+	return good && fflush(out) == 0 && !ferror(out);
 }

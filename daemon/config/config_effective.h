@@ -19,4 +19,10 @@ typedef void conf_effective_fn(void *user, const struct conf_effective *value);
 bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn, void *user);
 bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn, void *user);
 
+/* What a secret is shown as. */
+#define CONF_NOT_SHOWN "(not shown)"
+/* All of it as one file, which reads back as the same configuration but for the secrets; what includes and
+ * [defaults] brought stands where it holds.  False when out of memory or when `out` fails. */
+bool config_effective_ini(const struct config *c, FILE *out);
+
 #endif

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "config_effective.h"
 #include "derived.h"
 #include "wire.h"
 
@@ -332,7 +333,7 @@ static void add_value(struct table *t, const json_t *value)
 			text = origins[i].text;
 	table_add(t, ctl_string(value, "key"));
 	if (json_is_null(v))
-		table_add_look(t, LOOK_FAINT, "(not shown)");
+		table_add_look(t, LOOK_FAINT, CONF_NOT_SHOWN);
 	else if (json_is_boolean(v))
 		table_add(t, json_is_true(v) ? "yes" : "no");
 	else if (json_is_integer(v))

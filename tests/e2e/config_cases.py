@@ -141,6 +141,21 @@ def warnings(case):
         check(re.search(rf"{re.escape(path)}:{line}: .*{word}", out + err), f"no warning of {word}: {err}")
 
 
+@suite.case("config_dump_reads_back_as_the_same")
+def dump(case):
+    text = ends.ini(GOOD, loglevel="warn").replace("[client home]\n", "[client home]\nmode = fast2\nsndwnd = 300\n")
+    code, out, err = run("-T", "-c", case.write("some.ini", text))
+    check(code == 0 and err == "", f"exit code {code}: {err}")
+    for line in ("[daemon]", "loglevel = warn", "[client home]", "sndwnd = 300", "key = (not shown)", "mode = fast2",
+                 "localaddr = 127.0.0.1:8388", "[server office]", "conn = auto"):
+        check(f"\n{line}\n" in "\n" + out, f"no line {line!r} in {out}")
+    check("some secret" not in out and "[defaults]" not in out, out)
+    code, again, err = run("--dump", "-c", case.write("again.ini", out))
+    check(code == 0 and err == "" and again == out, f"it reads back as another: {again} {err}")
+    code, out, err = run("-T", "-c", case.write("bad.ini", text + "mtu = 9000\n"))
+    check(code == 1 and out == "" and "9000" in err, f"of one with faults: exit code {code}, {out!r}, {err!r}")
+
+
 @suite.case("config_warns_of_a_key_that_everybody_can_read")
 def public_key(case):
     import signal
