@@ -39,6 +39,12 @@ static bool is_repeated(size_t i)
 	return false;
 }
 
+/* Of a file, which there is none here. */
+static bool is_of_files(const struct conf_key_info *info)
+{
+	return strcmp(info->name, "include") == 0;
+}
+
 static void print_keys(enum conf_role role)
 {
 	enum conf_where other = conf_where(role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT);
@@ -49,7 +55,7 @@ static void print_keys(enum conf_role role)
 		const char *dflt;
 
 		conf_key_describe(i, &info, buf, sizeof(buf));
-		if (is_repeated(i) || info.where == other)
+		if (is_repeated(i) || info.where == other || is_of_files(&info))
 			continue;
 		dflt = compat_built_in(info.name, role);
 		if (!dflt)

@@ -123,6 +123,7 @@ struct conf_daemon {
 	char *snmplog;      /* of all tunnels together, as in a tunnel */
 	unsigned snmpperiod_s;
 	struct conf_origin *origins; /* as in a tunnel */
+	struct conf_files *files;    /* borrowed from the config that it is part of */
 };
 
 struct config {

@@ -27,8 +27,14 @@ static const struct conf_origin *origin_of(const struct conf_tunnel *t, enum con
 	return &t->origins[id == KEY_CONGESTION && conf_nc_decides(t) ? KEY_NC : id];
 }
 
-static bool tell(const struct conf_row *row, const void *base, const struct conf_origin *origin,
-		 bool by_mode, conf_effective_fn *fn, void *user)
+/* The first file is what is meant where none is named. */
+static const char *file_of(const struct conf_files *files, const struct conf_origin *origin)
+{
+	return origin->file > 0 ? conf_file_name(files, origin->file) : NULL;
+}
+
+static bool tell(const struct conf_row *row, const void *base, const struct conf_files *files,
+		 const struct conf_origin *origin, bool by_mode, conf_effective_fn *fn, void *user)
 {
 	struct conf_effective value = {
 		.key = row->name,
@@ -36,6 +42,7 @@ static bool tell(const struct conf_row *row, const void *base, const struct conf
 		.kind = row->type->kind,
 		.origin = by_mode ? "mode" : origin_text(origin),
 		.line = by_mode ? 0 : origin->line,
+		.file = by_mode ? NULL : file_of(files, origin),
 	};
 	char *text = NULL;
 	size_t len = 0;
@@ -63,7 +70,7 @@ static bool daemon_worth_telling(const struct conf_daemon *d, enum conf_id id)
 		return d->snmplog != NULL;
 	if (id == KEY_GROUP)
 		return d->user != NULL;
-	return conf_rows[id].where == ON_DAEMON;
+	return conf_rows[id].where == ON_DAEMON && id != KEY_INCLUDE;
 }
 
 bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn, void *user)
@@ -72,7 +79,7 @@ bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn,
 
 	for (enum conf_id id = 0; id < KEY_COUNT && good; id++)
 		if (daemon_worth_telling(d, id))
-			good = tell(&conf_rows[id], d, &d->origins[id], false, fn, user);
+			good = tell(&conf_rows[id], d, d->files, &d->origins[id], false, fn, user);
 	return good;
 }
 
@@ -100,7 +107,8 @@ bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn,
 
 	for (enum conf_id id = 0; id < KEY_COUNT && good; id++)
 		if (worth_telling(t, id))
-			good = tell(&conf_rows[id], t, origin_of(t, id), is_by_mode(t, id), fn, user);
+			good = tell(&conf_rows[id], t, t->files, origin_of(t, id),
+				    is_by_mode(t, id), fn, user);
 	return good;
 }
 

@@ -12,6 +12,7 @@ struct conf_effective {
 	enum conf_value_kind kind;
 	const char *origin; /* default, defaults (the section), section (its own), mode, given */
 	int line;           /* 0: none */
+	const char *file;   /* that it is a line of, if not of the first; borrowed like text */
 };
 typedef void conf_effective_fn(void *user, const struct conf_effective *value);
 

@@ -19,13 +19,14 @@
 #ifndef KT_CONFIG_IMPL_H
 #define KT_CONFIG_IMPL_H
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "config.h"
 #include "wire.h"
 
 /* One per row of the table, in the order of the manual. */
 enum conf_id {
+	KEY_INCLUDE,
 	KEY_LOGLEVEL,
 	KEY_CONTROL,
 	KEY_METRICS,
@@ -87,8 +88,9 @@ enum {
 	CONF_KEYFILE_MAX = 64 << 10, /* bytes of a keyfile */
 	CONF_TUNNELS_MAX = 4096,
 	CONF_INCLUDED_MAX = 4096,  /* files besides the first */
+	CONF_INCLUDES_MAX = 1000,  /* lines that name them */
 	CONF_DEPTH_MAX = 8,        /* of files that name files */
-	CONF_BYTES_MAX = 16 << 20, /* of all files together, keyfiles apart */
+	CONF_BYTES_MAX = 16 << 20, /* of them all */
 	CONF_KEY_GOOD = 8,         /* characters; what is shorter is warned of */
 	CONF_NAME_MAX = 63,        /* characters of a tunnel's name */
 	CONF_REPORTS_MAX = 1000,   /* then no more: that is no config file */
@@ -133,7 +135,7 @@ extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto
 	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
 	conf_type_target_addr, conf_type_crypt, conf_type_mode, conf_type_congestion,
 	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
-	conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group;
+	conf_type_include, conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 
@@ -169,6 +171,8 @@ void conf_files_unref(struct conf_files *f); /* NULL is fine for both */
 /* Valid until the next is added; NULL: out of memory.  What stands in
  * a file goes by the number that it gets. */
 struct conf_file *conf_files_add(struct conf_files *f, enum conf_file_kind kind, const char *path);
+/* Which file it is, so that it is known again, and who may read it. */
+void conf_file_note(struct conf_file *f, const struct stat *st);
 size_t conf_files_count(const struct conf_files *f);
 struct conf_file *conf_files_at(struct conf_files *f, size_t i);
 bool conf_files_has(const struct conf_files *f, enum conf_file_kind kind, const char *path);
@@ -242,18 +246,22 @@ struct conf_section {
 	struct conf_value values[KEY_COUNT];
 };
 
+/* A line that names further files. */
+struct conf_include {
+	char *text;
+	struct conf_place at; /* of strings that last as long as the sections and the table */
+	unsigned depth;       /* how many files lie between what it names and the first */
+};
+
 struct conf_source {
 	struct conf_section *daemon, *defaults; /* never NULL; line 0 when not in the file */
 	struct conf_section **tunnels;
 	size_t tunnel_count;
 	struct conf_files *files;
-};
-
-/* A line that names further files. */
-struct conf_include {
-	char *text;
-	struct conf_place at; /* its strings are those of the table */
-	unsigned depth;       /* how many files lie between it and the first */
+	struct conf_include *includes; /* lines that name files, in the order of reading */
+	size_t include_count;
+	size_t included_count; /* files that were read because of them */
+	size_t bytes;          /* of those */
 };
 
 /* All three report faults; false when they could not go on (that is reported, too).  `s` need not
@@ -274,9 +282,10 @@ char *conf_slurp(int fd, size_t max, size_t *len, char *why);
 
 /* ---- include.c: files that others name ----------------------------------- */
 
-/* Note that a file names others, to be read when it is at its end. */
-bool conf_include_note(struct conf_source *s, const char *text, struct conf_place at, unsigned depth);
-/* Read all that was noted, and what is noted thereby.  Faults are reported. */
+/* Note that a line of a file names others, to be read later; `depth` files lie between it and the first. */
+void conf_include_note(struct conf_source *s, const char *text, struct conf_place at,
+		       unsigned depth, struct conf_reporter *r);
+/* Read all that was noted, and what is noted thereby. */
 void conf_include_all(struct conf_source *s, struct conf_reporter *r);
 
 /* ---- from_settings.c: from elsewhere than a file ------------------------- */

@@ -7,6 +7,15 @@
 
 /* clang-format off */
 const struct conf_manual conf_manuals[KEY_COUNT] = {
+	[KEY_INCLUDE] = { "/etc/kcptun.d/*.ini", NULL,
+		"It may stand there several times, also in the [daemon] of a file that was named so. "
+		"Of a path only the name behind the last slash may be a pattern, with `*`, `?` and "
+		"`[...]` as in a shell; what begins with a dot matches none that does not. A pattern "
+		"that nothing matches is no fault, a missing file or folder is one. All files are "
+		"one configuration: [defaults] hold for the tunnels of all of them, [daemon] and "
+		"[defaults] may stand in each, and no key may be given twice. A file is read once, "
+		"4096 of them at most, of 1 MiB each and 16 MiB together, and they may name others "
+		"8 deep. " },
 	[KEY_LOGLEVEL] = { NULL, NULL,
 		"error is what needs a human, warn what does not work, info the life of tunnels, "
 		"sessions and streams, debug more. " },

@@ -54,6 +54,13 @@ struct conf_file *conf_files_add(struct conf_files *f, enum conf_file_kind kind,
 	return &grown[f->count++];
 }
 
+void conf_file_note(struct conf_file *f, const struct stat *st)
+{
+	f->device = st->st_dev;
+	f->inode = st->st_ino;
+	f->is_public = st->st_mode & S_IROTH;
+}
+
 size_t conf_files_count(const struct conf_files *f)
 {
 	return f ? f->count : 0;

@@ -41,6 +41,8 @@ static void take(struct conf_source *s, struct conf_section *tunnel, const struc
 
 	if (!row)
 		unknown(g, tunnel->where, r);
+	else if (row == &conf_rows[KEY_INCLUDE])
+		conf_fault(r, at, "names files of the configuration, and there is none");
 	else if (row->where == ON_DAEMON)
 		store(s->daemon, row, g->value, r);
 	else if (row->where & tunnel->where)

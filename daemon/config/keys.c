@@ -29,6 +29,10 @@ enum {
 /* clang-format off */
 /* What every row has stands in the order of the struct; the rest is named. */
 const struct conf_row conf_rows[KEY_COUNT] = {
+	[KEY_INCLUDE] = { "include", ON_DAEMON, CONF_IN_USE, &conf_type_include, 0, "",
+		.help = "further files to read, each with sections of its own; a pattern means all "
+			"whose names match, in the order of names, and a relative path starts at "
+			"this file's folder" },
 	[KEY_LOGLEVEL] = { "loglevel", ON_DAEMON, CONF_IN_USE, &conf_type_loglevel,
 		D(loglevel), "info",
 		.help = "the least important messages that are logged" },

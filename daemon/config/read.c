@@ -170,6 +170,7 @@ static struct config *build(const struct conf_source *s, struct conf_reporter *r
 		return NULL;
 	}
 	c->files = conf_files_ref(s->files);
+	c->daemon.files = c->files;
 	daemon.base = &c->daemon;
 	daemon.origins = c->daemon.origins;
 	fill_all(&daemon);

@@ -480,6 +480,21 @@ static void store(struct reader *rd, const struct conf_row *row, const char *tex
 	warn_of_cut(rd, at, text);
 }
 
+/* It may stand there several times. */
+static void include(struct reader *rd, const char *text)
+{
+	struct conf_place at = here(rd);
+
+	at.key = conf_rows[KEY_INCLUDE].name;
+	if (text[0] == '\0')
+		conf_fault(rd->reporter, at, "has no value");
+	else if (conf_files_count(rd->source->files) == 0)
+		conf_fault(rd->reporter, at, "means nothing here: this text is no file");
+	else
+		conf_include_note(rd->source, text, at, rd->depth, rd->reporter);
+	warn_of_cut(rd, at, text);
+}
+
 static void unknown_key(struct reader *rd, const char *name)
 {
 	struct conf_place at = here(rd);
@@ -508,6 +523,8 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 		unknown_key(rd, name);
 	else if (!(row->where & rd->current->where))
 		misplaced(rd, row);
+	else if (row == &conf_rows[KEY_INCLUDE])
+		include(rd, text);
 	else
 		store(rd, row, text);
 	return 1;
@@ -543,16 +560,13 @@ void conf_source_parse(struct conf_source *s, const char *text, size_t len, unsi
 		conf_fault(r, whole, "out of memory");
 }
 
-/* Also where it says nothing of who may read it, as what comes from a pipe. */
+/* What comes from a pipe is no file that others could read. */
 static void note_stat(struct conf_file *file, int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return;
-	file->device = st.st_dev;
-	file->inode = st.st_ino;
-	file->is_public = st.st_mode & S_IROTH;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		conf_file_note(file, &st);
 }
 
 static char *load(struct conf_source *s, const char *path, size_t *len, char *why)
@@ -627,6 +641,7 @@ bool conf_source_read(struct conf_source *s, const char *path, struct conf_repor
 	}
 	conf_source_parse(s, text, len, 0, 0, r);
 	conf_wipe_free(text, len);
+	conf_include_all(s, r);
 	warn_of_public(s, r);
 	return true;
 }
@@ -636,6 +651,9 @@ void conf_source_dispose(struct conf_source *s)
 	for (size_t i = 0; i < s->tunnel_count; i++)
 		section_free(s->tunnels[i]);
 	free(s->tunnels);
+	for (size_t i = 0; i < s->include_count; i++)
+		free(s->includes[i].text);
+	free(s->includes);
 	section_free(s->daemon);
 	section_free(s->defaults);
 	conf_files_unref(s->files);

@@ -400,6 +400,21 @@ static bool parse_statedir(const struct conf_row *row, const char *text, void *b
 	return parse_path(row, text, base, why);
 }
 
+/* ---- further files ------------------------------------------------------------- */
+
+/* It is followed where it stands, and leaves no value. */
+static bool parse_include(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	return true;
+}
+
+static void print_include(const struct conf_row *row, const void *base, FILE *out)
+{
+}
+
+const struct conf_type conf_type_include = { CONF_TEXT, "path or pattern", parse_include,
+					     print_include, NULL };
+
 /* ---- users and groups --------------------------------------------------------- */
 
 /* An unknown one is a fault at once: later nobody is left to become another. */

@@ -326,6 +326,7 @@ static void add_value(struct table *t, const json_t *value)
 	};
 	const json_t *v = json_object_get(value, "value");
 	const char *origin = ctl_string(value, "origin"), *text = origin;
+	const char *file = ctl_string(value, "file");
 	double line = ctl_number(value, "line");
 
 	for (size_t i = 0; i < ARRAY_LEN(origins); i++)
@@ -341,7 +342,8 @@ static void add_value(struct table *t, const json_t *value)
 	else
 		table_add(t, ctl_string(value, "value"));
 	if (isfinite(line))
-		table_addf(t, "%s%sline %.0f", text, text[0] != '\0' ? " " : "", line);
+		table_addf(t, "%s%sline %.0f%s%s", text, text[0] != '\0' ? " " : "", line,
+			   file[0] != '\0' ? " of " : "", file);
 	else
 		table_add_look(t, LOOK_FAINT, text);
 }

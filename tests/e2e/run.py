@@ -19,6 +19,7 @@ import failed_cases  # noqa: F401
 import fault_cases  # noqa: F401
 import flood_cases  # noqa: F401
 import half_close_cases  # noqa: F401
+import include_cases  # noqa: F401
 import kcptunctl_cases  # noqa: F401
 import life_cases  # noqa: F401
 import limit_cases  # noqa: F401
