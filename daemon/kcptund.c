@@ -136,6 +136,8 @@ int main(int argc, char **argv)
 	int status;
 
 	keep_standard_descriptors();
+	if (argc > 0 && compat_is_program(argv[0], &role))
+		return compat_main(role, argc - 1, argv + 1, report);
 	if (argc > 1 && compat_is_role(argv[1], &role))
 		return compat_main(role, argc - 2, argv + 2, report);
 	if (sip003_wanted(argc, argv))

@@ -27,6 +27,15 @@ bool compat_is_role(const char *word, enum conf_role *role)
 	return false;
 }
 
+bool compat_is_program(const char *path, enum conf_role *role)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	static const char before[] = "kcptun-";
+
+	return strncmp(name, before, strlen(before)) == 0 &&
+	       compat_is_role(name + strlen(before), role);
+}
+
 /* ---- help -------------------------------------------------------------------- */
 
 /* A key of [daemon] that a tunnel has as well: here it is the tunnel's. */

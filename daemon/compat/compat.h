@@ -69,6 +69,8 @@ void compat_json_take(struct compat *c, const struct json_t *object);
 
 /* `kcptund client ...` and `kcptund server ...`. */
 bool compat_is_role(const char *word, enum conf_role *role);
+/* The same for a program that is called kcptun-client or kcptun-server, in whatever folder. */
+bool compat_is_program(const char *path, enum conf_role *role);
 /* Flags to options: argv[0] is the first flag.  -1 to go on, else the exit status: help or the
  * version was printed, or a fault told.  A key among the arguments is overwritten there, so that
  * other users do not see it in ps(1). */

@@ -202,8 +202,13 @@ static const struct built_in {
 	{ "streambuf", { "2097152", "2097152" }, NULL },
 };
 
+/* The socket of the daemon that systemd runs is not this one's. */
+static const char no_control[] = "none";
+
 const char *compat_built_in(const char *key, enum conf_role role)
 {
+	if (strcmp(key, "control") == 0)
+		return no_control;
 	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
 		if (strcmp(built_in[i].key, key) == 0)
 			return built_in[i].values[role];
@@ -275,21 +280,28 @@ static bool is_left_to_us(const struct compat *c, const struct built_in *b)
 	return is_auto(c, "mode");
 }
 
+/* Who gives one half of two as 0 wants none of the other. */
+static bool is_off_by_half(const struct compat *c, const struct built_in *b)
+{
+	const char *value = b->partner ? settings_get(&c->settings, b->partner) : NULL;
+
+	return value && strcmp(value, "0") == 0;
+}
+
 static void fill_in_built_in(struct compat *c)
 {
 	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
 		const struct built_in *b = &built_in[i];
 
 		if (b->values[c->role] && !is_left_to_us(c, b))
-			fill_in(c, b->key, b->values[c->role]);
+			fill_in(c, b->key, is_off_by_half(c, b) ? "0" : b->values[c->role]);
 	}
 }
 
 void compat_finish(struct compat *c)
 {
-	/* The socket of the daemon that systemd runs is not this one's. */
 	if (key_kind("control", c->role) != OPTION_UNKNOWN)
-		fill_in(c, "control", "none");
+		fill_in(c, "control", no_control);
 	if (c->role == ROLE_CLIENT) {
 		fill_in(c, "localaddr", ":12948");
 		fill_in(c, "remoteaddr", "vps:29900");

@@ -236,6 +236,21 @@ static void check_half_auto(const struct check *k, struct conf_place at)
 			   shards_text(t->datashard, data), shards_text(t->parityshard, parity));
 }
 
+/* Of the one that is not 0, if it was given where the other was, or closer: what a tunnel turns off is
+ * of use to others. */
+static void warn_of_half_fec(const struct check *k)
+{
+	const struct conf_tunnel *t = k->t;
+	enum conf_id zero = t->datashard == 0 ? KEY_DATASHARD : KEY_PARITYSHARD;
+	enum conf_id other = t->datashard == 0 ? KEY_PARITYSHARD : KEY_DATASHARD;
+	unsigned value = t->datashard == 0 ? t->parityshard : t->datashard;
+
+	if (value != 0 && value != CONF_AUTO && from(t, other) >= from(t, zero))
+		conf_warn(k->r, place(k, other),
+			  "has no effect with %s = 0: there is no error correction",
+			  conf_rows[zero].name);
+}
+
 static void settle_fec(const struct check *k)
 {
 	static const enum conf_id ids[] = { KEY_DATASHARD, KEY_PARITYSHARD };
@@ -243,9 +258,10 @@ static void settle_fec(const struct check *k)
 
 	if (!known(k, ids, ARRAY_LEN(ids)))
 		return;
-	if (t->datashard == 0 || t->parityshard == 0)
+	if (t->datashard == 0 || t->parityshard == 0) {
+		warn_of_half_fec(k);
 		t->datashard = t->parityshard = 0;
-	else if (t->datashard == CONF_AUTO || t->parityshard == CONF_AUTO)
+	} else if (t->datashard == CONF_AUTO || t->parityshard == CONF_AUTO)
 		check_half_auto(k, blame(k, ids, ARRAY_LEN(ids)));
 	else if (t->datashard + t->parityshard > FEC_SHARDS_MAX)
 		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
@@ -577,6 +593,30 @@ static void check_daemon(const struct config *c, struct conf_reporter *r)
 		conf_warn(r, daemon_place(c, KEY_GROUP), "has no effect without user");
 }
 
+/* Both are TCP, and only one of them could listen. */
+static void check_metrics(struct config *c, struct conf_reporter *r)
+{
+	const struct conf_origin *metrics = &c->daemon.origins[KEY_METRICS];
+
+	for (size_t i = 0; i < c->tunnel_count && !conf_reporter_full(r); i++) {
+		struct conf_tunnel *t = c->tunnels[i];
+		struct check k = check_of(r, t);
+		struct conf_place at = place(&k, KEY_LOCALADDR);
+		char line[CONF_LINE_BYTES];
+
+		if (!c->daemon.metrics.text || !t->localaddr.text ||
+		    !conf_addr_collide(&c->daemon.metrics, &t->localaddr))
+			continue;
+		if (r->no_file)
+			conf_fault(r, at, "%s collides with metrics, %s", t->localaddr.text,
+				   c->daemon.metrics.text);
+		else
+			conf_fault(r, at, "%s collides with metrics, %s, of [daemon] in %s",
+				   t->localaddr.text, c->daemon.metrics.text,
+				   conf_line_text(r, at.file, metrics->file, metrics->line, line));
+	}
+}
+
 void conf_check(struct config *c, struct conf_reporter *r)
 {
 	if (c->tunnel_count == 0 && r->error_count == 0)
@@ -588,6 +628,7 @@ void conf_check(struct config *c, struct conf_reporter *r)
 	for (enum conf_id id = 0; id < KEY_COUNT; id++)
 		check_effect(c, id, r);
 	check_collisions(c, r);
+	check_metrics(c, r);
 	check_snmplogs(c, r);
 	check_daemon(c, r);
 }

@@ -5,11 +5,12 @@
  *     files.c          the files that were read
  *     report.c         faults and warnings, each once
  *     addr.c           addresses: text to parts, do two collide
+ *     nearest.c        which name was meant
  *     value.c          one value's text <-> a field of a struct
  *     keys.c           the table of keys
  *     print.c          the table as text
  *     diff.c           in which keys two tunnels differ
- *     hint.c           what someone meant by a name that is none
+ *     hint.c           what someone meant by a key that is none
  *     source.c         text of a file -> sections of (key, value, line)
  *     include.c        the files that a file names
  *     from_settings.c  settings from elsewhere -> the same
@@ -116,6 +117,11 @@ extern const struct conf_row conf_rows[KEY_COUNT];
 /* The key of that name that may stand in a section of `where`; else one that stands elsewhere. NULL: no
  * such key. */
 const struct conf_row *conf_row_find(const char *name, unsigned where);
+
+/* ---- nearest.c: names ---------------------------------------------------- */
+
+/* The best match for a misspelt name among `names`, or NULL when nothing is near. */
+const char *conf_nearest(const char *name, const char *const *names, size_t count);
 
 /* ---- value.c: values ----------------------------------------------------- */
 
@@ -317,8 +323,6 @@ bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, 
 
 /* ---- hint.c: what was meant ---------------------------------------------- */
 
-/* The best match for a misspelt name among `names`, or NULL when nothing is near. */
-const char *conf_nearest(const char *name, const char *const *names, size_t count);
 /* A sentence for an unknown key, into `why`. */
 void conf_hint_key(const char *name, unsigned where, char *why);
 

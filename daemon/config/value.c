@@ -1,8 +1,9 @@
 /* value.c - one value: its text to a field of a struct, and back. */
 #include "config_impl.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -31,22 +32,34 @@ void conf_wipe_free(void *p, size_t n)
 	free(p);
 }
 
+enum { CHOICES_MAX = 32 };
+
 /* Index of `text` in a list of `count` names that `name_of` tells; `count` when it is none.  Then
- * `why` lists them. */
-static size_t choose(const char *text, size_t count, const char *(*name_of)(size_t), char *why)
+ * `why` lists them, and says which was meant: what `foreign`, if not NULL, has for it, or the nearest. */
+static size_t choose(const char *text, size_t count, const char *(*name_of)(size_t),
+		     const char *(*foreign)(const char *), char *why)
 {
 	char quoted[CONF_QUOTE_BYTES];
+	const char *names[CHOICES_MAX], *meant;
 	size_t len;
 
+	assert(count <= CHOICES_MAX);
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(text, name_of(i)) == 0)
+		names[i] = name_of(i);
+		if (strcmp(text, names[i]) == 0)
 			return i;
 	}
 	conf_why(why, "'%s' is none of", conf_quote(quoted, text));
 	for (size_t i = 0; i < count; i++) {
 		len = strlen(why);
-		snprintf(why + len, CONF_WHY_BYTES - len, "%s %s", i > 0 ? "," : "", name_of(i));
+		snprintf(why + len, CONF_WHY_BYTES - len, "%s %s", i > 0 ? "," : "", names[i]);
 	}
+	meant = foreign ? foreign(text) : NULL;
+	if (!meant)
+		meant = conf_nearest(text, names, count);
+	len = strlen(why);
+	if (meant)
+		snprintf(why + len, CONF_WHY_BYTES - len, "; did you mean %s?", meant);
 	return count;
 }
 
@@ -460,12 +473,44 @@ static const char *crypt_name(size_t i)
 	return seal_methods[i].name;
 }
 
+/* What others call them. */
+static const char *foreign_crypt(const char *text)
+{
+	static const struct {
+		const char *name, *ours;
+	} names[] = {
+		{ "aes-256", "aes, which is AES-256, or aes-256-gcm" },
+		{ "aes256", "aes, which is AES-256, or aes-256-gcm" },
+		{ "aes128", "aes-128 or aes-128-gcm" },
+		{ "aes192", "aes-192" },
+		{ "aes-cfb", "aes" },
+		{ "aes-256-cfb", "aes" },
+		{ "aes-192-cfb", "aes-192" },
+		{ "aes-128-cfb", "aes-128" },
+		{ "aes-gcm", "aes-256-gcm or aes-128-gcm" },
+		{ "aes-192-gcm", "aes-256-gcm or aes-128-gcm" },
+		{ "chacha20", "chacha20-poly1305" },
+		{ "chacha20-ietf", "chacha20-poly1305" },
+		{ "chacha20-ietf-poly1305", "chacha20-poly1305" },
+		{ "xchacha20-poly1305", "chacha20-poly1305" },
+		{ "des", "3des" },
+		{ "tripledes", "3des" },
+		{ "plain", "null or none" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcasecmp(names[i].name, text) == 0)
+			return names[i].ours;
+	}
+	return NULL;
+}
+
 static bool parse_crypt(const struct conf_row *row, const char *text, void *base, char *why)
 {
 	const struct seal_method *m = seal_method_find(text);
 
 	if (!m) {
-		choose(text, seal_method_count, crypt_name, why);
+		choose(text, seal_method_count, crypt_name, foreign_crypt, why);
 		return false;
 	}
 	*(const struct seal_method **)field(row, base) = m;
@@ -489,7 +534,7 @@ static const char *mode_name(size_t i)
 
 static bool parse_mode(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	size_t i = choose(text, CONF_MODE_COUNT, mode_name, why);
+	size_t i = choose(text, CONF_MODE_COUNT, mode_name, NULL, why);
 
 	if (i == CONF_MODE_COUNT)
 		return false;
@@ -515,7 +560,7 @@ static const char *congestion_name(size_t i)
 
 static bool parse_congestion(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	size_t i = choose(text, ARRAY_LEN(congestions), congestion_name, why);
+	size_t i = choose(text, ARRAY_LEN(congestions), congestion_name, NULL, why);
 
 	if (i == ARRAY_LEN(congestions))
 		return false;
@@ -537,7 +582,7 @@ static const char *compression_name(size_t i)
 
 static bool parse_compression(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	size_t i = choose(text, ARRAY_LEN(codecs), compression_name, why);
+	size_t i = choose(text, ARRAY_LEN(codecs), compression_name, NULL, why);
 
 	if (i == ARRAY_LEN(codecs))
 		return false;
@@ -557,7 +602,7 @@ static const char *level_name(size_t i)
 
 static bool parse_loglevel(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	size_t count = LOG_LEVEL_DEBUG + 1, i = choose(text, count, level_name, why);
+	size_t count = LOG_LEVEL_DEBUG + 1, i = choose(text, count, level_name, NULL, why);
 
 	if (i == count)
 		return false;

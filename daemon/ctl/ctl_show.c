@@ -395,7 +395,7 @@ static void show_reset(const struct ctl_view *v, const json_t *doc, const json_t
 
 static void show_loglevel(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
-	fprintf(v->out, "log level is %s, until the next reload that changes it\n",
+	fprintf(v->out, "log level is %s, until the next start, or a reload with another loglevel\n",
 		ctl_string(doc, "loglevel"));
 }
 

@@ -57,6 +57,24 @@ def quick_start_both(case):
         ends.stop_cleanly(p)
 
 
+@suite.case("quick_start_runs_by_the_names_of_kcptuns_programs")
+def quick_start_by_name(case):
+    programs = [case.path("kcptun-server"), case.path("kcptun-client")]
+    for program in programs:
+        os.symlink(ends.kcptund(), program)
+    for p, role in zip(quick_start(case, *([program] for program in programs)), ("client", "server")):
+        check(f"{role}: " in p.log(), p.log())
+        ends.stop_cleanly(p)
+
+
+@suite.case("command_line_help_names_no_control_socket")
+def help_of_control(case):
+    for role in ("client", "server"):
+        code, out, _ = run(role, "-help")
+        check(code == 0 and re.search(r"^  -control +path or none, default none$", out, re.M), out)
+        check("kcptund.sock" not in out and "-include" not in out, out)
+
+
 @suite.case("quick_start_of_our_server_with_debians_client")
 def quick_start_server(case):
     _, server = quick_start(case, ours("server"), ["kcptun-client"])

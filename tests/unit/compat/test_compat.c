@@ -252,6 +252,37 @@ static void addresses_default_to_kcptuns(void **state)
 	assert_int_equal(said.count, 0);
 }
 
+static void half_of_no_fec_is_none_without_a_word(void **state)
+{
+	struct line l;
+
+	CLIENT(&l, "-key", "some key", "-ds", "0");
+	assert_int_equal(only_tunnel(&l)->parityshard, 0);
+	end_line(&l);
+	SERVER(&l, "-key", "some key", "-ps", "0");
+	assert_int_equal(only_tunnel(&l)->datashard, 0);
+	end_line(&l);
+	assert_int_equal(said.count, 0);
+	CLIENT(&l, "-key", "some key", "-ds", "0", "-ps", "3");
+	assert_int_equal(only_tunnel(&l)->parityshard, 0);
+	assert_said(CONF_WARNING, "parityshard: has no effect with datashard = 0");
+	end_line(&l);
+}
+
+static void names_of_programs_are_roles(void **state)
+{
+	enum conf_role role = ROLE_CLIENT;
+
+	assert_true(compat_is_program("/usr/sbin/kcptun-server", &role));
+	assert_int_equal(role, ROLE_SERVER);
+	assert_true(compat_is_program("kcptun-client", &role));
+	assert_int_equal(role, ROLE_CLIENT);
+	assert_false(compat_is_program("/usr/sbin/kcptund", &role));
+	assert_false(compat_is_program("kcptun-client/kcptund", &role));
+	assert_false(compat_is_program("client", &role));
+	assert_false(compat_is_program("", &role));
+}
+
 static void what_is_automatic_in_a_file_is_kcptuns_here(void **state)
 {
 	struct line l;
@@ -606,6 +637,8 @@ int main(void)
 		TEST(strange_words_are_no_flags),
 		TEST(a_very_long_flag_is_unknown_and_quoted_briefly),
 		TEST(addresses_default_to_kcptuns),
+		TEST(half_of_no_fec_is_none_without_a_word),
+		TEST(names_of_programs_are_roles),
 		TEST(what_is_automatic_in_a_file_is_kcptuns_here),
 		TEST(auto_can_be_said_on_a_line_of_kcptun),
 		TEST(the_mode_auto_leaves_nothing_to_tune),

@@ -952,6 +952,68 @@ static void one_zero_turns_fec_off(void **state)
 	config_free(c);
 }
 
+static void parity_beside_a_zero_is_told(void **state)
+{
+	expect_warning(CLIENT "datashard = 0\nparityshard = 3\n",
+		       "t.ini:7: [client c] parityshard: has no effect with datashard = 0: there is no "
+		       "error correction");
+	expect_warning(SERVER "datashard = 10\nparityshard = 0\n",
+		       "t.ini:6: [server s] datashard: has no effect with parityshard = 0: there is no "
+		       "error correction");
+	expect_warning("[defaults]\nkey = some secret\ndatashard = 0\n[client c]\nlocaladdr = :1\n"
+		       "remoteaddr = h:2\nparityshard = 3\n",
+		       "t.ini:7: [client c] parityshard: has no effect with datashard = 0: there is no "
+		       "error correction");
+	/* the others of that file have a use for it */
+	config_free(read_good("[defaults]\nkey = some secret\ndatashard = 10\nparityshard = 3\n"
+			      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\ndatashard = 0\n"));
+	config_free(read_good(CLIENT "datashard = 0\nparityshard = 0\n"));
+}
+
+static void a_client_at_the_address_of_metrics_is_told(void **state)
+{
+	config_free(read_good("[daemon]\nmetrics = 127.0.0.1:1\n"
+			      "[client c]\nkey = some secret\nlocaladdr = 127.0.0.2:1\nremoteaddr = h:2\n"
+			      "[server s]\nkey = some secret\nlisten = 127.0.0.1:1\ntarget = h:2\n"));
+	expect_fault("[daemon]\nmetrics = 127.0.0.1:1\n" CLIENT,
+		     "t.ini:6: [client c] localaddr: :1 collides with metrics, 127.0.0.1:1, of [daemon] "
+		     "in line 2");
+	expect_fault("[daemon]\nmetrics = :1\n[defaults]\nkey = some secret\nlocaladdr = 127.0.0.1:1\n"
+		     "[client c]\nremoteaddr = h:2\n",
+		     "t.ini:5: [defaults] localaddr: 127.0.0.1:1 collides with metrics, :1, of [daemon] "
+		     "in line 2");
+}
+
+static void the_right_name_is_hinted_at(void **state)
+{
+	static const struct {
+		const char *line, *hint;
+	} names[] = {
+		{ "crypt = aes-256", "; did you mean aes, which is AES-256, or aes-256-gcm?" },
+		{ "crypt = AES256", "; did you mean aes, which is AES-256, or aes-256-gcm?" },
+		{ "crypt = aes-128-cfb", "; did you mean aes-128?" },
+		{ "crypt = aes-gcm", "; did you mean aes-256-gcm or aes-128-gcm?" },
+		{ "crypt = chacha20-poly1350", "; did you mean chacha20-poly1305?" },
+		{ "crypt = blowfsh", "; did you mean blowfish?" },
+		{ "crypt = rot13", "chacha20-poly1305" },
+		{ "mode = fst3", "; did you mean fast3?" },
+		{ "compression = gzip", "none" },
+		{ "congestion = renow", "; did you mean reno?" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char text[256];
+		size_t hint = strlen(names[i].hint), all;
+
+		snprintf(text, sizeof(text), CLIENT "%s\n", names[i].line);
+		assert_null(read_text(text));
+		assert_int_equal(reports.count, 1);
+		all = strlen(reports.lines[0]);
+		assert_true(all > hint);
+		assert_string_equal(reports.lines[0] + all - hint, names[i].hint);
+	}
+}
+
 static void auto_can_be_said_as_well(void **state)
 {
 	struct config *c = read_good("[defaults]\nkey = some secret\nmode = fast\nsndwnd = 9\nrcvwnd = 9\n"
@@ -1341,6 +1403,9 @@ int main(void)
 		cmocka_unit_test(nc_decides_on_congestion_in_manual_mode_alone),
 		cmocka_unit_test(nc_of_the_defaults_is_as_good_as_one_of_the_tunnel),
 		cmocka_unit_test(one_zero_turns_fec_off),
+		cmocka_unit_test(parity_beside_a_zero_is_told),
+		cmocka_unit_test(a_client_at_the_address_of_metrics_is_told),
+		cmocka_unit_test(the_right_name_is_hinted_at),
 		cmocka_unit_test(auto_can_be_said_as_well),
 		cmocka_unit_test(a_keyfile_loses_one_newline_and_nothing_else),
 		cmocka_unit_test(a_keyfile_that_cannot_be_used_is_a_fault),
