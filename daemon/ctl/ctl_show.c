@@ -153,8 +153,20 @@ static void show_rates(const struct ctl_view *v, const struct figures *f)
 		ctl_rate(a, ctl_number(r, "wire_in")), ctl_rate(b, ctl_number(r, "wire_out")));
 }
 
+/* What the medium loses is lost whatever is sent; the rest is of queues that were overfilled. */
+static void show_causes(const struct ctl_view *v, double loss, double medium)
+{
+	double by_medium = medium < loss ? medium : loss;
+	ctl_text a, b;
+
+	if (isfinite(loss) && isfinite(medium))
+		fprintf(v->out, ": by the medium %s, in queues that were full %s",
+			ctl_share(a, by_medium), ctl_share(b, loss - by_medium));
+}
+
 static void show_derived(const struct ctl_view *v, const struct figures *f)
 {
+	double medium = ctl_number_in(f->row, "medium_loss", "mean");
 	struct derived d;
 	ctl_text a;
 
@@ -163,9 +175,13 @@ static void show_derived(const struct ctl_view *v, const struct figures *f)
 		double value = derived_get(&d, i);
 		bool is_ratio = strncmp(derived_infos[i].name, "overhead", 8) == 0;
 
-		if (isfinite(value))
-			fprintf(v->out, "  %-20s %s\n", derived_infos[i].label,
-				is_ratio ? ctl_ratio(a, value) : ctl_share(a, value));
+		if (!isfinite(value))
+			continue;
+		fprintf(v->out, "  %-20s %s", derived_infos[i].label,
+			is_ratio ? ctl_ratio(a, value) : ctl_share(a, value));
+		if (strcmp(derived_infos[i].name, "loss_out") == 0)
+			show_causes(v, value, medium);
+		fputc('\n', v->out);
 	}
 }
 
@@ -200,9 +216,11 @@ static void show_path(const struct ctl_view *v, const json_t *row)
 	if (isfinite(ctl_number(row, "path_bytes_s")))
 		fprintf(v->out, "  %-20s %s\n", "path takes",
 			ctl_rate(a, ctl_number(row, "path_bytes_s")));
-	if (isfinite(total))
-		fprintf(v->out, "  %-20s %s, by the medium %s\n", "lost lately",
-			ctl_share(a, total), ctl_share(b, medium));
+	if (isfinite(total)) {
+		fprintf(v->out, "  %-20s %s", "lost lately", ctl_share(a, total));
+		show_causes(v, total, medium);
+		fputc('\n', v->out);
+	}
 	limits = limits_text(text, sizeof(text), row);
 	if (limits != NULL)
 		fprintf(v->out, "  %-20s %s\n", "held back by", limits);
