@@ -1,6 +1,7 @@
 /* check.c - rules between keys and between tunnels, and what follows from them. */
 #include "config_impl.h"
 
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +166,24 @@ static void settle_key(const struct check *k)
 		t->keyfile = NULL;
 		doubt_key(k);
 	}
+}
+
+/* ---- a Unix socket --------------------------------------------------------------- */
+
+/* A group is given it to connect. */
+static void settle_rights(const struct check *k)
+{
+	enum { FOR_GROUP = 0660 };
+	struct conf_tunnel *t = k->t;
+	struct conf_rights *rights = &t->localaddr.rights;
+	const struct group *g = t->socketgroup ? getgrnam(t->socketgroup) : NULL;
+
+	if (!t->localaddr.path)
+		return;
+	rights->has_group = g != NULL;
+	rights->group = g ? g->gr_gid : 0;
+	rights->has_mode = t->socketmode != CONF_AUTO || g;
+	rights->mode = t->socketmode != CONF_AUTO ? t->socketmode : FOR_GROUP;
 }
 
 /* ---- keys that follow from others ----------------------------------------------- */
@@ -345,6 +364,7 @@ static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
 	struct check k = check_of(r, t);
 
 	check_addresses(&k);
+	settle_rights(&k);
 	settle_key(&k);
 	settle_mode(&k);
 	settle_congestion(&k);
@@ -385,6 +405,10 @@ bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const cha
 	case KEY_STREAMBUF:
 		*why = "has no effect with smuxver = 1";
 		return t->role == ROLE_SERVER || t->smuxver != 1;
+	case KEY_SOCKETMODE:
+	case KEY_SOCKETGROUP:
+		*why = "has no effect unless localaddr is a path";
+		return t->localaddr.path || t->origins[KEY_LOCALADDR].bad;
 	case KEY_SNMPPERIOD:
 		*why = "has no effect without snmplog";
 		return t->snmplog || t->origins[KEY_SNMPLOG].bad;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "codec.h"
 #include "seal.h"
@@ -24,13 +25,21 @@ static inline enum conf_where conf_where(enum conf_role role)
 	return role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
 }
 
+/* Who may connect to a Unix socket. */
+struct conf_rights {
+	bool has_mode, has_group; /* else as the process would make any file */
+	mode_t mode;
+	gid_t group;
+};
+
 /* host:port, [v6]:port, host:first-last, or (streams only) a path with a slash
  * in it for a Unix socket.  An empty host means every local address. */
 struct conf_addr {
 	char *text; /* as written */
 	char *host; /* without brackets; "" for every local address; NULL for a path */
 	char *path; /* of a Unix socket, or NULL */
-	uint16_t port, port_last; /* the same when it is no range */
+	uint16_t port, port_last;  /* the same when it is no range */
+	struct conf_rights rights; /* of a path that is listened on */
 };
 
 /* A copy to keep when the configuration goes; false: out of memory, and nothing is to be disposed of. */
@@ -70,6 +79,8 @@ struct conf_tunnel {
 
 	struct conf_addr localaddr, remoteaddr; /* client */
 	struct conf_addr listen, target;        /* server */
+	unsigned socketmode; /* of the path of localaddr, or CONF_AUTO; its rights */
+	char *socketgroup;   /* follow from both.  NULL: none */
 
 	uint8_t *key; /* secret: wiped by config_free() */
 	size_t key_len;

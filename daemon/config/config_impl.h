@@ -37,6 +37,8 @@ enum conf_id {
 	KEY_DAEMON_SNMPLOG,
 	KEY_DAEMON_SNMPPERIOD,
 	KEY_LOCALADDR,
+	KEY_SOCKETMODE,
+	KEY_SOCKETGROUP,
 	KEY_REMOTEADDR,
 	KEY_LISTEN,
 	KEY_TARGET,
@@ -141,7 +143,8 @@ extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto
 	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
 	conf_type_target_addr, conf_type_crypt, conf_type_mode, conf_type_congestion,
 	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
-	conf_type_include, conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group;
+	conf_type_include, conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group,
+	conf_type_file_mode;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 

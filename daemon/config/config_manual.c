@@ -52,6 +52,12 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_LOCALADDR] = { "127.0.0.1:12948", NULL,
 		"What has a slash in it is the path of a Unix socket. A stale socket there is "
 		"replaced, one that is in use is not. " },
+	[KEY_SOCKETMODE] = { "0660", NULL,
+		"The digits are octal, as those of chmod(1). Whoever may write to the socket may "
+		"connect. " },
+	[KEY_SOCKETGROUP] = { "www-data", NULL,
+		"Only root can give it to any group; others, as the user of the units is, to one that "
+		"they are members of. " },
 	[KEY_REMOTEADDR] = { "vps.example.net:29900-29999", NULL,
 		"A name is resolved anew for each session, and all its addresses are tried. With a "
 		"range, sessions are spread over its ports; the server must listen on all of "

@@ -61,6 +61,13 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(localaddr), "",
 		.help = "where connections are accepted: TCP, or the path of a Unix socket; :12948 "
 			"means every local address" },
+	[KEY_SOCKETMODE] = { "socketmode", ON_CLIENT, CONF_RESTART, &conf_type_file_mode,
+		T(socketmode), "auto",
+		.help = "who may connect to a Unix socket at localaddr, by its mode; auto is what the "
+			"umask leaves, or 0660 with socketgroup" },
+	[KEY_SOCKETGROUP] = { "socketgroup", ON_CLIENT, CONF_RESTART, &conf_type_group,
+		T(socketgroup), "none",
+		.help = "the group that a Unix socket at localaddr is given" },
 	[KEY_REMOTEADDR] = { "remoteaddr", ON_CLIENT, CONF_RESTART, &conf_type_remote_addr,
 		T(remoteaddr), "",
 		.help = "the server, over UDP; of a range of ports each session draws one" },

@@ -453,6 +453,38 @@ static bool parse_group(const struct conf_row *row, const char *text, void *base
 	return parse_path(row, text, base, why);
 }
 
+/* Three or four octal digits, without the bits that mean nothing for a socket. */
+static bool parse_file_mode(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	const char *digit = text[0] == '0' && strlen(text) == 4 ? text + 1 : text;
+	char quoted[CONF_QUOTE_BYTES];
+	unsigned mode = 0;
+
+	if (strcmp(text, "auto") == 0) {
+		*(unsigned *)field(row, base) = CONF_AUTO;
+		return true;
+	}
+	if (strlen(digit) != 3 || strspn(digit, "01234567") != 3)
+		return conf_wrong(why, "'%s' is neither auto nor a mode, such as 0660",
+				  conf_quote(quoted, text));
+	for (; *digit; digit++)
+		mode = mode << 3 | (unsigned)(*digit - '0');
+	*(unsigned *)field(row, base) = mode;
+	return true;
+}
+
+static void print_file_mode(const struct conf_row *row, const void *base, FILE *out)
+{
+	unsigned mode = *(const unsigned *)field_const(row, base);
+
+	if (mode == CONF_AUTO)
+		fputs("auto", out);
+	else
+		fprintf(out, "%04o", mode);
+}
+
+const struct conf_type conf_type_file_mode = { CONF_TEXT, "auto or a mode", parse_file_mode,
+					       print_file_mode, NULL };
 const struct conf_type conf_type_user = { CONF_TEXT, "name or none", parse_user, print_control,
 					  dispose_path };
 const struct conf_type conf_type_group = { CONF_TEXT, "name or none", parse_group, print_control,

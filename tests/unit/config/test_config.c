@@ -952,6 +952,65 @@ static void one_zero_turns_fec_off(void **state)
 	config_free(c);
 }
 
+/* Lines 3 to 5. */
+#define PATH_CLIENT DEFAULTS "[client c]\nlocaladdr = /run/c.sock\nremoteaddr = h:2\n"
+
+static void a_unix_socket_has_a_mode_and_a_group(void **state)
+{
+	static const struct {
+		const char *lines;
+		bool has_mode, has_group;
+		mode_t mode;
+	} good[] = {
+		{ "", false, false, 0 },
+		{ "socketmode = auto\nsocketgroup = none\n", false, false, 0 },
+		{ "socketmode = 0666\n", true, false, 0666 },
+		{ "socketmode = 600\n", true, false, 0600 },
+		{ "socketgroup = root\n", true, true, 0660 },
+		{ "socketgroup = root\nsocketmode = 0770\n", true, true, 0770 },
+	};
+	static const char *const bad[] = { "0999", "66", "1777", "00660", "rw-rw----", "-1", "0x1ff" };
+	struct config *c;
+	char text[256], *file;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		const struct conf_rights *r;
+
+		snprintf(text, sizeof(text), PATH_CLIENT "%s", good[i].lines);
+		c = read_good(text);
+		r = &c->tunnels[0]->localaddr.rights;
+		assert_int_equal(r->has_mode, good[i].has_mode);
+		assert_int_equal(r->has_group, good[i].has_group);
+		assert_true(!r->has_mode || r->mode == good[i].mode);
+		assert_int_equal(r->group, 0);
+		config_free(c);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		char line[256];
+
+		snprintf(text, sizeof(text), PATH_CLIENT "socketmode = %s\n", bad[i]);
+		snprintf(line, sizeof(line),
+			 "t.ini:6: [client c] socketmode: '%s' is neither auto nor a mode, "
+			 "such as 0660",
+			 bad[i]);
+		expect_fault(text, line);
+	}
+	expect_fault(PATH_CLIENT "socketgroup = no-such-group\n",
+		     "t.ini:6: [client c] socketgroup: there is no group 'no-such-group' here");
+	expect_warning(CLIENT "socketmode = 0600\n",
+		       "t.ini:6: [client c] socketmode: has no effect unless localaddr is a path");
+	c = read_good(PATH_CLIENT "socketmode = 0640\n");
+	file = as_file(c);
+	assert_non_null(strstr(file, "\nsocketmode = 0640\nsocketgroup = none\n"));
+	free(file);
+	config_free(c);
+	c = read_good(CLIENT);
+	file = as_file(c);
+	assert_null(strstr(file, "socketmode"));
+	free(file);
+	config_free(c);
+}
+
 static void parity_beside_a_zero_is_told(void **state)
 {
 	expect_warning(CLIENT "datashard = 0\nparityshard = 3\n",
@@ -1403,6 +1462,7 @@ int main(void)
 		cmocka_unit_test(nc_decides_on_congestion_in_manual_mode_alone),
 		cmocka_unit_test(nc_of_the_defaults_is_as_good_as_one_of_the_tunnel),
 		cmocka_unit_test(one_zero_turns_fec_off),
+		cmocka_unit_test(a_unix_socket_has_a_mode_and_a_group),
 		cmocka_unit_test(parity_beside_a_zero_is_told),
 		cmocka_unit_test(a_client_at_the_address_of_metrics_is_told),
 		cmocka_unit_test(the_right_name_is_hinted_at),
