@@ -201,13 +201,12 @@ static void take_flags(struct compat *c, struct arguments *a)
 static void take_file(struct compat *c, const char *path)
 {
 	const char *where = c->where;
-	json_t *object;
+	struct compat_json json;
 
 	c->where = path;
-	object = compat_json_load(c, path);
-	if (object)
-		compat_json_take(c, object);
-	json_decref(object);
+	if (compat_json_load(c, path, &json))
+		compat_json_take(c, &json);
+	compat_json_dispose(&json);
 	c->where = where;
 }
 

@@ -20,14 +20,24 @@ void compat_dispose(struct compat *c)
 
 void compat_say(struct compat *c, enum conf_severity severity, const char *name, const char *fmt, ...)
 {
-	char text[1024], line[1200];
+	const struct conf_setting *item = name ? settings_find(&c->settings, name) : NULL;
+	const char *where = c->where;
+	char text[1024], line[1200], number[16] = "";
+	int n = c->settings.line;
 	va_list ap;
+
+	if (n == 0 && item && item->line > 0) {
+		where = item->where;
+		n = item->line;
+	}
+	if (n > 0)
+		snprintf(number, sizeof(number), ":%d", n);
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	snprintf(line, sizeof(line), "%s: %.60s%s%s", c->where, name ? name : "", name ? ": " : "",
-		 text);
+	snprintf(line, sizeof(line), "%s%s: %.60s%s%s", where, number, name ? name : "",
+		 name ? ": " : "", text);
 	c->report(c->user, severity, line);
 	c->error_count += severity == CONF_ERROR;
 }

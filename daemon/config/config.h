@@ -62,8 +62,8 @@ struct conf_files;
 /* NULL: there is no such file, or there are none. */
 const char *conf_file_name(const struct conf_files *f, unsigned file);
 
-/* Where a value came from. */
-enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL };
+/* Where a value came from; CONF_GIVEN: from elsewhere than a file of ours. */
+enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL, CONF_GIVEN };
 struct conf_origin {
 	enum conf_from from;
 	unsigned file; /* its number; 0: the one that is named on the command line */
@@ -162,6 +162,8 @@ struct config *config_read_text(const char *text, size_t len, const char *name,
 struct conf_setting {
 	const char *key;
 	const char *value; /* as it is: nothing is trimmed, quoted or a comment */
+	const char *where; /* a file that it stands in; NULL: none */
+	int line;          /* of that file */
 };
 /* One tunnel from settings, checked in the same way; of several with the same key the last
  * holds.  Keys of [daemon] may be among them.  Messages start with `where`, "command line" or

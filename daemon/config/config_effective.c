@@ -10,8 +10,8 @@ static const char *origin_text(const struct conf_origin *o)
 {
 	if (o->from == CONF_BUILTIN)
 		return "default";
-	if (o->line == 0)
-		return "given"; /* on the command line, or by a plugin's option */
+	if (o->from == CONF_GIVEN)
+		return "given"; /* on the command line, by a plugin's option, or in a file of kcptun's */
 	return o->from == CONF_DEFAULTS ? "defaults" : "section";
 }
 

@@ -163,7 +163,8 @@ bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);
 
 /* ---- files.c: the files that were read ----------------------------------- */
 
-enum conf_file_kind { CONF_FILE_INI, CONF_FILE_KEY, CONF_FILE_FOLDER };
+/* CONF_FILE_OTHER: of kcptun, or what stands for the command line. */
+enum conf_file_kind { CONF_FILE_INI, CONF_FILE_OTHER, CONF_FILE_KEY, CONF_FILE_FOLDER };
 
 struct conf_file {
 	enum conf_file_kind kind;

@@ -82,9 +82,9 @@ bool conf_files_has(const struct conf_files *f, enum conf_file_kind kind, const 
 
 const char *conf_file_name(const struct conf_files *f, unsigned file)
 {
-	bool is_ini = file < conf_files_count(f) && f->list[file].kind == CONF_FILE_INI;
+	bool has_lines = file < conf_files_count(f) && f->list[file].kind <= CONF_FILE_OTHER;
 
-	return is_ini ? f->list[file].path : NULL;
+	return has_lines ? f->list[file].path : NULL;
 }
 
 size_t config_file_count(const struct config *c)

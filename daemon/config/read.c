@@ -83,7 +83,9 @@ static const struct conf_value *pick(const struct layers *l, size_t i, struct co
 {
 	const struct conf_value *v = &l->own->values[i];
 
-	*origin = (struct conf_origin){ .from = CONF_TUNNEL, .file = v->file, .line = v->line };
+	*origin = (struct conf_origin){ .from = l->r->no_file ? CONF_GIVEN : CONF_TUNNEL,
+					.file = v->file,
+					.line = v->line };
 	if (v->text || !l->defaults)
 		return v->text ? v : NULL;
 	v = &l->defaults->values[i];
@@ -242,6 +244,6 @@ bool config_set_control(struct config *c, const char *text, conf_report_fn *repo
 	if (!good)
 		conf_fault(&r, at, "%s", why);
 	conf_reporter_flush(&r);
-	c->daemon.origins[KEY_CONTROL] = (struct conf_origin){ .from = CONF_TUNNEL };
+	c->daemon.origins[KEY_CONTROL] = (struct conf_origin){ .from = CONF_GIVEN };
 	return good;
 }

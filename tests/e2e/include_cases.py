@@ -90,7 +90,7 @@ def dump(case):
     os.mkdir(case.path("d"))
     case.write("d/1.ini", tunnel("one", 1))
     case.write("d/2.ini", tunnel("two", 2))
-    path = case.write("main.ini", ends.ini(include="d/*.ini"))
+    path = case.write("main.ini", ends.ini(include="d/*.ini", user="root"))
     p = subprocess.run([ends.kcptund(), "-T", "-c", path], capture_output=True, text=True, timeout=10)
     check(p.returncode == 0 and not p.stderr, p.stderr)
     check(re.findall(r"^\[.*\]$", p.stdout, re.M) == ["[daemon]", "[client one]", "[client two]"], p.stdout)

@@ -561,9 +561,9 @@ static void unknown_members_of_json_are_passed_over_with_a_word(void **state)
 		   "\"a name that is much longer than any that there is\": 1}");
 	CLIENT(&l, "-c", "c.json");
 	assert_non_null(l.config);
-	assert_said(CONF_WARNING, "c.json: conns: is passed over: unknown key; did you mean conn?");
-	assert_said(CONF_WARNING, "c.json: listen: is passed over: a client has no use for it");
-	assert_said(CONF_WARNING, "c.json: _comment: is passed over");
+	assert_said(CONF_WARNING, "c.json:1: conns: is passed over: unknown key; did you mean conn?");
+	assert_said(CONF_WARNING, "c.json:1: listen: is passed over: a client has no use for it");
+	assert_said(CONF_WARNING, "c.json:1: _comment: is passed over");
 	assert_int_equal(said.count, 4);
 	end_line(&l);
 }
@@ -574,16 +574,16 @@ static void broken_json_is_told_with_its_line(void **state)
 		const char *text, *words;
 	} cases[] = {
 		{ "", "is no JSON" },
-		{ "{\n\"key\": \"some key\",\n}", "is no JSON in line 3" },
+		{ "{\n\"key\": \"some key\",\n}", "c.json:3: is no JSON: " },
 		{ "[]", "is no JSON object" },
 		{ "\"text\"", "is no JSON" },
-		{ "{\"key\": \"a\\u0000b\"}", "is no JSON in line 1" },
-		{ "{\"key\": \"\xff\"}", "is no JSON in line 1" },
+		{ "{\"key\": \"a\\u0000b\"}", "c.json:1: is no JSON: " },
+		{ "{\"key\": \"\xff\"}", "c.json:1: is no JSON: " },
 		{ "{\"mtu\": 1350.5}", "mtu: takes a text, a whole number, true or false" },
 		{ "{\"mtu\": [1]}", "mtu: takes a text" },
 		{ "{\"mtu\": {}}", "mtu: takes a text" },
-		{ "{\"mtu\": 99999999999999999999}", "is no JSON in line 1" },
-		{ "{} {}", "is no JSON in line 1" },
+		{ "{\"mtu\": 99999999999999999999}", "c.json:1: is no JSON: " },
+		{ "{} {}", "c.json:1: is no JSON: " },
 	};
 	struct line l;
 
@@ -593,9 +593,23 @@ static void broken_json_is_told_with_its_line(void **state)
 		CLIENT(&l, "-c", "c.json");
 		assert_int_equal(l.status, 2);
 		assert_said(CONF_ERROR, cases[i].words);
-		assert_memory_equal(said.lines[0], "c.json: ", 8);
+		assert_memory_equal(said.lines[0], "c.json:", 7);
 		end_line(&l);
 	}
+	memset(&said, 0, sizeof(said));
+	write_file("c.json",
+		   "{\n\"key\": \"a \\\"{,\\\\\",\n\"_\": {\"mtu\": [\n1,\n\"mtu\"]},\n\n"
+		   "\"\\u006dtu\": 9000,\n\"Crypt\":\n\"rot13\", \"mode\": \"fast\", \"nc\": 1,\n"
+		   "\"qpp\": true, \"qpp-count\": 8}");
+	CLIENT(&l, "-c", "c.json", "-dscp", "99");
+	assert_int_equal(l.status, -1);
+	assert_said(CONF_WARNING, "c.json:3: _: is passed over");
+	assert_said(CONF_ERROR, "c.json:7: mtu: 9000 is above 1500");
+	assert_said(CONF_ERROR, "c.json:8: crypt: 'rot13' is none of");
+	assert_said(CONF_ERROR, "command line: dscp: 99 is above 63");
+	assert_said(CONF_WARNING, "c.json:9: mode: stands for nodelay, interval, resend and nc");
+	assert_said(CONF_WARNING, "c.json:10: qpp-count: 8 is even");
+	end_line(&l);
 	memset(&said, 0, sizeof(said));
 	CLIENT(&l, "-c", "none.json");
 	assert_int_equal(l.status, 2);

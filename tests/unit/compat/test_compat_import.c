@@ -37,8 +37,8 @@ static void json_files_become_tunnels(void **state)
 		   "{\"listen\": \":2000\", \"target\": \"127.0.0.1:9\", \"key\": \"KKKKKKKK\","
 		   "\"pprof\": true, \"sndwnd\": 2048}");
 	text = IMPORT("client.json", "./my server.json");
-	assert_said(CONF_WARNING, "client.json: scavengettl: has no effect without autoexpire");
-	assert_said(CONF_WARNING, "my server.json: pprof: is left out");
+	assert_said(CONF_WARNING, "client.json:1: scavengettl: has no effect without autoexpire");
+	assert_said(CONF_WARNING, "my server.json:1: pprof: is left out");
 	before = said.count;
 	c = read_ini(text);
 	assert_int_equal(said.count, before); /* what the file would be warned of is left out */
@@ -171,7 +171,8 @@ static void what_cannot_be_imported_is_told(void **state)
 	} cases[] = {
 		{ "{}", "neither a client's nor a server's" },
 		{ "{\"key\": \"some key\"}", "neither a client's nor a server's" },
-		{ "{\"listen\": \":1\", \"remoteaddr\": \"a:1\"}", "of a client and of a server" },
+		{ "{\"listen\": \":1\", \"remoteaddr\": \"a:1\"}",
+		  "s.json: has the addresses of a client, in line 1, and of a server, in line 1" },
 		{ "{\"listen\": \":1\", \"key\": \"some key\", \"sndwnd\": 70000}",
 		  "sndwnd: 70000 is above" },
 		{ "{\"listen\": \":1\", \"key\": \"\"}", "key: has no value" },
@@ -193,7 +194,15 @@ static void what_cannot_be_imported_is_told(void **state)
 	memset(&said, 0, sizeof(said));
 	write_file("s.json", "{\"listen\": \":1\", \"key\": \"some key\"}");
 	assert_null(IMPORT("s.json", "s.json"));
-	assert_said(CONF_ERROR, "collides with");
+	assert_said(CONF_ERROR, "s.json:1: listen: :1 collides with :1 of s.json:1");
+	memset(&said, 0, sizeof(said));
+	write_file("b.json", "{\n\"key\": \"some key\",\n\"listen\": \":1-5\",\n\"sndwnd\": 70000\n}");
+	assert_null(IMPORT("b.json"));
+	assert_said(CONF_ERROR, "b.json:4: sndwnd: 70000 is above 65535");
+	write_file("b.json", "{\n\"key\": \"some key\",\n\"Listen\": \":1-5\"}");
+	assert_null(IMPORT("s.json", "b.json"));
+	assert_said(CONF_ERROR, "b.json:3: listen: :1-5 collides with :1 of s.json:1");
+	memset(&said, 0, sizeof(said));
 	assert_null(IMPORT("none.json"));
 	assert_said(CONF_ERROR, "none.json");
 }

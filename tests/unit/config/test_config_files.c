@@ -337,10 +337,12 @@ static void too_many_files_are_refused(void **state)
 static void only_a_file_can_name_files(void **state)
 {
 	static const char text[] = INCLUDE("t.ini") TUNNEL("a", "1");
-	static const struct conf_setting given[] = { { "include", "t.ini" },
-						     { "key", "some secret" },
-						     { "localaddr", ":1" },
-						     { "remoteaddr", "h:2" } };
+	static const struct conf_setting given[] = {
+		{ .key = "include", .value = "t.ini" },
+		{ .key = "key", .value = "some secret" },
+		{ .key = "localaddr", .value = ":1" },
+		{ .key = "remoteaddr", .value = "h:2" },
+	};
 
 	forget_reports();
 	assert_null(config_read_text(text, strlen(text), "text", note, NULL));
