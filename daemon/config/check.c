@@ -137,9 +137,14 @@ static void doubt_key(const struct check *k)
 			  "knows; " MAKE_KEY);
 	else if (n >= 2 && (key[0] == '"' || key[0] == '\'') && key[n - 1] == key[0])
 		conf_warn(k->r, place(k, KEY_KEY), "the quotes around it are part of it");
-	else if (n < CONF_KEY_GOOD)
-		conf_warn(k->r, place(k, KEY_KEY),
-			  "has fewer than %d characters, so that it can be guessed; " MAKE_KEY,
+}
+
+/* Wherever it is from. */
+static void doubt_length(const struct check *k, enum conf_id id)
+{
+	if (k->t->key && k->t->key_len < CONF_KEY_GOOD)
+		conf_warn(k->r, place(k, id),
+			  "the key has fewer than %d characters, so that it can be guessed; " MAKE_KEY,
 			  CONF_KEY_GOOD);
 }
 
@@ -161,10 +166,12 @@ static void settle_key(const struct check *k)
 			   in_line(k, KEY_KEYFILE, KEY_KEY, line));
 	} else if (keyfile > key) {
 		load_keyfile(k);
+		doubt_length(k, KEY_KEYFILE);
 	} else {
 		free(t->keyfile);
 		t->keyfile = NULL;
 		doubt_key(k);
+		doubt_length(k, KEY_KEY);
 	}
 }
 

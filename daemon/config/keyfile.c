@@ -74,11 +74,6 @@ static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warn
 	else if (t->key[t->key_len - 1] == '\r')
 		conf_why(warning, "%s has a carriage return at its end, which is part of the key",
 			 t->keyfile);
-	else if (t->key_len < CONF_KEY_GOOD)
-		conf_why(warning,
-			 "the key in %s has fewer than %d characters, so that it can be guessed; make "
-			 "one with: kcptunctl genkey",
-			 t->keyfile, CONF_KEY_GOOD);
 }
 
 bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning)

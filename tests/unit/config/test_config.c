@@ -827,7 +827,7 @@ static void keys_without_effect_are_told(void **state)
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = it's a secrect\n",
 		  "t.ini:4: [client c] key: is the one built into kcptun, which everybody knows; "
 		  "make one with: kcptunctl genkey" },
-		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = \"k\"\n",
+		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = \"long enough\"\n",
 		  "t.ini:4: [client c] key: the quotes around it are part of it" },
 		/* settled in [defaults]: once, and only if no tunnel has a use for it */
 		{ "[defaults]\nkey = some secret\ninterval = 20\n"
@@ -1152,14 +1152,14 @@ static void a_keyfile_that_cannot_be_used_is_a_fault(void **state)
 
 static void a_doubtful_keyfile_is_told(void **state)
 {
-	give_keyfile("abc\n", 4, 0644);
+	give_keyfile("abcdefgh\n", 9, 0644);
 	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k can be read by every user; "
 				       "chmod o= it");
-	give_keyfile("abc\r\n", 5, 0600);
+	give_keyfile("abcdefg\r\n", 9, 0600);
 	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k has a carriage return at its "
 				       "end, which is part of the key");
 	give_keyfile("abcdefg\n", 8, 0600);
-	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: the key in k has fewer than 8 "
+	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: the key has fewer than 8 "
 				       "characters, so that it can be guessed; make one with: "
 				       "kcptunctl genkey");
 	unlink("k");

@@ -28,9 +28,12 @@ static void a_value_that_a_comment_cut_is_told(void **state)
 static void a_short_key_is_told(void **state)
 {
 	expect_warning("[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = 1234567\n",
-		       "t.ini:4: [client c] key: has fewer than 8 characters, so that it can be "
+		       "t.ini:4: [client c] key: the key has fewer than 8 characters, so that it can be "
 		       "guessed; make one with: kcptunctl genkey");
 	config_free(read_good("[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = 12345678\n"));
+	config_free(read_text("[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = 'a'\n"));
+	assert_true(was_said("the quotes around it are part of it"));
+	assert_true(was_said("fewer than 8 characters"));
 }
 
 static void expect_public(mode_t mode, bool is_told)
