@@ -106,7 +106,7 @@ static void make_statedir(const char *path, const struct person *p)
 {
 	if (path == NULL || mkdir(path, 0700) != 0)
 		return; /* why it cannot be used is told by who uses it */
-	if (chown(path, p->uid, p->gid) != 0)
+	if (lchown(path, p->uid, p->gid) != 0)
 		log_warn(NULL, "statedir = %s: cannot give it to %s: %s", path, p->name,
 			 strerror(errno));
 }
@@ -127,7 +127,7 @@ static void give_control(const char *path, const struct person *p)
 	slash = strrchr(path, '/');
 	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
 	/* that of the built-in socket is ours; of others nothing is known */
-	if (strcmp(path, CONF_CONTROL_DEFAULT) == 0 && chown(folder, p->uid, (gid_t)-1) != 0)
+	if (strcmp(path, CONF_CONTROL_DEFAULT) == 0 && lchown(folder, p->uid, (gid_t)-1) != 0)
 		log_warn(NULL, "control = %s: cannot give %s to %s: %s", path, folder, p->name,
 			 strerror(errno));
 }
@@ -176,8 +176,12 @@ struct look {
 	void *user;
 };
 
-static void tell(const struct look *l, const char *path, const char *folder, int err)
+static void tell(const struct look *l, const struct conf_opened *file, const char *folder, int err)
 {
+	const char *otherwise = file->may_be_credential
+					? ", unless LoadCredential= of the unit has it"
+					: "";
+	const char *path = file->path;
 	const struct person *p = l->person;
 	const char *closed = folder != NULL ? folder : path;
 	char *line;
@@ -189,12 +193,12 @@ static void tell(const struct look *l, const char *path, const char *folder, int
 	else if (folder != NULL)
 		n = asprintf(&line,
 			     "%s: as user %s: the folder %s cannot be entered or read: %s; chgrp %s %s "
-			     "and chmod 750 it",
-			     path, p->name, folder, strerror(err), p->group_name, closed);
+			     "and chmod 750 it%s",
+			     path, p->name, folder, strerror(err), p->group_name, closed, otherwise);
 	else
 		n = asprintf(&line,
-			     "%s: as user %s: cannot be opened: %s; chgrp %s %s and chmod 640 it",
-			     path, p->name, strerror(err), p->group_name, closed);
+			     "%s: as user %s: cannot be opened: %s; chgrp %s %s and chmod 640 it%s",
+			     path, p->name, strerror(err), p->group_name, closed, otherwise);
 	if (n < 0)
 		return;
 	l->report(l->user, CONF_WARNING, line);
@@ -220,9 +224,9 @@ static const char *closed_folder(char *real)
 }
 
 /* In a process that is that user. */
-static void look_at(const struct look *l, const char *path, char *real, bool is_folder)
+static void look_at(const struct look *l, const struct conf_opened *file, char *real)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err = errno;
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err = errno;
 	const char *folder;
 
 	if (fd >= 0) {
@@ -230,7 +234,7 @@ static void look_at(const struct look *l, const char *path, char *real, bool is_
 		return;
 	}
 	folder = err == EACCES && real != NULL ? closed_folder(real) : NULL;
-	tell(l, path, folder != NULL ? folder : is_folder ? path : NULL, err);
+	tell(l, file, folder != NULL ? folder : file->is_folder ? file->path : NULL, err);
 }
 
 static void look_at_all(const struct config *c, const struct look *l, char **reals)
@@ -238,10 +242,9 @@ static void look_at_all(const struct config *c, const struct look *l, char **rea
 	if (!become(l->person))
 		return;
 	for (size_t i = 0; i < config_file_count(c); i++) {
-		bool is_folder;
-		const char *path = config_file(c, i, &is_folder);
+		struct conf_opened file = config_file(c, i);
 
-		look_at(l, path, reals[i], is_folder);
+		look_at(l, &file, reals[i]);
 	}
 }
 
@@ -249,10 +252,9 @@ static void look_at_all(const struct config *c, const struct look *l, char **rea
 static char **find_reals(const struct config *c)
 {
 	char **reals = calloc(config_file_count(c) + 1, sizeof(char *));
-	bool is_folder;
 
 	for (size_t i = 0; reals != NULL && i < config_file_count(c); i++)
-		reals[i] = realpath(config_file(c, i, &is_folder), NULL);
+		reals[i] = realpath(config_file(c, i).path, NULL);
 	return reals;
 }
 

@@ -145,8 +145,13 @@ struct config {
 };
 
 /* All that was opened for it, to be found again by a later reader: files, keyfiles, folders. */
+struct conf_opened {
+	const char *path;
+	bool is_folder;
+	bool may_be_credential; /* a service may get it from systemd, whoever else can read it */
+};
 size_t config_file_count(const struct config *c);
-const char *config_file(const struct config *c, size_t i, bool *is_folder);
+struct conf_opened config_file(const struct config *c, size_t i);
 
 /* Read and check a file.  NULL when there was a fault; every fault and every
  * warning was then handed to `report`, one line each, `file:line: ...`, without newline.  Warnings

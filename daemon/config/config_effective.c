@@ -114,13 +114,18 @@ bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn,
 
 /* ---- as a file ------------------------------------------------------------------------ */
 
-/* What the mode stands for may not be given beside it. */
+/* What the mode stands for may not be given beside it; and a keyfile is to be found from any folder. */
 static void put_line(void *user, const struct conf_effective *value)
 {
 	bool by_mode = strcmp(value->origin, "mode") == 0;
+	bool is_keyfile = strcmp(value->key, conf_rows[KEY_KEYFILE].name) == 0;
+	char *path = is_keyfile ? realpath(value->text, NULL) : NULL;
 
 	fprintf(user, "%s%s = %s\n", by_mode ? "; by mode: " : "", value->key,
-		value->kind == CONF_HIDDEN ? CONF_NOT_SHOWN : value->text);
+		value->kind == CONF_HIDDEN ? CONF_NOT_SHOWN
+		: path                     ? path
+					   : value->text);
+	free(path);
 }
 
 bool config_effective_ini(const struct config *c, FILE *out)

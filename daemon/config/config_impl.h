@@ -169,6 +169,7 @@ enum conf_file_kind { CONF_FILE_INI, CONF_FILE_OTHER, CONF_FILE_KEY, CONF_FILE_F
 struct conf_file {
 	enum conf_file_kind kind;
 	char *path;
+	bool is_bare; /* a keyfile was given by its name alone */
 	dev_t device; /* of an INI file, as is the rest; 0 and 0: of none */
 	ino_t inode;
 	bool is_public; /* every user can read it */

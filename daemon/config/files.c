@@ -92,10 +92,15 @@ size_t config_file_count(const struct config *c)
 	return conf_files_count(c->files);
 }
 
-const char *config_file(const struct config *c, size_t i, bool *is_folder)
+struct conf_opened config_file(const struct config *c, size_t i)
 {
-	*is_folder = c->files->list[i].kind == CONF_FILE_FOLDER;
-	return c->files->list[i].path;
+	const struct conf_file *f = &c->files->list[i];
+
+	return (struct conf_opened){
+		.path = f->path,
+		.is_folder = f->kind == CONF_FILE_FOLDER,
+		.may_be_credential = f->is_bare,
+	};
 }
 
 /* Owned; NULL when out of memory. */

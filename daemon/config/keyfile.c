@@ -76,10 +76,22 @@ static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warn
 			 t->keyfile);
 }
 
+/* A credential is not noted: it is there for the service alone.  Nor are keyfiles of what is from no file. */
+static void note_file(const struct conf_tunnel *t, bool is_bare)
+{
+	struct conf_file *file;
+
+	if (conf_files_count(t->files) == 0 || conf_files_has(t->files, CONF_FILE_KEY, t->keyfile))
+		return;
+	file = conf_files_add(t->files, CONF_FILE_KEY, t->keyfile);
+	if (file)
+		file->is_bare = is_bare;
+}
+
 bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning)
 {
 	char *path = credential_path(t->keyfile);
-	bool is_credential = path != NULL;
+	bool is_credential = path != NULL, is_bare = strchr(t->keyfile, '/') == NULL;
 	struct stat st;
 	bool ok;
 	int fd;
@@ -90,10 +102,8 @@ bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, 
 		return conf_wrong(why, "out of memory");
 	free(t->keyfile);
 	t->keyfile = path;
-	/* of the service's own there is none when somebody else looks */
-	if (!is_credential && conf_files_count(t->files) > 0 &&
-	    !conf_files_has(t->files, CONF_FILE_KEY, path))
-		conf_files_add(t->files, CONF_FILE_KEY, path);
+	if (!is_credential)
+		note_file(t, is_bare);
 	fd = open_regular(path, &st, why);
 	if (fd < 0)
 		return false;

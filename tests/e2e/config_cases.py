@@ -154,6 +154,11 @@ def dump(case):
     check("some secret" not in out and "[defaults]" not in out, out)
     code, again, err = run("--dump", "-c", case.write("again.ini", out))
     check(code == 0 and err == "" and again == out, f"it reads back as another: {again} {err}")
+    case.write("home.key", "a key of its own\n")
+    os.mkdir(case.path("elsewhere"))
+    code, out, err = run("-T", "-c", case.write("keyfile.ini", text.replace("key = some secret", "keyfile = home.key")))
+    code, again, err = run("-T", "-c", case.write("elsewhere/keyfile.ini", out))
+    check(code == 0 and again == out, f"the keyfile is not found from elsewhere: {err}")
     code, out, err = run("-T", "-c", case.write("bad.ini", text + "mtu = 9000\n"))
     check(code == 1 and out == "" and "9000" in err, f"of one with faults: exit code {code}, {out!r}, {err!r}")
 

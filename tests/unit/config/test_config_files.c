@@ -364,7 +364,6 @@ static void all_that_was_opened_is_listed(void **state)
 {
 	static const char *const expected[] = { "t.ini", "d", "d/a.ini", "d/k" };
 	struct config *c;
-	bool is_folder;
 
 	begin_folder();
 	put("d/a.ini", "[defaults]\nkeyfile = k\n[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
@@ -373,8 +372,11 @@ static void all_that_was_opened_is_listed(void **state)
 	c = read_good(INCLUDE("d/a*"));
 	assert_int_equal(config_file_count(c), ARRAY_LEN(expected));
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
-		assert_string_equal(config_file(c, i, &is_folder), expected[i]);
-		assert_int_equal(is_folder, i == 1);
+		struct conf_opened file = config_file(c, i);
+
+		assert_string_equal(file.path, expected[i]);
+		assert_int_equal(file.is_folder, i == 1);
+		assert_int_equal(file.may_be_credential, i == 3);
 	}
 	config_free(c);
 	end_folder();
