@@ -114,14 +114,30 @@ bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn,
 
 /* ---- as a file ------------------------------------------------------------------------ */
 
-/* What the mode stands for may not be given beside it; and a keyfile is to be found from any folder. */
+/* A line that could be read may not become one that cannot. */
+enum { LINE_GOOD = 180 };
+
+/* From wherever the file is read, if that fits. */
+static char *find_keyfile(const struct conf_effective *value)
+{
+	char *path = NULL;
+
+	if (strcmp(value->key, conf_rows[KEY_KEYFILE].name) == 0)
+		path = realpath(value->text, NULL);
+	if (!path || strlen(path) <= LINE_GOOD - strlen(value->key))
+		return path;
+	free(path);
+	return NULL;
+}
+
+/* What the mode stands for may not be given beside it. */
 static void put_line(void *user, const struct conf_effective *value)
 {
 	bool by_mode = strcmp(value->origin, "mode") == 0;
-	bool is_keyfile = strcmp(value->key, conf_rows[KEY_KEYFILE].name) == 0;
-	char *path = is_keyfile ? realpath(value->text, NULL) : NULL;
+	bool is_long = strlen(value->key) + strlen(value->text) > LINE_GOOD;
+	char *path = find_keyfile(value);
 
-	fprintf(user, "%s%s = %s\n", by_mode ? "; by mode: " : "", value->key,
+	fprintf(user, "%s%s%s%s\n", by_mode ? "; by mode: " : "", value->key, is_long ? "=" : " = ",
 		value->kind == CONF_HIDDEN ? CONF_NOT_SHOWN
 		: path                     ? path
 					   : value->text);

@@ -263,6 +263,24 @@ static void the_values_that_hold_read_back_as_the_same_config(void **state)
 	config_free(d);
 }
 
+static void a_long_line_reads_back(void **state)
+{
+	char path[190], *file;
+	struct config *c, *d;
+	char text[512];
+
+	memset(path, 'p', sizeof(path));
+	path[sizeof(path) - 1] = '\0';
+	snprintf(text, sizeof(text), CLIENT "snmplog=%s\n", path);
+	c = read_good(text);
+	file = as_file(c);
+	d = read_good(file);
+	assert_string_equal(d->tunnels[0]->snmplog, path);
+	free(file);
+	config_free(c);
+	config_free(d);
+}
+
 static void bom_crlf_indentation_and_comments_are_accepted(void **state)
 {
 	struct config *c = read_good("\xef\xbb\xbf# a comment\r\n\r\n  [ defaults ] ; a comment\r\n"
@@ -1438,6 +1456,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_inherited_wherever_they_stand),
 		cmocka_unit_test(the_origin_of_each_value_is_kept),
 		cmocka_unit_test(the_values_that_hold_read_back_as_the_same_config),
+		cmocka_unit_test(a_long_line_reads_back),
 		cmocka_unit_test(bom_crlf_indentation_and_comments_are_accepted),
 		cmocka_unit_test(yes_and_no_have_four_spellings_each),
 		cmocka_unit_test(every_fault_is_one_line_with_its_place),
