@@ -16,6 +16,7 @@
 #include "footprint.h"
 #include "log.h"
 #include "metrics.h"
+#include "privilege.h"
 #include "reactor.h"
 #include "replay_store.h"
 #include "service.h"
@@ -259,13 +260,15 @@ static void on_metrics(void *user, bool good)
 		start_tunnels(d);
 }
 
-/* One after the other: what may not fail, what may, and then all tunnels. */
+/* One after the other: what may not fail, what may, and then all tunnels.  What is opened once is
+ * opened before root becomes another; what a reload may open again after that, so that what goes well
+ * at the start goes well then. */
 static void start(struct kt_daemon *d)
 {
 	const struct conf_addr *metrics = &d->config->daemon.metrics;
 
 	d->reloading = true; /* as long as this takes there is no other change */
-	if (!start_control(d)) {
+	if (!start_control(d) || !privilege_drop(&d->config->daemon)) {
 		give_up(d);
 		return;
 	}

@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include "compat.h"
-#include "config.h"
+#include "config_effective.h"
 #include "daemon.h"
 #include "log.h"
+#include "privilege.h"
 #include "sip003.h"
 
 static const char DEFAULT_FILE[] = "/etc/kcptun.ini";
@@ -17,7 +18,7 @@ static const char DEFAULT_FILE[] = "/etc/kcptun.ini";
 static void usage(FILE *out)
 {
 	fprintf(out,
-		"usage: kcptund [-c FILE] [--control PATH] [-t] [-v] [--help] [--version]\n"
+		"usage: kcptund [-c FILE] [--control PATH] [-t] [-T] [-v] [--help] [--version]\n"
 		"       kcptund client|server [FLAG]...   one tunnel, with kcptun's flags\n"
 		"\n"
 		"Carries TCP connections through lossy networks inside KCP over UDP.\n"
@@ -27,6 +28,7 @@ static void usage(FILE *out)
 		"  -c, --config FILE  configuration to run (%s)\n"
 		"      --control PATH the control socket, whatever the configuration says\n"
 		"  -t, --test         check the configuration and exit\n"
+		"  -T, --dump         the same, and print it as it is in effect, without keys\n"
 		"  -v, --verbose      log more than the configuration says\n"
 		"  -h, --help         this text and all keys of the configuration\n"
 		"  -V, --version      print the version\n",
@@ -52,24 +54,21 @@ static void tell_way_on(const char *file)
 
 struct options {
 	struct daemon_source source;
-	bool test;
+	bool test, dump;
 };
 
 /* -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "test", no_argument, NULL, 't' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "control", required_argument, NULL, 'C' },
-		{ NULL, 0, NULL, 0 },
+		{ "config", required_argument, NULL, 'c' },  { "test", no_argument, NULL, 't' },
+		{ "dump", no_argument, NULL, 'T' },          { "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },          { "version", no_argument, NULL, 'V' },
+		{ "control", required_argument, NULL, 'C' }, { NULL, 0, NULL, 0 },
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "c:tvhV", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:tTvhV", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			o->source.file = optarg;
@@ -77,6 +76,9 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'C':
 			o->source.control = optarg;
 			break;
+		case 'T':
+			o->dump = true; /* which tests as well */
+					/* fall through */
 		case 't':
 			o->test = true;
 			break;
@@ -116,6 +118,16 @@ static void keep_standard_descriptors(void)
 		close(fd);
 }
 
+static int tell_good(const struct config *config, const struct options *o)
+{
+	if (!o->dump)
+		printf("%s: good, %zu tunnel%s\n", o->source.file, config->tunnel_count,
+		       config->tunnel_count == 1 ? "" : "s");
+	else if (!config_effective_ini(config, stdout))
+		return EXIT_FAILURE;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .source.file = DEFAULT_FILE };
@@ -124,6 +136,8 @@ int main(int argc, char **argv)
 	int status;
 
 	keep_standard_descriptors();
+	if (argc > 0 && compat_is_program(argv[0], &role))
+		return compat_main(role, argc - 1, argv + 1, report);
 	if (argc > 1 && compat_is_role(argv[1], &role))
 		return compat_main(role, argc - 2, argv + 2, report);
 	if (sip003_wanted(argc, argv))
@@ -137,11 +151,12 @@ int main(int argc, char **argv)
 		tell_way_on(o.source.file);
 		return EXIT_FAILURE; /* starting again would not help: see kcptund.service */
 	}
+	if (o.test || config->daemon.user != NULL)
+		privilege_check(config, report, NULL);
 	if (o.test) {
-		printf("%s: good, %zu tunnel%s\n", o.source.file, config->tunnel_count,
-		       config->tunnel_count == 1 ? "" : "s");
+		status = tell_good(config, &o);
 		config_free(config);
-		return 0;
+		return status;
 	}
 	log_set_level(o.source.verbose ? LOG_LEVEL_DEBUG : (enum log_level)config->daemon.loglevel);
 	return daemon_run(config, &o.source);

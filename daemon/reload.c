@@ -79,8 +79,10 @@ static void change_daemon(struct kt_daemon *d)
 	snmplog_set(&d->snmplog, then->snmplog, then->snmpperiod_s);
 	if (!same_text(then->control, now->control) ||
 	    !same_text(then->metrics.text, now->metrics.text) ||
-	    !same_text(then->statedir, now->statedir))
-		say(d, NULL, "[daemon] control, metrics and statedir change with a restart only",
+	    !same_text(then->statedir, now->statedir) || !same_text(then->user, now->user) ||
+	    !same_text(then->group, now->group))
+		say(d, NULL,
+		    "[daemon] control, metrics, statedir, user and group change with a restart only",
 		    false);
 	config_free(d->config);
 	d->config = d->fresh;

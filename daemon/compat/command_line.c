@@ -27,6 +27,15 @@ bool compat_is_role(const char *word, enum conf_role *role)
 	return false;
 }
 
+bool compat_is_program(const char *path, enum conf_role *role)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	static const char before[] = "kcptun-";
+
+	return strncmp(name, before, strlen(before)) == 0 &&
+	       compat_is_role(name + strlen(before), role);
+}
+
 /* ---- help -------------------------------------------------------------------- */
 
 /* A key of [daemon] that a tunnel has as well: here it is the tunnel's. */
@@ -39,6 +48,12 @@ static bool is_repeated(size_t i)
 	return false;
 }
 
+/* Of a file, which there is none here. */
+static bool is_of_files(const struct conf_key_info *info)
+{
+	return strcmp(info->name, "include") == 0;
+}
+
 static void print_keys(enum conf_role role)
 {
 	enum conf_where other = conf_where(role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT);
@@ -49,7 +64,7 @@ static void print_keys(enum conf_role role)
 		const char *dflt;
 
 		conf_key_describe(i, &info, buf, sizeof(buf));
-		if (is_repeated(i) || info.where == other)
+		if (is_repeated(i) || info.where == other || is_of_files(&info))
 			continue;
 		dflt = compat_built_in(info.name, role);
 		if (!dflt)
@@ -186,13 +201,12 @@ static void take_flags(struct compat *c, struct arguments *a)
 static void take_file(struct compat *c, const char *path)
 {
 	const char *where = c->where;
-	json_t *object;
+	struct compat_json json;
 
 	c->where = path;
-	object = compat_json_load(c, path);
-	if (object)
-		compat_json_take(c, object);
-	json_decref(object);
+	if (compat_json_load(c, path, &json))
+		compat_json_take(c, &json);
+	compat_json_dispose(&json);
 	c->where = where;
 }
 

@@ -47,6 +47,7 @@ const char *compat_built_in(const char *key, enum conf_role role);
 /* config_from_settings() of what was gathered; NULL if there was any fault so far. */
 struct config *compat_config(struct compat *c);
 
+/* With the line of the option `name`, if it is from a file. */
 void compat_say(struct compat *c, enum conf_severity severity, const char *name, const char *fmt,
 		...) __attribute__((format(printf, 4, 5)));
 
@@ -59,16 +60,26 @@ void compat_default_key(struct compat *c);
 
 struct json_t;
 
-/* The file's object, owned by the caller (json_decref), or NULL after a report. */
-struct json_t *compat_json_load(struct compat *c, const char *path);
+/* A file's object, and the line of each of its members. */
+struct compat_json {
+	struct json_t *object, *lines;
+};
+/* False after a report; dispose of it in either case. */
+bool compat_json_load(struct compat *c, const char *path, struct compat_json *j);
+void compat_json_dispose(struct compat_json *j);
+/* Of a member as it is spelt there; 0: there is none. */
+int compat_json_line(const struct compat_json *j, const char *name);
 /* Take its members as options.  Like kcptun it does not care about the case of names, and
- * goes on after one that it does not know, if with a warning. */
-void compat_json_take(struct compat *c, const struct json_t *object);
+ * goes on after one that it does not know, if with a warning.  What is said of one names its line, in
+ * the file c->where. */
+void compat_json_take(struct compat *c, const struct compat_json *j);
 
 /* ---- command_line.c ------------------------------------------------------ */
 
 /* `kcptund client ...` and `kcptund server ...`. */
 bool compat_is_role(const char *word, enum conf_role *role);
+/* The same for a program that is called kcptun-client or kcptun-server, in whatever folder. */
+bool compat_is_program(const char *path, enum conf_role *role);
 /* Flags to options: argv[0] is the first flag.  -1 to go on, else the exit status: help or the
  * version was printed, or a fault told.  A key among the arguments is overwritten there, so that
  * other users do not see it in ps(1). */

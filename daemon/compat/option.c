@@ -20,14 +20,24 @@ void compat_dispose(struct compat *c)
 
 void compat_say(struct compat *c, enum conf_severity severity, const char *name, const char *fmt, ...)
 {
-	char text[1024], line[1200];
+	const struct conf_setting *item = name ? settings_find(&c->settings, name) : NULL;
+	const char *where = c->where;
+	char text[1024], line[1200], number[16] = "";
+	int n = c->settings.line;
 	va_list ap;
+
+	if (n == 0 && item && item->line > 0) {
+		where = item->where;
+		n = item->line;
+	}
+	if (n > 0)
+		snprintf(number, sizeof(number), ":%d", n);
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	snprintf(line, sizeof(line), "%s: %.60s%s%s", c->where, name ? name : "", name ? ": " : "",
-		 text);
+	snprintf(line, sizeof(line), "%s%s: %.60s%s%s", where, number, name ? name : "",
+		 name ? ": " : "", text);
 	c->report(c->user, severity, line);
 	c->error_count += severity == CONF_ERROR;
 }
@@ -202,8 +212,13 @@ static const struct built_in {
 	{ "streambuf", { "2097152", "2097152" }, NULL },
 };
 
+/* The socket of the daemon that systemd runs is not this one's. */
+static const char no_control[] = "none";
+
 const char *compat_built_in(const char *key, enum conf_role role)
 {
+	if (strcmp(key, "control") == 0)
+		return no_control;
 	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
 		if (strcmp(built_in[i].key, key) == 0)
 			return built_in[i].values[role];
@@ -275,21 +290,28 @@ static bool is_left_to_us(const struct compat *c, const struct built_in *b)
 	return is_auto(c, "mode");
 }
 
+/* Who gives one half of two as 0 wants none of the other. */
+static bool is_off_by_half(const struct compat *c, const struct built_in *b)
+{
+	const char *value = b->partner ? settings_get(&c->settings, b->partner) : NULL;
+
+	return value && strcmp(value, "0") == 0;
+}
+
 static void fill_in_built_in(struct compat *c)
 {
 	for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
 		const struct built_in *b = &built_in[i];
 
 		if (b->values[c->role] && !is_left_to_us(c, b))
-			fill_in(c, b->key, b->values[c->role]);
+			fill_in(c, b->key, is_off_by_half(c, b) ? "0" : b->values[c->role]);
 	}
 }
 
 void compat_finish(struct compat *c)
 {
-	/* The socket of the daemon that systemd runs is not this one's. */
 	if (key_kind("control", c->role) != OPTION_UNKNOWN)
-		fill_in(c, "control", "none");
+		fill_in(c, "control", no_control);
 	if (c->role == ROLE_CLIENT) {
 		fill_in(c, "localaddr", ":12948");
 		fill_in(c, "remoteaddr", "vps:29900");

@@ -169,7 +169,9 @@ static bool copy_text(char **to, const char *from)
 
 bool conf_addr_copy(struct conf_addr *to, const struct conf_addr *from)
 {
-	*to = (struct conf_addr){ .port = from->port, .port_last = from->port_last };
+	*to = (struct conf_addr){ .port = from->port,
+				  .port_last = from->port_last,
+				  .rights = from->rights };
 	if (copy_text(&to->text, from->text) && copy_text(&to->host, from->host) &&
 	    copy_text(&to->path, from->path))
 		return true;

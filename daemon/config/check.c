@@ -1,6 +1,7 @@
 /* check.c - rules between keys and between tunnels, and what follows from them. */
 #include "config_impl.h"
 
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ static const char published_key[] = "it's a secrect";
 
 #define MAKE_KEY "make one with: kcptunctl genkey"
 
-enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = 24, SHARDS_BYTES = 16 };
+enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = CONF_LINE_BYTES + 8, SHARDS_BYTES = 16 };
 
 /* The tunnel that is being checked. */
 struct check {
@@ -41,6 +42,7 @@ static struct conf_place place(const struct check *k, enum conf_id id)
 	const struct conf_origin *o = &k->t->origins[id];
 
 	return (struct conf_place){
+		.file = o->from == CONF_BUILTIN ? k->t->file : o->file,
 		.line = o->from == CONF_BUILTIN ? k->t->line : o->line,
 		.section = o->from == CONF_DEFAULTS ? "[defaults]" : k->title,
 		.key = conf_rows[id].name,
@@ -59,12 +61,17 @@ static struct conf_place blame(const struct check *k, const enum conf_id *ids, s
 	return place(k, worst);
 }
 
-/* " in line 12"; nothing when there are no lines. */
-static const char *in_line(const struct check *k, enum conf_id id, char buf[static IN_LINE_BYTES])
+/* " in line 12", as the key `here` is to name it; nothing when there are no lines. */
+static const char *in_line(const struct check *k, enum conf_id here, enum conf_id id,
+			   char buf[static IN_LINE_BYTES])
 {
+	const struct conf_origin *o = &k->t->origins[id];
+	char line[CONF_LINE_BYTES];
+
 	buf[0] = '\0';
 	if (!k->r->no_file)
-		snprintf(buf, IN_LINE_BYTES, " in line %d", k->t->origins[id].line);
+		snprintf(buf, IN_LINE_BYTES, " in %s",
+			 conf_line_text(k->r, place(k, here).file, o->file, o->line, line));
 	return buf;
 }
 
@@ -110,9 +117,10 @@ static void forget_key(struct conf_tunnel *t)
 static void load_keyfile(const struct check *k)
 {
 	char why[CONF_WHY_BYTES], warning[CONF_WHY_BYTES];
+	unsigned file = k->t->origins[KEY_KEYFILE].file;
 
 	forget_key(k->t); /* the one inherited */
-	if (!conf_keyfile_read(k->t, k->r->no_file ? "" : k->r->path, why, warning))
+	if (!conf_keyfile_read(k->t, k->r->no_file ? "" : conf_reporter_file(k->r, file), why, warning))
 		conf_fault(k->r, place(k, KEY_KEYFILE), "%s", why);
 	else if (warning[0] != '\0')
 		conf_warn(k->r, place(k, KEY_KEYFILE), "%s", warning);
@@ -131,6 +139,15 @@ static void doubt_key(const struct check *k)
 		conf_warn(k->r, place(k, KEY_KEY), "the quotes around it are part of it");
 }
 
+/* Wherever it is from. */
+static void doubt_length(const struct check *k, enum conf_id id)
+{
+	if (k->t->key && k->t->key_len < CONF_KEY_GOOD)
+		conf_warn(k->r, place(k, id),
+			  "the key has fewer than %d characters, so that it can be guessed; " MAKE_KEY,
+			  CONF_KEY_GOOD);
+}
+
 /* Of key and keyfile the one given closer to the tunnel holds. */
 static void settle_key(const struct check *k)
 {
@@ -146,14 +163,34 @@ static void settle_key(const struct check *k)
 			   "the same, " MAKE_KEY);
 	} else if (key == keyfile) {
 		conf_fault(k->r, place(k, KEY_KEYFILE), "stands beside key%s; give one of them",
-			   in_line(k, KEY_KEY, line));
+			   in_line(k, KEY_KEYFILE, KEY_KEY, line));
 	} else if (keyfile > key) {
 		load_keyfile(k);
+		doubt_length(k, KEY_KEYFILE);
 	} else {
 		free(t->keyfile);
 		t->keyfile = NULL;
 		doubt_key(k);
+		doubt_length(k, KEY_KEY);
 	}
+}
+
+/* ---- a Unix socket --------------------------------------------------------------- */
+
+/* A group is given it to connect. */
+static void settle_rights(const struct check *k)
+{
+	enum { FOR_GROUP = 0660 };
+	struct conf_tunnel *t = k->t;
+	struct conf_rights *rights = &t->localaddr.rights;
+	const struct group *g = t->socketgroup ? getgrnam(t->socketgroup) : NULL;
+
+	if (!t->localaddr.path)
+		return;
+	rights->has_group = g != NULL;
+	rights->group = g ? g->gr_gid : 0;
+	rights->has_mode = t->socketmode != CONF_AUTO || g;
+	rights->mode = t->socketmode != CONF_AUTO ? t->socketmode : FOR_GROUP;
 }
 
 /* ---- keys that follow from others ----------------------------------------------- */
@@ -199,7 +236,7 @@ static void settle_compression(const struct check *k)
 		return;
 	if (!agree && nocomp == compression && nocomp != CONF_BUILTIN)
 		conf_fault(k->r, place(k, KEY_NOCOMP), "contradicts compression%s",
-			   in_line(k, KEY_COMPRESSION, line));
+			   in_line(k, KEY_NOCOMP, KEY_COMPRESSION, line));
 	else if (!agree && nocomp > compression)
 		t->compression = t->nocomp ? CODEC_NONE : CODEC_SNAPPY;
 	t->nocomp = t->compression == CODEC_NONE;
@@ -225,6 +262,21 @@ static void check_half_auto(const struct check *k, struct conf_place at)
 			   shards_text(t->datashard, data), shards_text(t->parityshard, parity));
 }
 
+/* Of the one that is not 0, if it was given where the other was, or closer: what a tunnel turns off is
+ * of use to others. */
+static void warn_of_half_fec(const struct check *k)
+{
+	const struct conf_tunnel *t = k->t;
+	enum conf_id zero = t->datashard == 0 ? KEY_DATASHARD : KEY_PARITYSHARD;
+	enum conf_id other = t->datashard == 0 ? KEY_PARITYSHARD : KEY_DATASHARD;
+	unsigned value = t->datashard == 0 ? t->parityshard : t->datashard;
+
+	if (value != 0 && value != CONF_AUTO && from(t, other) >= from(t, zero))
+		conf_warn(k->r, place(k, other),
+			  "has no effect with %s = 0: there is no error correction",
+			  conf_rows[zero].name);
+}
+
 static void settle_fec(const struct check *k)
 {
 	static const enum conf_id ids[] = { KEY_DATASHARD, KEY_PARITYSHARD };
@@ -232,9 +284,10 @@ static void settle_fec(const struct check *k)
 
 	if (!known(k, ids, ARRAY_LEN(ids)))
 		return;
-	if (t->datashard == 0 || t->parityshard == 0)
+	if (t->datashard == 0 || t->parityshard == 0) {
+		warn_of_half_fec(k);
 		t->datashard = t->parityshard = 0;
-	else if (t->datashard == CONF_AUTO || t->parityshard == CONF_AUTO)
+	} else if (t->datashard == CONF_AUTO || t->parityshard == CONF_AUTO)
 		check_half_auto(k, blame(k, ids, ARRAY_LEN(ids)));
 	else if (t->datashard + t->parityshard > FEC_SHARDS_MAX)
 		conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
@@ -318,6 +371,7 @@ static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
 	struct check k = check_of(r, t);
 
 	check_addresses(&k);
+	settle_rights(&k);
 	settle_key(&k);
 	settle_mode(&k);
 	settle_congestion(&k);
@@ -358,6 +412,10 @@ bool conf_key_has_effect(const struct conf_tunnel *t, enum conf_id id, const cha
 	case KEY_STREAMBUF:
 		*why = "has no effect with smuxver = 1";
 		return t->role == ROLE_SERVER || t->smuxver != 1;
+	case KEY_SOCKETMODE:
+	case KEY_SOCKETGROUP:
+		*why = "has no effect unless localaddr is a path";
+		return t->localaddr.path || t->origins[KEY_LOCALADDR].bad;
 	case KEY_SNMPPERIOD:
 		*why = "has no effect without snmplog";
 		return t->snmplog || t->origins[KEY_SNMPLOG].bad;
@@ -431,14 +489,16 @@ static void tell_collision(struct conf_tunnel *a, struct conf_tunnel *b, struct 
 {
 	enum conf_id id = bound_key(a);
 	struct check ka = check_of(r, a), kb = check_of(r, b);
+	struct conf_place at_a = place(&ka, id), at_b = place(&kb, id);
+	char line[CONF_LINE_BYTES];
 
 	if (from(a, id) == CONF_DEFAULTS && from(b, id) == CONF_DEFAULTS)
-		conf_fault(r, place(&kb, id), "%s is inherited by %s and by %s; each needs its own",
+		conf_fault(r, at_b, "%s is inherited by %s and by %s; each needs its own",
 			   conf_tunnel_bound(b)->text, ka.title, kb.title);
 	else
-		conf_fault(r, place(&kb, id), "%s collides with %s of %s in line %d",
-			   conf_tunnel_bound(b)->text, conf_tunnel_bound(a)->text, ka.title,
-			   place(&ka, id).line);
+		conf_fault(r, at_b, "%s collides with %s of %s in %s", conf_tunnel_bound(b)->text,
+			   conf_tunnel_bound(a)->text, ka.title,
+			   conf_line_text(r, at_b.file, at_a.file, at_a.line, line));
 }
 
 /* Clients listen on TCP or a Unix socket and servers on UDP: they never meet. */
@@ -508,17 +568,20 @@ static void tell_shared(const struct writer *a, const struct writer *b, struct c
 {
 	bool inherited = b->origin->from == CONF_DEFAULTS;
 	struct conf_place at = {
+		.file = b->origin->file,
 		.line = b->origin->line,
 		.section = inherited ? "[defaults]" : b->title,
 		.key = "snmplog",
 	};
+	char line[CONF_LINE_BYTES];
 
 	if (inherited && a->origin->from == CONF_DEFAULTS)
 		conf_fault(r, at, "%s is inherited by %s and by %s; each needs its own", b->path,
 			   a->title, b->title);
 	else
-		conf_fault(r, at, "%s is the file of %s, too, in line %d; each needs its own",
-			   b->path, a->title, a->origin->line);
+		conf_fault(r, at, "%s is the file of %s, too, in %s; each needs its own", b->path,
+			   a->title,
+			   conf_line_text(r, at.file, a->origin->file, a->origin->line, line));
 }
 
 static void check_snmplogs(struct config *c, struct conf_reporter *r)
@@ -540,14 +603,49 @@ static void check_snmplogs(struct config *c, struct conf_reporter *r)
 	}
 }
 
+static struct conf_place daemon_place(const struct config *c, enum conf_id id)
+{
+	const struct conf_origin *o = &c->daemon.origins[id];
+
+	return (struct conf_place){ .file = o->file,
+				    .line = o->line,
+				    .section = "[daemon]",
+				    .key = conf_rows[id].name };
+}
+
 static void check_daemon(const struct config *c, struct conf_reporter *r)
 {
 	const struct conf_origin *period = &c->daemon.origins[KEY_DAEMON_SNMPPERIOD];
-	struct conf_place at = { .line = period->line, .section = "[daemon]", .key = "snmpperiod" };
 
 	if (period->from != CONF_BUILTIN && !c->daemon.snmplog &&
 	    !c->daemon.origins[KEY_DAEMON_SNMPLOG].bad)
-		conf_warn(r, at, "has no effect without snmplog");
+		conf_warn(r, daemon_place(c, KEY_DAEMON_SNMPPERIOD), "has no effect without snmplog");
+	if (c->daemon.group && !c->daemon.user && !c->daemon.origins[KEY_USER].bad)
+		conf_warn(r, daemon_place(c, KEY_GROUP), "has no effect without user");
+}
+
+/* Both are TCP, and only one of them could listen. */
+static void check_metrics(struct config *c, struct conf_reporter *r)
+{
+	const struct conf_origin *metrics = &c->daemon.origins[KEY_METRICS];
+
+	for (size_t i = 0; i < c->tunnel_count && !conf_reporter_full(r); i++) {
+		struct conf_tunnel *t = c->tunnels[i];
+		struct check k = check_of(r, t);
+		struct conf_place at = place(&k, KEY_LOCALADDR);
+		char line[CONF_LINE_BYTES];
+
+		if (!c->daemon.metrics.text || !t->localaddr.text ||
+		    !conf_addr_collide(&c->daemon.metrics, &t->localaddr))
+			continue;
+		if (r->no_file)
+			conf_fault(r, at, "%s collides with metrics, %s", t->localaddr.text,
+				   c->daemon.metrics.text);
+		else
+			conf_fault(r, at, "%s collides with metrics, %s, of [daemon] in %s",
+				   t->localaddr.text, c->daemon.metrics.text,
+				   conf_line_text(r, at.file, metrics->file, metrics->line, line));
+	}
 }
 
 void conf_check(struct config *c, struct conf_reporter *r)
@@ -561,6 +659,7 @@ void conf_check(struct config *c, struct conf_reporter *r)
 	for (enum conf_id id = 0; id < KEY_COUNT; id++)
 		check_effect(c, id, r);
 	check_collisions(c, r);
+	check_metrics(c, r);
 	check_snmplogs(c, r);
 	check_daemon(c, r);
 }

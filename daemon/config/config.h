@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "codec.h"
 #include "seal.h"
@@ -24,13 +25,21 @@ static inline enum conf_where conf_where(enum conf_role role)
 	return role == ROLE_CLIENT ? ON_CLIENT : ON_SERVER;
 }
 
+/* Who may connect to a Unix socket. */
+struct conf_rights {
+	bool has_mode, has_group; /* else as the process would make any file */
+	mode_t mode;
+	gid_t group;
+};
+
 /* host:port, [v6]:port, host:first-last, or (streams only) a path with a slash
  * in it for a Unix socket.  An empty host means every local address. */
 struct conf_addr {
 	char *text; /* as written */
 	char *host; /* without brackets; "" for every local address; NULL for a path */
 	char *path; /* of a Unix socket, or NULL */
-	uint16_t port, port_last; /* the same when it is no range */
+	uint16_t port, port_last;  /* the same when it is no range */
+	struct conf_rights rights; /* of a path that is listened on */
 };
 
 /* A copy to keep when the configuration goes; false: out of memory, and nothing is to be disposed of. */
@@ -48,21 +57,30 @@ extern const struct conf_mode conf_modes[CONF_MODE_COUNT];
 /* Of a number: the tunnel finds it out by itself. */
 #define CONF_AUTO SESSION_AUTO
 
-/* Where a value came from. */
-enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL };
+/* The files that a configuration was read from. */
+struct conf_files;
+/* NULL: there is no such file, or there are none. */
+const char *conf_file_name(const struct conf_files *f, unsigned file);
+
+/* Where a value came from; CONF_GIVEN: from elsewhere than a file of ours. */
+enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL, CONF_GIVEN };
 struct conf_origin {
 	enum conf_from from;
-	int line; /* 0 for CONF_BUILTIN */
-	bool bad; /* did not parse; never so in a config that was handed out */
+	unsigned file; /* its number; 0: the one that is named on the command line */
+	int line;      /* 0 for CONF_BUILTIN */
+	bool bad;      /* did not parse; never so in a config that was handed out */
 };
 
 struct conf_tunnel {
 	char *name;
 	enum conf_role role;
-	int line; /* of its section header */
+	unsigned file; /* of its section header, as is the line */
+	int line;
 
 	struct conf_addr localaddr, remoteaddr; /* client */
 	struct conf_addr listen, target;        /* server */
+	unsigned socketmode; /* of the path of localaddr, or CONF_AUTO; its rights */
+	char *socketgroup;   /* follow from both.  NULL: none */
 
 	uint8_t *key; /* secret: wiped by config_free() */
 	size_t key_len;
@@ -103,6 +121,7 @@ struct conf_tunnel {
 	unsigned snmpperiod_s;            /* 0: none */
 
 	struct conf_origin *origins; /* of each key, by its index in the table */
+	struct conf_files *files; /* that they number; shared with the config that it came with */
 };
 
 #define CONF_CONTROL_DEFAULT "/run/kcptun/kcptund.sock"
@@ -112,16 +131,28 @@ struct conf_daemon {
 	char *control;            /* path of the control socket; NULL: none */
 	struct conf_addr metrics; /* text is NULL: none */
 	char *statedir;           /* what outlasts the process is there; NULL: nothing does */
-	char *snmplog;            /* of all tunnels together, as in a tunnel */
+	char *user, *group; /* whom it becomes when root starts it, by name; NULL: nobody else */
+	char *snmplog;      /* of all tunnels together, as in a tunnel */
 	unsigned snmpperiod_s;
 	struct conf_origin *origins; /* as in a tunnel */
+	struct conf_files *files;    /* borrowed from the config that it is part of */
 };
 
 struct config {
 	struct conf_daemon daemon;
-	struct conf_tunnel **tunnels; /* in the order of the file */
+	struct conf_tunnel **tunnels; /* in the order of the files */
 	size_t tunnel_count;
+	struct conf_files *files; /* NULL: it came from none */
 };
+
+/* All that was opened for it, to be found again by a later reader: files, keyfiles, folders. */
+struct conf_opened {
+	const char *path;
+	bool is_folder;
+	bool may_be_credential; /* a service may get it from systemd, whoever else can read it */
+};
+size_t config_file_count(const struct config *c);
+struct conf_opened config_file(const struct config *c, size_t i);
 
 /* Read and check a file.  NULL when there was a fault; every fault and every
  * warning was then handed to `report`, one line each, `file:line: ...`, without newline.  Warnings
@@ -137,6 +168,8 @@ struct config *config_read_text(const char *text, size_t len, const char *name,
 struct conf_setting {
 	const char *key;
 	const char *value; /* as it is: nothing is trimmed, quoted or a comment */
+	const char *where; /* a file that it stands in; NULL: none */
+	int line;          /* of that file */
 };
 /* One tunnel from settings, checked in the same way; of several with the same key the last
  * holds.  Keys of [daemon] may be among them.  Messages start with `where`, "command line" or

@@ -2,6 +2,7 @@
 #include "config_effective.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "config_impl.h"
 
@@ -9,8 +10,8 @@ static const char *origin_text(const struct conf_origin *o)
 {
 	if (o->from == CONF_BUILTIN)
 		return "default";
-	if (o->line == 0)
-		return "given"; /* on the command line, or by a plugin's option */
+	if (o->from == CONF_GIVEN)
+		return "given"; /* on the command line, by a plugin's option, or in a file of kcptun's */
 	return o->from == CONF_DEFAULTS ? "defaults" : "section";
 }
 
@@ -26,8 +27,14 @@ static const struct conf_origin *origin_of(const struct conf_tunnel *t, enum con
 	return &t->origins[id == KEY_CONGESTION && conf_nc_decides(t) ? KEY_NC : id];
 }
 
-static bool tell(const struct conf_row *row, const void *base, const struct conf_origin *origin,
-		 bool by_mode, conf_effective_fn *fn, void *user)
+/* The first file is what is meant where none is named. */
+static const char *file_of(const struct conf_files *files, const struct conf_origin *origin)
+{
+	return origin->file > 0 ? conf_file_name(files, origin->file) : NULL;
+}
+
+static bool tell(const struct conf_row *row, const void *base, const struct conf_files *files,
+		 const struct conf_origin *origin, bool by_mode, conf_effective_fn *fn, void *user)
 {
 	struct conf_effective value = {
 		.key = row->name,
@@ -35,6 +42,7 @@ static bool tell(const struct conf_row *row, const void *base, const struct conf
 		.kind = row->type->kind,
 		.origin = by_mode ? "mode" : origin_text(origin),
 		.line = by_mode ? 0 : origin->line,
+		.file = by_mode ? NULL : file_of(files, origin),
 	};
 	char *text = NULL;
 	size_t len = 0;
@@ -56,13 +64,22 @@ static bool tell(const struct conf_row *row, const void *base, const struct conf
 	return true;
 }
 
+static bool daemon_worth_telling(const struct conf_daemon *d, enum conf_id id)
+{
+	if (id == KEY_DAEMON_SNMPPERIOD)
+		return d->snmplog != NULL;
+	if (id == KEY_GROUP)
+		return d->user != NULL;
+	return conf_rows[id].where == ON_DAEMON && id != KEY_INCLUDE;
+}
+
 bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn, void *user)
 {
 	bool good = true;
 
 	for (enum conf_id id = 0; id < KEY_COUNT && good; id++)
-		if (conf_rows[id].where == ON_DAEMON)
-			good = tell(&conf_rows[id], d, &d->origins[id], false, fn, user);
+		if (daemon_worth_telling(d, id))
+			good = tell(&conf_rows[id], d, d->files, &d->origins[id], false, fn, user);
 	return good;
 }
 
@@ -90,6 +107,54 @@ bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn,
 
 	for (enum conf_id id = 0; id < KEY_COUNT && good; id++)
 		if (worth_telling(t, id))
-			good = tell(&conf_rows[id], t, origin_of(t, id), is_by_mode(t, id), fn, user);
+			good = tell(&conf_rows[id], t, t->files, origin_of(t, id),
+				    is_by_mode(t, id), fn, user);
 	return good;
+}
+
+/* ---- as a file ------------------------------------------------------------------------ */
+
+/* A line that could be read may not become one that cannot. */
+enum { LINE_GOOD = 180 };
+
+/* From wherever the file is read, if that fits. */
+static char *find_keyfile(const struct conf_effective *value)
+{
+	char *path = NULL;
+
+	if (strcmp(value->key, conf_rows[KEY_KEYFILE].name) == 0)
+		path = realpath(value->text, NULL);
+	if (!path || strlen(path) <= LINE_GOOD - strlen(value->key))
+		return path;
+	free(path);
+	return NULL;
+}
+
+/* What the mode stands for may not be given beside it. */
+static void put_line(void *user, const struct conf_effective *value)
+{
+	bool by_mode = strcmp(value->origin, "mode") == 0;
+	bool is_long = strlen(value->key) + strlen(value->text) > LINE_GOOD;
+	char *path = find_keyfile(value);
+
+	fprintf(user, "%s%s%s%s\n", by_mode ? "; by mode: " : "", value->key, is_long ? "=" : " = ",
+		value->kind == CONF_HIDDEN ? CONF_NOT_SHOWN
+		: path                     ? path
+					   : value->text);
+	free(path);
+}
+
+bool config_effective_ini(const struct config *c, FILE *out)
+{
+	bool good;
+
+	fputs("[daemon]\n", out);
+	good = config_effective_daemon(&c->daemon, put_line, out);
+	for (size_t i = 0; i < c->tunnel_count && good; i++) {
+		const struct conf_tunnel *t = c->tunnels[i];
+
+		fprintf(out, "\n[%s %s]\n", t->role == ROLE_CLIENT ? "client" : "server", t->name);
+		good = config_effective_tunnel(t, put_line, out);
+	}
+	return good && fflush(out) == 0 && !ferror(out);
 }

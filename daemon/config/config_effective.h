@@ -12,11 +12,18 @@ struct conf_effective {
 	enum conf_value_kind kind;
 	const char *origin; /* default, defaults (the section), section (its own), mode, given */
 	int line;           /* 0: none */
+	const char *file;   /* that it is a line of, if not of the first; borrowed like text */
 };
 typedef void conf_effective_fn(void *user, const struct conf_effective *value);
 
 /* Keys without effect are left out.  False when out of memory. */
 bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn, void *user);
 bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn, void *user);
+
+/* What a secret is shown as. */
+#define CONF_NOT_SHOWN "(not shown)"
+/* All of it as one file, which reads back as the same configuration but for the secrets; what includes and
+ * [defaults] brought stands where it holds.  False when out of memory or when `out` fails. */
+bool config_effective_ini(const struct config *c, FILE *out);
 
 #endif

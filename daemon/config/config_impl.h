@@ -2,14 +2,17 @@
  *
  * From the bottom up; each knows this header, and calls only those before it:
  *
+ *     files.c          the files that were read
  *     report.c         faults and warnings, each once
  *     addr.c           addresses: text to parts, do two collide
+ *     nearest.c        which name was meant
  *     value.c          one value's text <-> a field of a struct
  *     keys.c           the table of keys
  *     print.c          the table as text
  *     diff.c           in which keys two tunnels differ
- *     hint.c           what someone meant by a name that is none
- *     source.c         text of the file -> sections of (key, value, line)
+ *     hint.c           what someone meant by a key that is none
+ *     source.c         text of a file -> sections of (key, value, line)
+ *     include.c        the files that a file names
  *     from_settings.c  settings from elsewhere -> the same
  *     keyfile.c        a key that is a file's content
  *     check.c          rules between keys and between tunnels
@@ -17,18 +20,25 @@
 #ifndef KT_CONFIG_IMPL_H
 #define KT_CONFIG_IMPL_H
 
+#include <sys/stat.h>
+
 #include "config.h"
 #include "wire.h"
 
 /* One per row of the table, in the order of the manual. */
 enum conf_id {
+	KEY_INCLUDE,
 	KEY_LOGLEVEL,
 	KEY_CONTROL,
 	KEY_METRICS,
 	KEY_STATEDIR,
+	KEY_USER,
+	KEY_GROUP,
 	KEY_DAEMON_SNMPLOG,
 	KEY_DAEMON_SNMPPERIOD,
 	KEY_LOCALADDR,
+	KEY_SOCKETMODE,
+	KEY_SOCKETGROUP,
 	KEY_REMOTEADDR,
 	KEY_LISTEN,
 	KEY_TARGET,
@@ -81,8 +91,13 @@ enum {
 	CONF_FILE_MAX = 1 << 20,     /* bytes of a config file */
 	CONF_KEYFILE_MAX = 64 << 10, /* bytes of a keyfile */
 	CONF_TUNNELS_MAX = 4096,
-	CONF_NAME_MAX = 63,      /* characters of a tunnel's name */
-	CONF_REPORTS_MAX = 1000, /* then no more: that is no config file */
+	CONF_INCLUDED_MAX = 4096,  /* files besides the first */
+	CONF_INCLUDES_MAX = 1000,  /* lines that name them */
+	CONF_DEPTH_MAX = 8,        /* of files that name files */
+	CONF_BYTES_MAX = 16 << 20, /* of them all */
+	CONF_KEY_GOOD = 8,         /* characters; what is shorter is warned of */
+	CONF_NAME_MAX = 63,        /* characters of a tunnel's name */
+	CONF_REPORTS_MAX = 1000,   /* then no more: that is no config file */
 };
 
 /* ---- keys.c: the table --------------------------------------------------- */
@@ -106,6 +121,11 @@ extern const struct conf_row conf_rows[KEY_COUNT];
  * such key. */
 const struct conf_row *conf_row_find(const char *name, unsigned where);
 
+/* ---- nearest.c: names ---------------------------------------------------- */
+
+/* The best match for a misspelt name among `names`, or NULL when nothing is near. */
+const char *conf_nearest(const char *name, const char *const *names, size_t count);
+
 /* ---- value.c: values ----------------------------------------------------- */
 
 /* One kind of value.  `base` is the struct that holds the field. */
@@ -124,7 +144,8 @@ extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto
 	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
 	conf_type_target_addr, conf_type_crypt, conf_type_mode, conf_type_congestion,
 	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
-	conf_type_snmplog, conf_type_statedir;
+	conf_type_include, conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group,
+	conf_type_file_mode;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 
@@ -141,6 +162,36 @@ bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char
  * they read the same. */
 bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);
 
+/* ---- files.c: the files that were read ----------------------------------- */
+
+/* CONF_FILE_OTHER: of kcptun, or what stands for the command line. */
+enum conf_file_kind { CONF_FILE_INI, CONF_FILE_OTHER, CONF_FILE_KEY, CONF_FILE_FOLDER };
+
+struct conf_file {
+	enum conf_file_kind kind;
+	char *path;
+	bool is_bare; /* a keyfile was given by its name alone */
+	dev_t device; /* of an INI file, as is the rest; 0 and 0: of none */
+	ino_t inode;
+	bool is_public; /* every user can read it */
+	int key_line;   /* where a key stands in it first; 0: none does */
+};
+
+struct conf_files *conf_files_new(void); /* NULL: out of memory */
+struct conf_files *conf_files_ref(struct conf_files *f);
+void conf_files_unref(struct conf_files *f); /* NULL is fine for both */
+/* Valid until the next is added; NULL: out of memory.  What stands in
+ * a file goes by the number that it gets. */
+struct conf_file *conf_files_add(struct conf_files *f, enum conf_file_kind kind, const char *path);
+/* Which file it is, so that it is known again, and who may read it. */
+void conf_file_note(struct conf_file *f, const struct stat *st);
+size_t conf_files_count(const struct conf_files *f);
+struct conf_file *conf_files_at(struct conf_files *f, size_t i);
+bool conf_files_has(const struct conf_files *f, enum conf_file_kind kind, const char *path);
+/* A path that stands in the file `conf_path`: a relative one starts at its folder.  Owned; NULL when out
+ * of memory. */
+char *conf_resolve_path(const char *conf_path, const char *path);
+
 /* ---- report.c: faults and warnings --------------------------------------- */
 
 struct conf_line;
@@ -148,6 +199,7 @@ struct conf_line;
 struct conf_reporter {
 	const char *path; /* or another name for where the text is from */
 	bool no_file;     /* then there are no lines and no sections to name, and no folder */
+	struct conf_files *files; /* borrowed; NULL until there are some */
 	conf_report_fn *fn;
 	void *user;
 	struct conf_line *said; /* all so far */
@@ -165,6 +217,7 @@ static inline bool conf_reporter_full(const struct conf_reporter *r)
 /* Where in the file something is.  line 0: the file as a whole; section or
  * key NULL: not in one. */
 struct conf_place {
+	unsigned file; /* by its number */
 	int line;
 	const char *section; /* "[client home]" */
 	const char *key;
@@ -175,6 +228,12 @@ void conf_report(struct conf_reporter *r, enum conf_severity severity, struct co
 /* Text from the file fit for a message: short, no control characters. */
 enum { CONF_QUOTE_BYTES = 64 };
 const char *conf_quote(char buf[static CONF_QUOTE_BYTES], const char *text);
+/* "line 12", and of which file if that is another one than the one of the message. */
+enum { CONF_LINE_BYTES = 256 };
+const char *conf_line_text(const struct conf_reporter *r, unsigned here, unsigned file, int line,
+			   char buf[static CONF_LINE_BYTES]);
+/* The name of the file by its number, or of what there is in its stead. */
+const char *conf_reporter_file(const struct conf_reporter *r, unsigned file);
 /* Write a sentence into `why` (CONF_WHY_BYTES). */
 void conf_why(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same, and false: the result of what it explains. */
@@ -186,22 +245,35 @@ void conf_why(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 
 
 struct conf_value {
 	char *text; /* NULL: not given */
-	int line;   /* 0: from no file */
+	unsigned file;
+	int line; /* 0: from no file */
 };
 
 struct conf_section {
 	unsigned where; /* enum conf_where: what keys may stand here; ON_BOTH for [defaults] */
+	unsigned file;  /* the last one that has it, if several may: [daemon] and [defaults] */
 	int line;
 	char *title; /* "[client home]" */
 	char *name;  /* of a tunnel, else NULL */
 	struct conf_value values[KEY_COUNT];
 };
 
+/* A line that names further files. */
+struct conf_include {
+	char *text;
+	struct conf_place at; /* of strings that last as long as the sections and the table */
+	unsigned depth;       /* how many files lie between what it names and the first */
+};
+
 struct conf_source {
 	struct conf_section *daemon, *defaults; /* never NULL; line 0 when not in the file */
 	struct conf_section **tunnels;
 	size_t tunnel_count;
-	int lines; /* of the file */
+	struct conf_files *files;
+	struct conf_include *includes; /* lines that name files, in the order of reading */
+	size_t include_count;
+	size_t included_count; /* files that were read because of them */
+	size_t bytes;          /* of those */
 };
 
 /* All three report faults; false when they could not go on (that is reported, too).  `s` need not
@@ -212,10 +284,21 @@ bool conf_source_text(struct conf_source *s, const char *text, size_t len, struc
 bool conf_source_init(struct conf_source *s, struct conf_reporter *r);
 void conf_source_dispose(struct conf_source *s);
 /* NULL when out of memory. */
-struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned where, int line,
-					    const char *title, const char *name);
+struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned where, unsigned file,
+					    int line, const char *title, const char *name);
+/* Read one more file, number `file`, from its text; `depth` files lie before it. */
+void conf_source_parse(struct conf_source *s, const char *text, size_t len, unsigned file,
+		       unsigned depth, struct conf_reporter *r);
 /* At most `max` bytes of a file, NUL behind them.  NULL with `why` set on failure. */
 char *conf_slurp(int fd, size_t max, size_t *len, char *why);
+
+/* ---- include.c: files that others name ----------------------------------- */
+
+/* Note that a line of a file names others, to be read later; `depth` files lie between it and the first. */
+void conf_include_note(struct conf_source *s, const char *text, struct conf_place at,
+		       unsigned depth, struct conf_reporter *r);
+/* Read all that was noted, and what is noted thereby. */
+void conf_include_all(struct conf_source *s, struct conf_reporter *r);
 
 /* ---- from_settings.c: from elsewhere than a file ------------------------- */
 
@@ -246,8 +329,6 @@ bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, 
 
 /* ---- hint.c: what was meant ---------------------------------------------- */
 
-/* The best match for a misspelt name among `names`, or NULL when nothing is near. */
-const char *conf_nearest(const char *name, const char *const *names, size_t count);
 /* A sentence for an unknown key, into `why`. */
 void conf_hint_key(const char *name, unsigned where, char *why);
 

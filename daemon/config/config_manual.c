@@ -7,6 +7,15 @@
 
 /* clang-format off */
 const struct conf_manual conf_manuals[KEY_COUNT] = {
+	[KEY_INCLUDE] = { "/etc/kcptun.d/*.ini", NULL,
+		"It may stand there several times, also in the [daemon] of a file that was named so. "
+		"Of a path only the name behind the last slash may be a pattern, with `*`, `?` and "
+		"`[...]` as in a shell; what begins with a dot matches none that does not. A pattern "
+		"that nothing matches is no fault, a missing file or folder is one. All files are "
+		"one configuration: [defaults] hold for the tunnels of all of them, [daemon] and "
+		"[defaults] may stand in each, and no key may be given twice. A file is read once, "
+		"4096 of them at most, of 1 MiB each and 16 MiB together, and they may name others "
+		"8 deep. " },
 	[KEY_LOGLEVEL] = { NULL, NULL,
 		"error is what needs a human, warn what does not work, info the life of tunnels, "
 		"sessions and streams, debug more. " },
@@ -23,6 +32,14 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"daemon. A process needs one of its own. With `none`, or where auto finds that "
 		"$STATE_DIRECTORY is not set, sessions that were recorded may be replayed once after "
 		"each restart. " },
+	[KEY_USER] = { "kcptun", NULL,
+		"Who is not root at the start stays who he is. Other groups of that user are his as "
+		"well; of root's rights only the one to bind ports below 1024 is kept, for a reload. "
+		"The configuration and the keys are read, and the control socket and a missing "
+		"`statedir` are made, before; all else is done by that user, at the start as in a "
+		"reload, which must be able to read the configuration: `kcptund -t` tells if it is "
+		"not. " },
+	[KEY_GROUP] = { "kcptun", NULL, NULL },
 	[KEY_DAEMON_SNMPLOG] = { NULL,
 		SNMPLOG_LAYOUT "A relative path starts at the working folder, under systemd at "
 		"/var/log/kcptun. ",
@@ -35,6 +52,12 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_LOCALADDR] = { "127.0.0.1:12948", NULL,
 		"What has a slash in it is the path of a Unix socket. A stale socket there is "
 		"replaced, one that is in use is not. " },
+	[KEY_SOCKETMODE] = { "0660", NULL,
+		"The digits are octal, as those of chmod(1). Whoever may write to the socket may "
+		"connect. " },
+	[KEY_SOCKETGROUP] = { "www-data", NULL,
+		"Only root can give it to any group; others, as the user of the units is, to one that "
+		"they are members of. " },
 	[KEY_REMOTEADDR] = { "vps.example.net:29900-29999", NULL,
 		"A name is resolved anew for each session, and all its addresses are tried. With a "
 		"range, sessions are spread over its ports; the server must listen on all of "

@@ -8,19 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Owned; NULL when out of memory. */
-static char *resolve_path(const char *conf_path, const char *path)
-{
-	const char *slash = strrchr(conf_path, '/');
-	char *joined;
-
-	if (path[0] == '/' || !slash)
-		return strdup(path);
-	if (asprintf(&joined, "%.*s/%s", (int)(slash - conf_path), conf_path, path) < 0)
-		return NULL;
-	return joined;
-}
-
 /* What LoadCredential= of a unit gave us under that name; owned, NULL when there is no such
  * thing.  A credential's name has no slash in it. */
 static char *credential_path(const char *name)
@@ -89,19 +76,34 @@ static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warn
 			 t->keyfile);
 }
 
+/* A credential is not noted: it is there for the service alone.  Nor are keyfiles of what is from no file. */
+static void note_file(const struct conf_tunnel *t, bool is_bare)
+{
+	struct conf_file *file;
+
+	if (conf_files_count(t->files) == 0 || conf_files_has(t->files, CONF_FILE_KEY, t->keyfile))
+		return;
+	file = conf_files_add(t->files, CONF_FILE_KEY, t->keyfile);
+	if (file)
+		file->is_bare = is_bare;
+}
+
 bool conf_keyfile_read(struct conf_tunnel *t, const char *conf_path, char *why, char *warning)
 {
 	char *path = credential_path(t->keyfile);
+	bool is_credential = path != NULL, is_bare = strchr(t->keyfile, '/') == NULL;
 	struct stat st;
 	bool ok;
 	int fd;
 
 	if (!path)
-		path = resolve_path(conf_path, t->keyfile);
+		path = conf_resolve_path(conf_path, t->keyfile);
 	if (!path)
 		return conf_wrong(why, "out of memory");
 	free(t->keyfile);
 	t->keyfile = path;
+	if (!is_credential)
+		note_file(t, is_bare);
 	fd = open_regular(path, &st, why);
 	if (fd < 0)
 		return false;

@@ -29,6 +29,10 @@ enum {
 /* clang-format off */
 /* What every row has stands in the order of the struct; the rest is named. */
 const struct conf_row conf_rows[KEY_COUNT] = {
+	[KEY_INCLUDE] = { "include", ON_DAEMON, CONF_IN_USE, &conf_type_include, 0, "",
+		.help = "further files to read, each with sections of its own; a pattern means all "
+			"whose names match, in the order of names, and a relative path starts at "
+			"this file's folder" },
 	[KEY_LOGLEVEL] = { "loglevel", ON_DAEMON, CONF_IN_USE, &conf_type_loglevel,
 		D(loglevel), "info",
 		.help = "the least important messages that are logged" },
@@ -41,6 +45,11 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_STATEDIR] = { "statedir", ON_DAEMON, CONF_IN_USE, &conf_type_statedir, D(statedir), "auto",
 		.help = "the folder where servers keep what they refuse to take a second time, also "
 			"after a restart; auto is that of systemd, or none" },
+	[KEY_USER] = { "user", ON_DAEMON, CONF_IN_USE, &conf_type_user, D(user), "none",
+		.help = "whom the daemon becomes when root starts it; for starts without systemd, "
+			"whose unit says it" },
+	[KEY_GROUP] = { "group", ON_DAEMON, CONF_IN_USE, &conf_type_group, D(group), "none",
+		.help = "the group that it then has, instead of that user's own" },
 	[KEY_DAEMON_SNMPLOG] = { "snmplog", ON_DAEMON, CONF_IN_USE, &conf_type_snmplog,
 		D(snmplog), "none",
 		.help = "the file for the counters of all tunnels together, as lines of CSV" },
@@ -52,6 +61,13 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(localaddr), "",
 		.help = "where connections are accepted: TCP, or the path of a Unix socket; :12948 "
 			"means every local address" },
+	[KEY_SOCKETMODE] = { "socketmode", ON_CLIENT, CONF_RESTART, &conf_type_file_mode,
+		T(socketmode), "auto",
+		.help = "who may connect to a Unix socket at localaddr, by its mode; auto is what the "
+			"umask leaves, or 0660 with socketgroup" },
+	[KEY_SOCKETGROUP] = { "socketgroup", ON_CLIENT, CONF_RESTART, &conf_type_group,
+		T(socketgroup), "none",
+		.help = "the group that a Unix socket at localaddr is given" },
 	[KEY_REMOTEADDR] = { "remoteaddr", ON_CLIENT, CONF_RESTART, &conf_type_remote_addr,
 		T(remoteaddr), "",
 		.help = "the server, over UDP; of a range of ports each session draws one" },

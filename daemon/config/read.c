@@ -23,6 +23,7 @@ void conf_tunnel_free(struct conf_tunnel *t)
 		return;
 	dispose_values(t, ON_BOTH);
 	free(t->origins);
+	conf_files_unref(t->files);
 	free(t->name);
 	free(t);
 }
@@ -50,6 +51,7 @@ void config_free(struct config *c)
 	free(c->tunnels);
 	dispose_values(&c->daemon, ON_DAEMON);
 	free(c->daemon.origins);
+	conf_files_unref(c->files);
 	free(c);
 }
 
@@ -81,18 +83,20 @@ static const struct conf_value *pick(const struct layers *l, size_t i, struct co
 {
 	const struct conf_value *v = &l->own->values[i];
 
-	*origin = (struct conf_origin){ .from = CONF_TUNNEL, .line = v->line };
+	*origin = (struct conf_origin){ .from = l->r->no_file ? CONF_GIVEN : CONF_TUNNEL,
+					.file = v->file,
+					.line = v->line };
 	if (v->text || !l->defaults)
 		return v->text ? v : NULL;
 	v = &l->defaults->values[i];
-	*origin = (struct conf_origin){ .from = CONF_DEFAULTS, .line = v->line };
+	*origin = (struct conf_origin){ .from = CONF_DEFAULTS, .file = v->file, .line = v->line };
 	return v->text ? v : NULL;
 }
 
 static bool parse_value(const struct layers *l, const struct conf_row *row, const char *text,
 			const struct conf_origin *origin)
 {
-	struct conf_place at = { .line = origin->line, .key = row->name };
+	struct conf_place at = { .file = origin->file, .line = origin->line, .key = row->name };
 	char why[CONF_WHY_BYTES];
 
 	if (row->type->parse(row, text, l->base, why))
@@ -150,7 +154,9 @@ static void add_tunnel(struct config *c, const struct conf_section *own,
 		return;
 	}
 	t->role = own->where == ON_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
+	t->file = own->file;
 	t->line = own->line;
+	t->files = conf_files_ref(c->files);
 	l.origins = t->origins;
 	fill_all(&l);
 	c->tunnels[c->tunnel_count++] = t;
@@ -165,6 +171,8 @@ static struct config *build(const struct conf_source *s, struct conf_reporter *r
 		conf_fault(r, (struct conf_place){ 0 }, "out of memory");
 		return NULL;
 	}
+	c->files = conf_files_ref(s->files);
+	c->daemon.files = c->files;
 	daemon.base = &c->daemon;
 	daemon.origins = c->daemon.origins;
 	fill_all(&daemon);
@@ -180,8 +188,9 @@ static struct config *finish(struct conf_source *s, bool readable, struct conf_r
 {
 	struct config *c = readable ? build(s, r) : NULL;
 
-	conf_source_dispose(s);
 	conf_reporter_flush(r);
+	r->files = NULL;
+	conf_source_dispose(s);
 	if (r->error_count == 0)
 		return c;
 	config_free(c);
@@ -235,6 +244,6 @@ bool config_set_control(struct config *c, const char *text, conf_report_fn *repo
 	if (!good)
 		conf_fault(&r, at, "%s", why);
 	conf_reporter_flush(&r);
-	c->daemon.origins[KEY_CONTROL] = (struct conf_origin){ .from = CONF_TUNNEL };
+	c->daemon.origins[KEY_CONTROL] = (struct conf_origin){ .from = CONF_GIVEN };
 	return good;
 }

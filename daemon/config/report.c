@@ -1,8 +1,7 @@
-/* report.c - faults and warnings: one line each, each once, in the order of the file.
+/* report.c - faults and warnings: one line each, each once, in the order of the files.
  *
  * A value of [defaults] is checked again in every tunnel that inherits it, so that
- * the same line can come up many times; and some rules are checked when all of the
- * file is known.  So lines are collected first. */
+ * the same line can come up many times; and some rules are checked when all is known.  So lines are collected first. */
 #include "config_impl.h"
 
 #include <stdarg.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 
 struct conf_line {
+	unsigned file;
 	int line;
 	size_t index; /* in the order of reporting */
 	enum conf_severity severity;
@@ -26,7 +26,8 @@ static bool said_before(const struct conf_reporter *r, const char *text)
 }
 
 /* Takes `text`. */
-static void remember(struct conf_reporter *r, enum conf_severity severity, int line, char *text)
+static void remember(struct conf_reporter *r, enum conf_severity severity, struct conf_place at,
+		     char *text)
 {
 	struct conf_line *grown = realloc(r->said, (r->said_count + 1) * sizeof(*grown));
 
@@ -35,15 +36,17 @@ static void remember(struct conf_reporter *r, enum conf_severity severity, int l
 		free(text);
 		return;
 	}
-	grown[r->said_count] = (struct conf_line){ line, r->said_count, severity, text };
+	grown[r->said_count] = (struct conf_line){ at.file, at.line, r->said_count, severity, text };
 	r->said = grown;
 	r->said_count++;
 }
 
-static int by_line(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
 	const struct conf_line *x = a, *y = b;
 
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
 	return x->index < y->index ? -1 : 1;
@@ -52,7 +55,7 @@ static int by_line(const void *a, const void *b)
 void conf_reporter_flush(struct conf_reporter *r)
 {
 	if (r->said_count > 0)
-		qsort(r->said, r->said_count, sizeof(*r->said), by_line);
+		qsort(r->said, r->said_count, sizeof(*r->said), by_place);
 	for (size_t i = 0; i < r->said_count; i++) {
 		r->fn(r->user, r->said[i].severity, r->said[i].text);
 		free(r->said[i].text);
@@ -62,10 +65,27 @@ void conf_reporter_flush(struct conf_reporter *r)
 	r->said_count = 0;
 }
 
+const char *conf_reporter_file(const struct conf_reporter *r, unsigned file)
+{
+	const char *name = r->files ? conf_file_name(r->files, file) : NULL;
+
+	return name ? name : r->path;
+}
+
+const char *conf_line_text(const struct conf_reporter *r, unsigned here, unsigned file, int line,
+			   char buf[static CONF_LINE_BYTES])
+{
+	if (file == here)
+		snprintf(buf, CONF_LINE_BYTES, "line %d", line);
+	else
+		snprintf(buf, CONF_LINE_BYTES, "line %d of %.200s", line, conf_reporter_file(r, file));
+	return buf;
+}
+
 /* "file:12: [client home] mtu: ", as much of it as is known. */
 static void print_place(FILE *out, const struct conf_reporter *r, struct conf_place at)
 {
-	fputs(r->path, out);
+	fputs(conf_reporter_file(r, at.file), out);
 	if (at.line > 0)
 		fprintf(out, ":%d", at.line);
 	fputc(':', out);
@@ -112,7 +132,7 @@ void conf_report(struct conf_reporter *r, enum conf_severity severity, struct co
 	else if (said_before(r, line))
 		free(line);
 	else
-		remember(r, severity, at.line, line);
+		remember(r, severity, at, line);
 }
 
 void conf_why(char *why, const char *fmt, ...)

@@ -39,7 +39,7 @@ static struct conf_setting *append(struct settings *s)
 
 void settings_set(struct settings *s, const char *key, const char *value)
 {
-	struct conf_setting fresh = { strdup(key), strdup(value) };
+	struct conf_setting fresh = { strdup(key), strdup(value), s->where, s->line };
 	struct conf_setting *item = find(s, key);
 
 	if (item)
@@ -76,6 +76,11 @@ const char *settings_get(const struct settings *s, const char *key)
 	const struct conf_setting *item = find(s, key);
 
 	return item ? item->value : NULL;
+}
+
+const struct conf_setting *settings_find(const struct settings *s, const char *key)
+{
+	return find(s, key);
 }
 
 void settings_dispose(struct settings *s)

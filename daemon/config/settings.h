@@ -12,6 +12,11 @@ struct settings {
 	struct conf_setting *items; /* the strings are owned */
 	size_t count;
 	bool failed; /* out of memory: something is missing */
+
+	/* Of what is put in from now on: the file that it is from, borrowed as long as the list lives, and its
+	 * line there; 0: from none. */
+	const char *where;
+	int line;
 };
 
 /* Put a copy in, in place of an earlier value of that key. */
@@ -20,6 +25,8 @@ void settings_set(struct settings *s, const char *key, const char *value);
 bool settings_drop(struct settings *s, const char *key);
 /* NULL: not given. */
 const char *settings_get(const struct settings *s, const char *key);
+/* The same with where it is from. */
+const struct conf_setting *settings_find(const struct settings *s, const char *key);
 /* Values are wiped: one may be a secret.  Leaves an empty list. */
 void settings_dispose(struct settings *s);
 

@@ -88,8 +88,8 @@ static void section_free(struct conf_section *s)
 	free(s);
 }
 
-struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned where, int line,
-					    const char *title, const char *name)
+struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned where, unsigned file,
+					    int line, const char *title, const char *name)
 {
 	struct conf_section **grown;
 	struct conf_section *section;
@@ -99,8 +99,10 @@ struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned wher
 		return NULL;
 	s->tunnels = grown;
 	section = section_new(where, line, title, name);
-	if (section)
-		s->tunnels[s->tunnel_count++] = section;
+	if (!section)
+		return NULL;
+	section->file = file;
+	s->tunnels[s->tunnel_count++] = section;
 	return section;
 }
 
@@ -109,6 +111,9 @@ struct conf_section *conf_source_add_tunnel(struct conf_source *s, unsigned wher
 struct reader {
 	struct conf_source *source;
 	struct conf_reporter *reporter;
+	unsigned file, depth;         /* its number; how many lie between it and the first */
+	int lines;                    /* taken so far */
+	struct view line;             /* the last one */
 	const char *at, *end;         /* what is still to be read */
 	struct conf_section *current; /* NULL: of a header with a fault, its keys are skipped */
 	bool started;                 /* a header was seen */
@@ -118,7 +123,8 @@ struct reader {
 static struct conf_place here(const struct reader *rd)
 {
 	return (struct conf_place){
-		.line = rd->source->lines,
+		.file = rd->file,
+		.line = rd->lines,
 		.section = rd->current ? rd->current->title : NULL,
 	};
 }
@@ -143,7 +149,7 @@ static struct view take_line(struct reader *rd)
 	const char *start = rd->at, *newline = memchr(start, '\n', left);
 
 	rd->at = newline ? newline + 1 : rd->end;
-	rd->source->lines++;
+	rd->lines++;
 	return trim(start, newline ? newline : rd->end);
 }
 
@@ -204,21 +210,24 @@ static void unknown_header(struct reader *rd, const char *title, const char *wor
 			   conf_quote(quoted, title));
 }
 
-/* [daemon] or [defaults], each once. */
+/* [daemon] or [defaults], each once in a file. */
 static void open_single(struct reader *rd, size_t kind, const char *name)
 {
 	struct conf_source *s = rd->source;
 	struct conf_section *section = headers[kind].where == ON_DAEMON ? s->daemon : s->defaults;
+	bool is_second = section->line > 0 && section->file == rd->file;
 
 	if (name[0] != '\0')
 		conf_fault(rd->reporter, here(rd), "%s: this section takes no name", section->title);
-	else if (section->line > 0)
+	else if (is_second)
 		conf_fault(rd->reporter, here(rd),
 			   "%s: a second such section; the first is at "
 			   "line %d",
 			   section->title, section->line);
-	else
-		section->line = s->lines;
+	if (!is_second) {
+		section->file = rd->file;
+		section->line = rd->lines;
+	}
 	rd->current = section;
 }
 
@@ -227,11 +236,13 @@ static void add_tunnel(struct reader *rd, size_t kind, const char *title, const 
 {
 	struct conf_source *s = rd->source;
 	const struct conf_section *twin = find_tunnel(s, name);
+	char line[CONF_LINE_BYTES];
 
 	if (twin) /* it is read all the same, for its own faults */
-		conf_fault(rd->reporter, here(rd), "%s: the name is taken by %s at line %d", quoted,
-			   twin->title, twin->line);
-	rd->current = conf_source_add_tunnel(s, headers[kind].where, s->lines, title, name);
+		conf_fault(rd->reporter, here(rd), "%s: the name is taken by %s at %s", quoted,
+			   twin->title,
+			   conf_line_text(rd->reporter, rd->file, twin->file, twin->line, line));
+	rd->current = conf_source_add_tunnel(s, headers[kind].where, rd->file, rd->lines, title, name);
 	if (rd->current == NULL)
 		conf_fault(rd->reporter, here(rd), "out of memory");
 }
@@ -371,7 +382,7 @@ static char *next_line(char *out, int size, void *stream)
 		OPENSSL_cleanse(out, (size_t)size); /* a key may have been in it */
 		return NULL;
 	}
-	line = take_line(rd);
+	line = rd->line = take_line(rd);
 	if (!wants_inih(rd, line, (size_t)size))
 		line.n = 0;
 	rd->expecting = line.n > 0;
@@ -412,22 +423,76 @@ static void misplaced(struct reader *rd, const struct conf_row *row)
 			   owner);
 }
 
-static void store(struct reader *rd, const struct conf_row *row, const char *text)
+/* What people may have meant as a part of the value. */
+static void warn_of_cut(struct reader *rd, struct conf_place at, const char *text)
+{
+	const char *line = (const char *)rd->line.p, *end = line + rd->line.n;
+	const char *equals = line;
+	bool is_key = strcmp(at.key, conf_rows[KEY_KEY].name) == 0;
+
+	while (equals < end && *equals != '=' && *equals != ':')
+		equals++; /* the first of them is where inih splits the line */
+	if (equals == end || trim(equals + 1, end).n == strlen(text))
+		return;
+	conf_warn(rd->reporter, at, "ends at the \" ;\": what follows is a comment; %s",
+		  is_key ? "a key that has it in it belongs into a keyfile"
+			 : "one in a line of its own is not taken for a part of the value");
+}
+
+static void note_key(struct reader *rd)
+{
+	struct conf_file *file;
+
+	if (rd->file >= conf_files_count(rd->source->files))
+		return;
+	file = conf_files_at(rd->source->files, rd->file);
+	if (file->key_line == 0)
+		file->key_line = rd->lines;
+}
+
+static void keep(struct reader *rd, const struct conf_row *row, const char *text, struct conf_place at)
 {
 	struct conf_value *v = &rd->current->values[row - conf_rows];
+
+	v->text = strdup(text);
+	v->file = at.file;
+	v->line = at.line;
+	if (!v->text)
+		conf_fault(rd->reporter, at, "out of memory");
+	if (row == &conf_rows[KEY_KEY])
+		note_key(rd);
+}
+
+static void store(struct reader *rd, const struct conf_row *row, const char *text)
+{
+	const struct conf_value *v = &rd->current->values[row - conf_rows];
 	struct conf_place at = here(rd);
+	char line[CONF_LINE_BYTES];
 
 	at.key = row->name;
-	if (v->text) {
-		conf_fault(rd->reporter, at, "is given twice, first in line %d", v->line);
-	} else if (text[0] == '\0') {
+	if (v->text)
+		conf_fault(rd->reporter, at, "is given twice, first in %s",
+			   conf_line_text(rd->reporter, at.file, v->file, v->line, line));
+	else if (text[0] == '\0')
 		conf_fault(rd->reporter, at, "has no value");
-	} else {
-		v->text = strdup(text);
-		v->line = at.line;
-		if (!v->text)
-			conf_fault(rd->reporter, at, "out of memory");
-	}
+	else
+		keep(rd, row, text, at);
+	warn_of_cut(rd, at, text);
+}
+
+/* It may stand there several times. */
+static void include(struct reader *rd, const char *text)
+{
+	struct conf_place at = here(rd);
+
+	at.key = conf_rows[KEY_INCLUDE].name;
+	if (text[0] == '\0')
+		conf_fault(rd->reporter, at, "has no value");
+	else if (conf_files_count(rd->source->files) == 0)
+		conf_fault(rd->reporter, at, "means nothing here: this text is no file");
+	else
+		conf_include_note(rd->source, text, at, rd->depth, rd->reporter);
+	warn_of_cut(rd, at, text);
 }
 
 static void unknown_key(struct reader *rd, const char *name)
@@ -458,6 +523,8 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 		unknown_key(rd, name);
 	else if (!(row->where & rd->current->where))
 		misplaced(rd, row);
+	else if (row == &conf_rows[KEY_INCLUDE])
+		include(rd, text);
 	else
 		store(rd, row, text);
 	return 1;
@@ -465,35 +532,61 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 
 /* ---- the file --------------------------------------------------------------------- */
 
-static void parse(struct conf_source *s, const char *text, size_t len, struct conf_reporter *r)
+void conf_source_parse(struct conf_source *s, const char *text, size_t len, unsigned file,
+		       unsigned depth, struct conf_reporter *r)
 {
 	static const char bom[] = "\xef\xbb\xbf";
 	bool marked = len >= strlen(bom) && memcmp(text, bom, strlen(bom)) == 0;
 	size_t skip = marked ? strlen(bom) : 0;
-	struct reader rd = { .source = s, .reporter = r, .at = text + skip, .end = text + len };
+	struct conf_place whole = { .file = file };
+	struct reader rd = {
+		.source = s,
+		.reporter = r,
+		.file = file,
+		.depth = depth,
+		.at = text + skip,
+		.end = text + len,
+	};
 	int rc;
 
 	if (memchr(text, '\0', len)) {
-		conf_fault(r, (struct conf_place){ 0 }, "is not a text file: it has NUL bytes");
+		conf_fault(r, whole, "is not a text file: it has NUL bytes");
 		return;
 	}
 	rc = ini_parse_stream(next_line, &rd, take_pair, &rd);
 	/* an inih that is built to stop at the first line it cannot read */
 	tell_unread(&rd);
 	if (rc != 0 && r->error_count == 0)
-		conf_fault(r, (struct conf_place){ 0 }, "out of memory");
+		conf_fault(r, whole, "out of memory");
 }
 
-static char *load(const char *path, size_t *len, char *why)
+/* What comes from a pipe is no file that others could read. */
+static void note_stat(struct conf_file *file, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		conf_file_note(file, &st);
+}
+
+static char *load(struct conf_source *s, const char *path, size_t *len, char *why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct conf_file *file;
 	char *text;
 
 	if (fd < 0) {
 		conf_why(why, "cannot be opened: %s", strerror(errno));
 		return NULL;
 	}
-	text = conf_slurp(fd, CONF_FILE_MAX, len, why);
+	file = conf_files_add(s->files, CONF_FILE_INI, path);
+	if (file) {
+		note_stat(file, fd);
+		text = conf_slurp(fd, CONF_FILE_MAX, len, why);
+	} else {
+		conf_why(why, "out of memory");
+		text = NULL;
+	}
 	close(fd);
 	return text;
 }
@@ -503,8 +596,10 @@ bool conf_source_init(struct conf_source *s, struct conf_reporter *r)
 	*s = (struct conf_source){
 		.daemon = section_new(ON_DAEMON, 0, "[daemon]", NULL),
 		.defaults = section_new(ON_BOTH, 0, "[defaults]", NULL),
+		.files = conf_files_new(),
 	};
-	if (s->daemon && s->defaults)
+	r->files = s->files;
+	if (s->daemon && s->defaults && s->files)
 		return true;
 	conf_fault(r, (struct conf_place){ 0 }, "out of memory");
 	return false;
@@ -514,8 +609,21 @@ bool conf_source_text(struct conf_source *s, const char *text, size_t len, struc
 {
 	if (!conf_source_init(s, r))
 		return false;
-	parse(s, text, len, r);
+	conf_source_parse(s, text, len, 0, 0, r);
 	return true;
+}
+
+/* Whoever can read the file has the key. */
+static void warn_of_public(const struct conf_source *s, struct conf_reporter *r)
+{
+	for (size_t i = 0; i < conf_files_count(s->files); i++) {
+		const struct conf_file *file = conf_files_at(s->files, i);
+		struct conf_place at = { .file = (unsigned)i, .line = file->key_line, .key = "key" };
+
+		if (file->is_public && file->key_line > 0)
+			conf_warn(r, at, "stands in a file that every user can read; chmod o= %s",
+				  file->path);
+	}
 }
 
 bool conf_source_read(struct conf_source *s, const char *path, struct conf_reporter *r)
@@ -526,13 +634,15 @@ bool conf_source_read(struct conf_source *s, const char *path, struct conf_repor
 
 	if (!conf_source_init(s, r))
 		return false;
-	text = load(path, &len, why);
+	text = load(s, path, &len, why);
 	if (!text) {
 		conf_fault(r, (struct conf_place){ 0 }, "%s", why);
 		return false;
 	}
-	parse(s, text, len, r);
+	conf_source_parse(s, text, len, 0, 0, r);
 	conf_wipe_free(text, len);
+	conf_include_all(s, r);
+	warn_of_public(s, r);
 	return true;
 }
 
@@ -541,6 +651,10 @@ void conf_source_dispose(struct conf_source *s)
 	for (size_t i = 0; i < s->tunnel_count; i++)
 		section_free(s->tunnels[i]);
 	free(s->tunnels);
+	for (size_t i = 0; i < s->include_count; i++)
+		free(s->includes[i].text);
+	free(s->includes);
 	section_free(s->daemon);
 	section_free(s->defaults);
+	conf_files_unref(s->files);
 }

@@ -1,8 +1,11 @@
 /* value.c - one value: its text to a field of a struct, and back. */
 #include "config_impl.h"
 
+#include <assert.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -29,22 +32,34 @@ void conf_wipe_free(void *p, size_t n)
 	free(p);
 }
 
+enum { CHOICES_MAX = 32 };
+
 /* Index of `text` in a list of `count` names that `name_of` tells; `count` when it is none.  Then
- * `why` lists them. */
-static size_t choose(const char *text, size_t count, const char *(*name_of)(size_t), char *why)
+ * `why` lists them, and says which was meant: what `foreign`, if not NULL, has for it, or the nearest. */
+static size_t choose(const char *text, size_t count, const char *(*name_of)(size_t),
+		     const char *(*foreign)(const char *), char *why)
 {
 	char quoted[CONF_QUOTE_BYTES];
+	const char *names[CHOICES_MAX], *meant;
 	size_t len;
 
+	assert(count <= CHOICES_MAX);
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(text, name_of(i)) == 0)
+		names[i] = name_of(i);
+		if (strcmp(text, names[i]) == 0)
 			return i;
 	}
 	conf_why(why, "'%s' is none of", conf_quote(quoted, text));
 	for (size_t i = 0; i < count; i++) {
 		len = strlen(why);
-		snprintf(why + len, CONF_WHY_BYTES - len, "%s %s", i > 0 ? "," : "", name_of(i));
+		snprintf(why + len, CONF_WHY_BYTES - len, "%s %s", i > 0 ? "," : "", names[i]);
 	}
+	meant = foreign ? foreign(text) : NULL;
+	if (!meant)
+		meant = conf_nearest(text, names, count);
+	len = strlen(why);
+	if (meant)
+		snprintf(why + len, CONF_WHY_BYTES - len, "; did you mean %s?", meant);
 	return count;
 }
 
@@ -398,6 +413,82 @@ static bool parse_statedir(const struct conf_row *row, const char *text, void *b
 	return parse_path(row, text, base, why);
 }
 
+/* ---- further files ------------------------------------------------------------- */
+
+/* It is followed where it stands, and leaves no value. */
+static bool parse_include(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	return true;
+}
+
+static void print_include(const struct conf_row *row, const void *base, FILE *out)
+{
+}
+
+const struct conf_type conf_type_include = { CONF_TEXT, "path or pattern", parse_include,
+					     print_include, NULL };
+
+/* ---- users and groups --------------------------------------------------------- */
+
+/* An unknown one is a fault at once: later nobody is left to become another. */
+static bool parse_user(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	char quoted[CONF_QUOTE_BYTES];
+
+	if (is_none(text))
+		return true;
+	if (getpwnam(text) == NULL)
+		return conf_wrong(why, "there is no user '%s' here", conf_quote(quoted, text));
+	return parse_path(row, text, base, why);
+}
+
+static bool parse_group(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	char quoted[CONF_QUOTE_BYTES];
+
+	if (is_none(text))
+		return true;
+	if (getgrnam(text) == NULL)
+		return conf_wrong(why, "there is no group '%s' here", conf_quote(quoted, text));
+	return parse_path(row, text, base, why);
+}
+
+/* Three or four octal digits, without the bits that mean nothing for a socket. */
+static bool parse_file_mode(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	const char *digit = text[0] == '0' && strlen(text) == 4 ? text + 1 : text;
+	char quoted[CONF_QUOTE_BYTES];
+	unsigned mode = 0;
+
+	if (strcmp(text, "auto") == 0) {
+		*(unsigned *)field(row, base) = CONF_AUTO;
+		return true;
+	}
+	if (strlen(digit) != 3 || strspn(digit, "01234567") != 3)
+		return conf_wrong(why, "'%s' is neither auto nor a mode, such as 0660",
+				  conf_quote(quoted, text));
+	for (; *digit; digit++)
+		mode = mode << 3 | (unsigned)(*digit - '0');
+	*(unsigned *)field(row, base) = mode;
+	return true;
+}
+
+static void print_file_mode(const struct conf_row *row, const void *base, FILE *out)
+{
+	unsigned mode = *(const unsigned *)field_const(row, base);
+
+	if (mode == CONF_AUTO)
+		fputs("auto", out);
+	else
+		fprintf(out, "%04o", mode);
+}
+
+const struct conf_type conf_type_file_mode = { CONF_TEXT, "auto or a mode", parse_file_mode,
+					       print_file_mode, NULL };
+const struct conf_type conf_type_user = { CONF_TEXT, "name or none", parse_user, print_control,
+					  dispose_path };
+const struct conf_type conf_type_group = { CONF_TEXT, "name or none", parse_group, print_control,
+					   dispose_path };
 const struct conf_type conf_type_control = { CONF_TEXT, "path or none", parse_control,
 					     print_control, dispose_path };
 const struct conf_type conf_type_snmplog = { CONF_TEXT, "path or none", parse_snmplog,
@@ -414,12 +505,44 @@ static const char *crypt_name(size_t i)
 	return seal_methods[i].name;
 }
 
+/* What others call them. */
+static const char *foreign_crypt(const char *text)
+{
+	static const struct {
+		const char *name, *ours;
+	} names[] = {
+		{ "aes-256", "aes, which is AES-256, or aes-256-gcm" },
+		{ "aes256", "aes, which is AES-256, or aes-256-gcm" },
+		{ "aes128", "aes-128 or aes-128-gcm" },
+		{ "aes192", "aes-192" },
+		{ "aes-cfb", "aes" },
+		{ "aes-256-cfb", "aes" },
+		{ "aes-192-cfb", "aes-192" },
+		{ "aes-128-cfb", "aes-128" },
+		{ "aes-gcm", "aes-256-gcm or aes-128-gcm" },
+		{ "aes-192-gcm", "aes-256-gcm or aes-128-gcm" },
+		{ "chacha20", "chacha20-poly1305" },
+		{ "chacha20-ietf", "chacha20-poly1305" },
+		{ "chacha20-ietf-poly1305", "chacha20-poly1305" },
+		{ "xchacha20-poly1305", "chacha20-poly1305" },
+		{ "des", "3des" },
+		{ "tripledes", "3des" },
+		{ "plain", "null or none" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcasecmp(names[i].name, text) == 0)
+			return names[i].ours;
+	}
+	return NULL;
+}
+
 static bool parse_crypt(const struct conf_row *row, const char *text, void *base, char *why)
 {
 	const struct seal_method *m = seal_method_find(text);
 
 	if (!m) {
-		choose(text, seal_method_count, crypt_name, why);
+		choose(text, seal_method_count, crypt_name, foreign_crypt, why);
 		return false;
 	}
 	*(const struct seal_method **)field(row, base) = m;
@@ -443,7 +566,7 @@ static const char *mode_name(size_t i)
 
 static bool parse_mode(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	size_t i = choose(text, CONF_MODE_COUNT, mode_name, why);
+	size_t i = choose(text, CONF_MODE_COUNT, mode_name, NULL, why);
 
 	if (i == CONF_MODE_COUNT)
 		return false;
@@ -469,7 +592,7 @@ static const char *congestion_name(size_t i)
 
 static bool parse_congestion(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	size_t i = choose(text, ARRAY_LEN(congestions), congestion_name, why);
+	size_t i = choose(text, ARRAY_LEN(congestions), congestion_name, NULL, why);
 
 	if (i == ARRAY_LEN(congestions))
 		return false;
@@ -491,7 +614,7 @@ static const char *compression_name(size_t i)
 
 static bool parse_compression(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	size_t i = choose(text, ARRAY_LEN(codecs), compression_name, why);
+	size_t i = choose(text, ARRAY_LEN(codecs), compression_name, NULL, why);
 
 	if (i == ARRAY_LEN(codecs))
 		return false;
@@ -511,7 +634,7 @@ static const char *level_name(size_t i)
 
 static bool parse_loglevel(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	size_t count = LOG_LEVEL_DEBUG + 1, i = choose(text, count, level_name, why);
+	size_t count = LOG_LEVEL_DEBUG + 1, i = choose(text, count, level_name, NULL, why);
 
 	if (i == count)
 		return false;

@@ -18,8 +18,17 @@
 
 enum { NAME_BYTES = 48 }; /* of a tunnel's name, with what makes it unique */
 
+/* A tunnel, and where the address stands that it listens on. */
+struct imported {
+	struct conf_tunnel *tunnel;
+	const char *path;
+	int line; /* 0: it was not given */
+};
+
 struct import {
 	FILE *out;
+	struct imported *tunnels;
+	size_t tunnel_count;
 	char (*names)[NAME_BYTES]; /* of the tunnels so far */
 	size_t name_count;
 	conf_report_fn *report;
@@ -61,31 +70,43 @@ static const char *name_tunnel(struct import *im, const char *path, const char *
 
 /* ---- roles ------------------------------------------------------------------- */
 
-static bool has_member(const json_t *object, const char *wanted)
+/* The line of it; 0: there is none. */
+static int find_member(const struct compat_json *j, const char *wanted)
 {
-	json_t *walked = (json_t *)(uintptr_t)object, *value;
+	json_t *value;
 	const char *name;
 
-	json_object_foreach(walked, name, value) {
+	json_object_foreach(j->object, name, value) {
 		if (strcasecmp(name, wanted) == 0 && !json_is_null(value))
-			return true;
+			return compat_json_line(j, name);
 	}
-	return false;
+	return 0;
+}
+
+static int find_either(const struct compat_json *j, const char *a, const char *b)
+{
+	int line = find_member(j, a);
+
+	return line > 0 ? line : find_member(j, b);
 }
 
 /* Only the addresses tell a client's file from a server's. */
-static bool find_role(struct compat *c, const json_t *object)
+static bool find_role(struct compat *c, const struct compat_json *j)
 {
-	bool client = has_member(object, "localaddr") || has_member(object, "remoteaddr");
-	bool server = has_member(object, "listen") || has_member(object, "target");
+	int client = find_either(j, "localaddr", "remoteaddr");
+	int server = find_either(j, "listen", "target");
 
-	c->role = server ? ROLE_SERVER : ROLE_CLIENT;
-	if (client != server)
+	c->role = server > 0 ? ROLE_SERVER : ROLE_CLIENT;
+	if ((client > 0) != (server > 0))
 		return true;
-	compat_say(c, CONF_ERROR, NULL,
-		   client ? "has the addresses of a client and of a server"
-			  : "has none of localaddr, remoteaddr, listen and target: it is neither a client's "
-			    "nor a server's");
+	if (client > 0)
+		compat_say(c, CONF_ERROR, NULL,
+			   "has the addresses of a client, in line %d, and of a server, in line %d",
+			   client, server);
+	else
+		compat_say(c, CONF_ERROR, NULL,
+			   "has none of localaddr, remoteaddr, listen and target: it is neither a client's "
+			   "nor a server's");
 	return false;
 }
 
@@ -251,6 +272,56 @@ static void print_tunnel(struct compat *c, FILE *out, const struct conf_tunnel *
 	}
 }
 
+/* ---- between files ----------------------------------------------------------- */
+
+static const char *bound_key(const struct conf_tunnel *t)
+{
+	return t->role == ROLE_CLIENT ? "localaddr" : "listen";
+}
+
+/* "a.json:3" */
+static void print_place(FILE *out, const struct imported *i)
+{
+	fputs(i->path, out);
+	if (i->line > 0)
+		fprintf(out, ":%d", i->line);
+}
+
+static void tell_collision(const struct import *im, const struct imported *a, const struct imported *b)
+{
+	char *line = NULL;
+	size_t len;
+	FILE *out = open_memstream(&line, &len);
+
+	if (!out)
+		return;
+	print_place(out, b);
+	fprintf(out, ": %s: %s collides with %s of ", bound_key(b->tunnel),
+		conf_tunnel_bound(b->tunnel)->text, conf_tunnel_bound(a->tunnel)->text);
+	print_place(out, a);
+	if (fclose(out) == 0)
+		im->report(im->user, CONF_ERROR, line);
+	free(line);
+}
+
+/* Each is good by itself, but two may want the same address.  Takes the tunnel; false: it is told. */
+static bool join(struct import *im, struct compat *c, struct conf_tunnel *t)
+{
+	const struct conf_setting *bound = settings_find(&c->settings, bound_key(t));
+	struct imported *fresh = &im->tunnels[im->tunnel_count];
+	bool good = true;
+
+	*fresh = (struct imported){ .tunnel = t, .path = c->where, .line = bound ? bound->line : 0 };
+	for (size_t i = 0; i < im->tunnel_count; i++) {
+		if (!conf_tunnels_collide(im->tunnels[i].tunnel, t))
+			continue;
+		tell_collision(im, &im->tunnels[i], fresh);
+		good = false;
+	}
+	im->tunnel_count++;
+	return good;
+}
+
 /* ---- files ------------------------------------------------------------------- */
 
 /* The options are all there: check them, and print them. */
@@ -269,21 +340,24 @@ static void convert(struct import *im, struct compat *c)
 	}
 	move_key(c, name);
 	print_tunnel(c, im->out, config->tunnels[0], name);
+	if (!join(im, c, config->tunnels[0]))
+		c->error_count++;
+	config->tunnels[0] = NULL;
 	config_free(config);
 }
 
 static bool import_file(struct import *im, const char *path)
 {
 	struct compat c = { .where = path, .report = im->report, .user = im->user };
-	json_t *object = compat_json_load(&c, path);
+	struct compat_json json;
 	bool good;
 
-	if (object && find_role(&c, object)) {
-		compat_json_take(&c, object);
+	if (compat_json_load(&c, path, &json) && find_role(&c, &json)) {
+		compat_json_take(&c, &json);
 		if (c.error_count == 0)
 			convert(im, &c);
 	}
-	json_decref(object);
+	compat_json_dispose(&json);
 	good = c.error_count == 0 && !c.settings.failed;
 	compat_dispose(&c);
 	return good;
@@ -306,7 +380,7 @@ static void only_errors(void *user, enum conf_severity severity, const char *lin
 		im->report(im->user, severity, line);
 }
 
-/* Each tunnel is good by itself, but two may want the same address. */
+/* What the checks of single files and of their addresses did not find. */
 static bool check_whole(struct import *im, const char *text, size_t len)
 {
 	struct config *config = config_read_text(text, len, "kcptun.ini", only_errors, im);
@@ -323,13 +397,17 @@ char *import_files(const char *const *paths, size_t count, conf_report_fn *repor
 	bool good;
 
 	im.names = calloc(count, sizeof(*im.names));
-	im.out = im.names ? open_memstream(&text, &len) : NULL;
+	im.tunnels = calloc(count, sizeof(*im.tunnels));
+	im.out = im.names && im.tunnels ? open_memstream(&text, &len) : NULL;
 	good = im.out && import_all(&im, paths, count);
 	if (im.out)
 		good = fclose(im.out) == 0 && good;
 	else
 		report(user, CONF_ERROR, "out of memory");
 	free(im.names);
+	for (size_t i = 0; i < im.tunnel_count; i++)
+		conf_tunnel_free(im.tunnels[i].tunnel);
+	free(im.tunnels);
 	if (good && check_whole(&im, text, len))
 		return text;
 	if (text)

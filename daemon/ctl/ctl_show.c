@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "config_effective.h"
 #include "derived.h"
 #include "wire.h"
 
@@ -156,8 +157,20 @@ static void show_rates(const struct ctl_view *v, const struct figures *f)
 		ctl_rate(a, ctl_number(r, "wire_in")), ctl_rate(b, ctl_number(r, "wire_out")));
 }
 
+/* What the medium loses is lost whatever is sent; the rest is of queues that were overfilled. */
+static void show_causes(const struct ctl_view *v, double loss, double medium)
+{
+	double by_medium = medium < loss ? medium : loss;
+	ctl_text a, b;
+
+	if (isfinite(loss) && isfinite(medium))
+		fprintf(v->out, ": by the medium %s, in queues that were full %s",
+			ctl_share(a, by_medium), ctl_share(b, loss - by_medium));
+}
+
 static void show_derived(const struct ctl_view *v, const struct figures *f)
 {
+	double medium = ctl_number_in(f->row, "medium_loss", "mean");
 	struct derived d;
 	ctl_text a;
 
@@ -166,9 +179,13 @@ static void show_derived(const struct ctl_view *v, const struct figures *f)
 		double value = derived_get(&d, i);
 		bool is_ratio = strncmp(derived_infos[i].name, "overhead", 8) == 0;
 
-		if (isfinite(value))
-			fprintf(v->out, "  %-20s %s\n", derived_infos[i].label,
-				is_ratio ? ctl_ratio(a, value) : ctl_share(a, value));
+		if (!isfinite(value))
+			continue;
+		fprintf(v->out, "  %-20s %s", derived_infos[i].label,
+			is_ratio ? ctl_ratio(a, value) : ctl_share(a, value));
+		if (strcmp(derived_infos[i].name, "loss_out") == 0)
+			show_causes(v, value, medium);
+		fputc('\n', v->out);
 	}
 }
 
@@ -203,9 +220,11 @@ static void show_path(const struct ctl_view *v, const json_t *row)
 	if (isfinite(ctl_number(row, "path_bytes_s")))
 		fprintf(v->out, "  %-20s %s\n", "path takes",
 			ctl_rate(a, ctl_number(row, "path_bytes_s")));
-	if (isfinite(total))
-		fprintf(v->out, "  %-20s %s, by the medium %s\n", "lost lately",
-			ctl_share(a, total), ctl_share(b, medium));
+	if (isfinite(total)) {
+		fprintf(v->out, "  %-20s %s", "lost lately", ctl_share(a, total));
+		show_causes(v, total, medium);
+		fputc('\n', v->out);
+	}
 	limits = limits_text(text, sizeof(text), row);
 	if (limits != NULL)
 		fprintf(v->out, "  %-20s %s\n", "held back by", limits);
@@ -329,6 +348,7 @@ static void add_value(struct table *t, const json_t *value)
 	};
 	const json_t *v = json_object_get(value, "value");
 	const char *origin = ctl_string(value, "origin"), *text = origin;
+	const char *file = ctl_string(value, "file");
 	double line = ctl_number(value, "line");
 
 	for (size_t i = 0; i < ARRAY_LEN(origins); i++)
@@ -336,7 +356,7 @@ static void add_value(struct table *t, const json_t *value)
 			text = origins[i].text;
 	table_add(t, ctl_string(value, "key"));
 	if (json_is_null(v))
-		table_add_look(t, LOOK_FAINT, "(not shown)");
+		table_add_look(t, LOOK_FAINT, CONF_NOT_SHOWN);
 	else if (json_is_boolean(v))
 		table_add(t, json_is_true(v) ? "yes" : "no");
 	else if (json_is_integer(v))
@@ -344,7 +364,8 @@ static void add_value(struct table *t, const json_t *value)
 	else
 		table_add(t, ctl_string(value, "value"));
 	if (isfinite(line))
-		table_addf(t, "%s%sline %.0f", text, text[0] != '\0' ? " " : "", line);
+		table_addf(t, "%s%sline %.0f%s%s", text, text[0] != '\0' ? " " : "", line,
+			   file[0] != '\0' ? " of " : "", file);
 	else
 		table_add_look(t, LOOK_FAINT, text);
 }
@@ -396,7 +417,7 @@ static void show_reset(const struct ctl_view *v, const json_t *doc, const json_t
 
 static void show_loglevel(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
-	fprintf(v->out, "log level is %s, until the next reload that changes it\n",
+	fprintf(v->out, "log level is %s, until the next start, or a reload with another loglevel\n",
 		ctl_string(doc, "loglevel"));
 }
 

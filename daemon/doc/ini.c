@@ -93,7 +93,8 @@ void doc_ini(FILE *out)
 	fputs("#\n", out);
 	put_comment(out,
 		    "Lines that start with ';' show the built-in defaults: take the ';' away to "
-		    "change one. Behind a value a comment may follow after a space and a ';'. So a "
+		    "change one. What follows a space and a ';' behind a value is a comment, too, and "
+		    "is warned of, since it may have been meant as a part of the value. So a "
 		    "key with \" ;\" in it, or one longer than a line can be (about 190 characters), "
 		    "belongs into a keyfile.");
 	fputs("#\n", out);

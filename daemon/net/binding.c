@@ -2,6 +2,7 @@
 #include "binding.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +10,37 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "resolve.h"
 
 /* ---- one socket ----------------------------------------------------------------------- */
 
-static int bind_stream(const struct sockaddr_storage *addr)
+/* The file must never be there with more rights than in the end; nobody gets in before listen(). */
+static int bind_path(int fd, const struct sockaddr_storage *addr, const struct conf_rights *rights)
+{
+	const char *path = ((const struct sockaddr_un *)addr)->sun_path;
+	mode_t before = rights->has_mode ? umask(0777 & ~rights->mode) : 0;
+	int rc = bind(fd, (const struct sockaddr *)addr, sizeof(struct sockaddr_un)), saved = errno;
+
+	if (rights->has_mode)
+		umask(before);
+	errno = saved;
+	if (rc != 0 || !rights->has_group || lchown(path, (uid_t)-1, rights->group) == 0)
+		return rc;
+	saved = errno;
+	unlink(path);
+	errno = saved;
+	return -1;
+}
+
+static int bind_to(int fd, const struct sockaddr_storage *addr, const struct conf_rights *rights)
+{
+	return addr->ss_family == AF_UNIX
+		       ? bind_path(fd, addr, rights)
+		       : bind(fd, (const struct sockaddr *)addr, sockaddr_len(addr));
+}
+
+static int bind_stream(const struct sockaddr_storage *addr, const struct conf_rights *rights)
 {
 	int fd = socket(addr->ss_family, SOCK_STREAM, 0), on = 1, off = 0;
 	int saved;
@@ -25,7 +52,7 @@ static int bind_stream(const struct sockaddr_storage *addr)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (addr->ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, (const struct sockaddr *)addr, sockaddr_len(addr)) == 0)
+	if (bind_to(fd, addr, rights) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
@@ -74,6 +101,20 @@ void bound_note_path(struct bound *s, const char *path)
 	note_file(s);
 }
 
+/* Of a socket that was another's until now.  It listens already, so that it is no reason to have none. */
+static void renew_rights(const struct bound *s)
+{
+	const struct conf_rights *rights = &s->rights;
+
+	if (s->addr.ss_family != AF_UNIX)
+		return;
+	if (rights->has_group && lchown(path_of(s), (uid_t)-1, rights->group) != 0)
+		log_warn(NULL, "%s cannot be given to its socketgroup: %s", path_of(s),
+			 strerror(errno));
+	if (rights->has_mode && fchmodat(AT_FDCWD, path_of(s), rights->mode, AT_SYMLINK_NOFOLLOW) != 0)
+		log_warn(NULL, "%s cannot be given its socketmode: %s", path_of(s), strerror(errno));
+}
+
 /* 0 or errno.  Only who listens has a TCP address for himself. */
 static int open_stream(struct bound *s)
 {
@@ -82,7 +123,7 @@ static int open_stream(struct bound *s)
 
 	if (is_path)
 		remove_stale(s);
-	s->fd = bind_stream(&s->addr);
+	s->fd = bind_stream(&s->addr, &s->rights);
 	if (s->fd < 0)
 		return errno;
 	if (is_path)
@@ -133,6 +174,8 @@ static const char *reason(const struct binding *b, int err)
 {
 	struct stat st;
 
+	if (err == EPERM && b->spec.at->rights.has_group)
+		return "only root or a member can give it to its socketgroup";
 	if (err == EADDRINUSE && b->spec.at->path != NULL && lstat(b->spec.at->path, &st) == 0 &&
 	    !S_ISSOCK(st.st_mode))
 		return "it is there and is no socket";
@@ -194,7 +237,7 @@ static int add(struct binding *b, const struct sockaddr_storage *addr, unsigned 
 	struct bound *s = &b->list[b->count];
 	int err = 0;
 
-	*s = (struct bound){ .addr = *addr, .fd = -1, .udp.fd = -1 };
+	*s = (struct bound){ .addr = *addr, .rights = b->spec.at->rights, .fd = -1, .udp.fd = -1 };
 	set_port(&s->addr, number);
 	s->held = held(b, &s->addr);
 	if (s->held != SOCKET_THERE)
@@ -271,6 +314,8 @@ bool binding_complete(struct binding *b)
 			continue;
 		if (s->held == SOCKET_THERE && s->udp.fd >= 0)
 			udp_renew(&s->udp, &b->spec.udp);
+		else if (s->held == SOCKET_THERE)
+			renew_rights(s);
 		s->held = SOCKET_ELSEWHERE;
 	}
 	return open_held(b, SOCKET_THERE) && open_held(b, SOCKET_IN_WAY);

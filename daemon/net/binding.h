@@ -22,6 +22,7 @@ enum { BINDING_WHY_BYTES = 512 };
 
 struct bound {
 	struct sockaddr_storage addr; /* as it was asked for */
+	struct conf_rights rights;    /* of a Unix socket's file */
 	enum socket_place held; /* not open: somebody who will give it up has it, or is in its way */
 	int fd;                 /* of streams, and it listens; -1: none */
 	struct udp udp;         /* of datagrams; its fd likewise */

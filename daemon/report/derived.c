@@ -17,14 +17,28 @@ static uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+enum {
+	ONE_WAY = 100, /* with so many times less payload than the other way's */
+	UPKEEP = 1000, /* bytes for one of payload: nothing costs so much to carry */
+};
+
+/* Of a way that carried next to nothing the bytes are for something else: they acknowledge what went
+ * the other way, or keep an idle session. */
+static double overhead(uint64_t wire, uint64_t payload, uint64_t other_payload)
+{
+	if (payload < other_payload / ONE_WAY || wire / UPKEEP > payload)
+		return (double)NAN;
+	return ratio(wire, payload);
+}
+
 void derived_compute(struct derived *d, const struct counters *c)
 {
 	bool fec = c->fec_parity_shards > 0;
 	uint64_t recovered = fec ? c->fec_recovered : 0;
 	uint64_t tries = less(c->out_data_segs, c->out_copy_segs); /* one with its copies is one */
 
-	d->overhead_out = ratio(c->out_bytes, c->payload_out_bytes);
-	d->overhead_in = ratio(c->in_bytes, c->payload_in_bytes);
+	d->overhead_out = overhead(c->out_bytes, c->payload_out_bytes, c->payload_in_bytes);
+	d->overhead_in = overhead(c->in_bytes, c->payload_in_bytes, c->payload_out_bytes);
 	d->retransmitted = ratio(c->retrans_segs, tries);
 	d->loss_out = ratio(less(c->retrans_segs, c->spurious_segs), tries);
 	d->recovered = fec ? ratio(recovered, less(c->in_pkts, c->fec_parity_shards) + recovered)

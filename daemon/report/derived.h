@@ -8,7 +8,8 @@
 
 /* NAN where the counters do not tell. */
 struct derived {
-	double overhead_out, overhead_in; /* wire bytes per payload byte */
+	double overhead_out, overhead_in; /* wire bytes per payload byte; of a way that carried
+					   * next to nothing they tell nothing */
 	double retransmitted; /* share of the data segments sent that were sent before */
 	double loss_out;      /* of those, without the ones that had arrived all the same */
 	double recovered;     /* share of the packets received that came out of parity */

@@ -284,6 +284,8 @@ static json_t *value_object(const struct conf_effective *v)
 		break;
 	}
 	row_str(&r, "origin", v->origin);
+	if (v->file != NULL)
+		row_str(&r, "file", v->file);
 	if (v->line > 0)
 		row_int(&r, "line", (uint64_t)v->line);
 	return row_end(&r);
@@ -310,6 +312,8 @@ json_t *report_config_row(const struct conf_tunnel *t)
 
 	row_str(&r, "section", t->role == ROLE_CLIENT ? "client" : "server");
 	row_str(&r, "tunnel", t->name);
+	if (t->file > 0)
+		row_str(&r, "file", conf_file_name(t->files, t->file));
 	if (t->line > 0)
 		row_int(&r, "line", (uint64_t)t->line);
 	if (!config_effective_tunnel(t, add_value, &values))

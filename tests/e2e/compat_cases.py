@@ -57,6 +57,24 @@ def quick_start_both(case):
         ends.stop_cleanly(p)
 
 
+@suite.case("quick_start_runs_by_the_names_of_kcptuns_programs")
+def quick_start_by_name(case):
+    programs = [case.path("kcptun-server"), case.path("kcptun-client")]
+    for program in programs:
+        os.symlink(ends.kcptund(), program)
+    for p, role in zip(quick_start(case, *([program] for program in programs)), ("client", "server")):
+        check(f"{role}: " in p.log(), p.log())
+        ends.stop_cleanly(p)
+
+
+@suite.case("command_line_help_names_no_control_socket")
+def help_of_control(case):
+    for role in ("client", "server"):
+        code, out, _ = run(role, "-help")
+        check(code == 0 and re.search(r"^  -control +path or none, default none$", out, re.M), out)
+        check("kcptund.sock" not in out and "-include" not in out, out)
+
+
 @suite.case("quick_start_of_our_server_with_debians_client")
 def quick_start_server(case):
     _, server = quick_start(case, ours("server"), ["kcptun-client"])
@@ -172,9 +190,10 @@ def import_runs(case):
                                           "target": f"{LOCAL}:{target.port}"}))
     code, ini, err = kcptunctl("import", "local.json", "server.json", cwd=case.dir)
     check(code == 0, f"code {code}: {err}")
-    check(re.search(r"^server\.json: pprof: is left out", err, re.M), f"no word of pprof: {err}")
+    check(re.search(r"^server\.json:1: pprof: is left out", err, re.M), f"no word of pprof: {err}")
     path = case.write("kcptun.ini", ini)
     code, _, err = run("-t", "-c", path)
+    err = [line for line in err.splitlines() if ": as user kcptun: " not in line]  # of a machine that has the service
     check(code == 0 and not err, f"the result is not clean: {err}")
     daemon = ends.start_daemon(case, ini, "kcptun", tcp=[local], udp=[far])
     check_traffic((LOCAL, local), target)
@@ -185,7 +204,7 @@ def import_runs(case):
 def import_refuses(case):
     path = case.write("a.json", '{"listen": ":1", "key": "k", "sndwnd": 70000}')
     code, out, err = kcptunctl("import", path)
-    check(code == 1 and not out and f"{path}: sndwnd: 70000" in err, f"code {code}: {out} {err}")
+    check(code == 1 and not out and f"{path}:1: sndwnd: 70000" in err, f"code {code}: {out} {err}")
 
 
 # ---- shadowsocks
@@ -282,6 +301,6 @@ def plugin_without_key(case):
 @suite.case("environment_of_a_plugin_does_not_keep_the_daemon_from_its_file")
 def plugin_environment(case):
     env = dict(os.environ, SS_REMOTE_HOST=LOCAL, SS_REMOTE_PORT="1", SS_LOCAL_HOST=LOCAL, SS_LOCAL_PORT="2")
-    path = case.write("a.ini", "[client a]\nkey = k\nlocaladdr = 127.0.0.1:1\nremoteaddr = 192.0.2.1:2\n")
+    path = case.write("a.ini", "[client a]\nkey = some secret\nlocaladdr = 127.0.0.1:1\nremoteaddr = 192.0.2.1:2\n")
     code, out, _ = run("-t", "-c", path, env=env)
     check(code == 0 and "good" in out, f"code {code}: {out}")

@@ -566,6 +566,7 @@ def default_path(case):
     port = case.port()
     text = ends.ini(ends.section("server", "x", {**BASE, "listen": f"{LOCAL}:{port}", "target": f"{LOCAL}:1"}))
     ini = case.write("plain.ini", text.replace("control = none\n", ""))
+    os.chmod(ini, 0o644)
     p = case.start([*prefix, ends.kcptund(), "-c", ini], "plain")
     wait_until(lambda: ports.listening("udp", port, p.pid), 20, "it starts")
     check(p.wait_log("warn.*control", 20), p.log())

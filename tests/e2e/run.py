@@ -20,6 +20,7 @@ import fault_cases  # noqa: F401
 import flood_cases  # noqa: F401
 import half_close_cases  # noqa: F401
 import health_cases  # noqa: F401
+import include_cases  # noqa: F401
 import kcptunctl_cases  # noqa: F401
 import life_cases  # noqa: F401
 import limit_cases  # noqa: F401
@@ -27,6 +28,7 @@ import metrics_cases  # noqa: F401
 import mtu_cases  # noqa: F401
 import network_cases  # noqa: F401
 import peer_cases  # noqa: F401
+import privilege_cases  # noqa: F401
 import reload_cases  # noqa: F401
 import replay_cases  # noqa: F401
 import setting_cases  # noqa: F401

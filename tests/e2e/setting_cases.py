@@ -1,8 +1,11 @@
 """Keys whose effect shows only outside of the tunnel: in its packets, its sessions, its log."""
 
+import grp
 import os
 import shutil
+import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -172,3 +175,38 @@ def resolved_again(case):
 
     wait_until(moved, 15, "a connection at the address that the name has now")
     ends.stop_cleanly(client)
+
+
+@suite.case("a_unix_socket_has_the_mode_and_the_group_that_are_given")
+def socket_rights(case):
+    path = case.path("local.sock")
+    os.chmod(case.dir, 0o755)
+
+    def text(**rights):
+        return ends.ini(ends.section("client", "near", {"key": ends.KEY, "localaddr": path,
+                                                        "remoteaddr": f"{LOCAL}:9", **rights}))
+
+    def rights_are(mode, gid):
+        st = os.stat(path)
+        return (stat.S_IMODE(st.st_mode), st.st_gid) == (mode, gid)
+
+    group = next((g for g in grp.getgrall() if g.gr_gid != os.getgid() and
+                  (os.geteuid() == 0 or g.gr_gid in os.getgroups())), None)
+    p = ends.start_daemon(case, text(socketmode="0666"), "rights")
+    wait_until(lambda: os.path.exists(path), 20, "the socket")
+    check(rights_are(0o666, os.getgid()), f"{os.stat(path)}")
+    if group:  # the running socket goes on, with others
+        case.write("rights.ini", text(socketgroup=group.gr_name))
+        p.signal(signal.SIGHUP)
+        wait_until(lambda: rights_are(0o660, group.gr_gid), 20, f"the reload: {os.stat(path)}")
+    ends.stop_cleanly(p)
+    check(not os.path.exists(path), "the socket is left")
+    if os.geteuid() != 0 or not shutil.which("setpriv") or not group:
+        return
+    program = shutil.copy(ends.kcptund(), case.path("kcptund"))  # where it is from may be closed to others
+    os.chown(case.dir, 65534, -1)
+    p = case.start(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "-c",
+                    case.write("other.ini", text(socketgroup=group.gr_name))], "other")
+    wait_until(lambda: not p.alive(), 20, "the daemon of which no tunnel could start")
+    check("only root or a member can give it to its socketgroup" in p.log(), p.log())
+    check(not os.path.exists(path), "the socket of no use is left")

@@ -1,4 +1,4 @@
-/* fuzz_config.c - any bytes as a config file: no fault of ours, and of what is good every value is told. */
+/* fuzz_config.c - any bytes as a config file: no fault of ours, and what is good reads back from its own dump. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -50,6 +50,25 @@ static void check_value(void *user, const struct conf_effective *value)
 		abort();
 }
 
+/* What is in effect is a file as good as the first. */
+static void check_dump(const struct config *c)
+{
+	int fd = memfd_create("dump", 0);
+	FILE *out = fdopen(fd, "w");
+	struct seen seen = { 0 };
+	struct config *again;
+	char path[64];
+
+	if (!out || !config_effective_ini(c, out))
+		abort();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = config_read(path, note, &seen);
+	if (!again || again->tunnel_count != c->tunnel_count)
+		abort();
+	config_free(again);
+	fclose(out);
+}
+
 static void check_good(const struct config *c)
 {
 	if (!config_effective_daemon(&c->daemon, check_value, NULL))
@@ -59,6 +78,7 @@ static void check_good(const struct config *c)
 		if (!config_effective_tunnel(c->tunnels[i], check_value, NULL))
 			abort();
 	}
+	check_dump(c);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

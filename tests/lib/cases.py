@@ -76,6 +76,9 @@ class Case:
     def write(self, name, data):
         path = self.path(name)
         with open(path, "wb" if isinstance(data, bytes) else "w") as f:
+            os.fchmod(f.fileno(), 0o600)  # a key may be in it
+            if os.geteuid() == 0:  # a case may have given its directory to another
+                os.fchown(f.fileno(), os.stat(self.dir).st_uid, -1)
             f.write(data)
         return path
 

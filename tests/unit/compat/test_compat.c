@@ -91,15 +91,15 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 {
 	struct line l;
 
-	CLIENT(&l, "--localaddr", ":1", "--remoteaddr", "a:2-3", "--key", "k", "--crypt", "null",
-	       "--mode", "manual", "--QPP", "--QPPCount", "61", "--conn", "2", "--autoexpire", "1",
-	       "--scavengettl", "-1", "--mtu", "1400", "--ratelimit", "1048576", "--sndwnd", "300",
-	       "--rcvwnd", "301", "--datashard", "5", "--parityshard", "2", "--ds", "6", "--ps",
-	       "1", "--dscp", "46", "--nocomp", "--acknodelay", "--nodelay", "1", "--interval",
-	       "20", "--resend", "1", "--nc", "1", "--sockbuf", "65536", "--smuxver", "2",
-	       "--smuxbuf", "8388608", "--framesize", "4096", "--streambuf", "1048576",
-	       "--keepalive", "5", "--closewait", "0", "--snmplog", "", "--snmpperiod", "60",
-	       "--log", "x.log", "--quiet", "--tcp=false", "--pprof=false");
+	CLIENT(&l, "--localaddr", ":1", "--remoteaddr", "a:2-3", "--key", "some key", "--crypt",
+	       "null", "--mode", "manual", "--QPP", "--QPPCount", "61", "--conn", "2",
+	       "--autoexpire", "1", "--scavengettl", "-1", "--mtu", "1400", "--ratelimit",
+	       "1048576", "--sndwnd", "300", "--rcvwnd", "301", "--datashard", "5", "--parityshard",
+	       "2", "--ds", "6", "--ps", "1", "--dscp", "46", "--nocomp", "--acknodelay",
+	       "--nodelay", "1", "--interval", "20", "--resend", "1", "--nc", "1", "--sockbuf",
+	       "65536", "--smuxver", "2", "--smuxbuf", "8388608", "--framesize", "4096",
+	       "--streambuf", "1048576", "--keepalive", "5", "--closewait", "0", "--snmplog", "",
+	       "--snmpperiod", "60", "--log", "x.log", "--quiet", "--tcp=false", "--pprof=false");
 	assert_non_null(l.config);
 	assert_int_equal(only_tunnel(&l)->datashard, 6);
 	assert_int_equal(only_tunnel(&l)->parityshard, 1);
@@ -113,13 +113,13 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 	end_line(&l);
 	assert_int_equal(said_of(CONF_ERROR), 0);
 
-	SERVER(&l, "--listen", ":1", "--target", "b:2", "--key", "k", "--crypt", "aes-128-gcm",
-	       "--QPP", "--QPPCount", "61", "--mode", "fast2", "--mtu", "1400", "--ratelimit", "0",
-	       "--sndwnd", "300", "--rcvwnd", "301", "--datashard", "0", "--parityshard", "0",
-	       "--dscp", "0", "--nocomp", "--sockbuf", "65536", "--smuxver", "1", "--smuxbuf",
-	       "8388608", "--framesize", "4096", "--streambuf", "1048576", "--keepalive", "5",
-	       "--closewait", "30", "--snmplog", "", "--snmpperiod", "60", "--pprof", "--log", "",
-	       "--quiet", "--tcp");
+	SERVER(&l, "--listen", ":1", "--target", "b:2", "--key", "some key", "--crypt",
+	       "aes-128-gcm", "--QPP", "--QPPCount", "61", "--mode", "fast2", "--mtu", "1400",
+	       "--ratelimit", "0", "--sndwnd", "300", "--rcvwnd", "301", "--datashard", "0",
+	       "--parityshard", "0", "--dscp", "0", "--nocomp", "--sockbuf", "65536", "--smuxver",
+	       "1", "--smuxbuf", "8388608", "--framesize", "4096", "--streambuf", "1048576",
+	       "--keepalive", "5", "--closewait", "30", "--snmplog", "", "--snmpperiod", "60",
+	       "--pprof", "--log", "", "--quiet", "--tcp");
 	assert_non_null(l.config);
 	assert_null(l.c.log_path);
 	assert_said(CONF_WARNING, "pprof: is left out");
@@ -238,13 +238,13 @@ static void addresses_default_to_kcptuns(void **state)
 {
 	struct line l;
 
-	CLIENT(&l, "-key", "k");
+	CLIENT(&l, "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->localaddr.text, ":12948");
 	assert_string_equal(only_tunnel(&l)->remoteaddr.text, "vps:29900");
 	assert_int_equal(only_tunnel(&l)->sndwnd_segs, 128);
 	assert_int_equal(only_tunnel(&l)->rcvwnd_segs, 512);
 	end_line(&l);
-	SERVER(&l, "-key", "k");
+	SERVER(&l, "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->listen.text, ":29900");
 	assert_string_equal(only_tunnel(&l)->target.text, "127.0.0.1:12948");
 	assert_int_equal(only_tunnel(&l)->sndwnd_segs, 1024);
@@ -252,11 +252,42 @@ static void addresses_default_to_kcptuns(void **state)
 	assert_int_equal(said.count, 0);
 }
 
+static void half_of_no_fec_is_none_without_a_word(void **state)
+{
+	struct line l;
+
+	CLIENT(&l, "-key", "some key", "-ds", "0");
+	assert_int_equal(only_tunnel(&l)->parityshard, 0);
+	end_line(&l);
+	SERVER(&l, "-key", "some key", "-ps", "0");
+	assert_int_equal(only_tunnel(&l)->datashard, 0);
+	end_line(&l);
+	assert_int_equal(said.count, 0);
+	CLIENT(&l, "-key", "some key", "-ds", "0", "-ps", "3");
+	assert_int_equal(only_tunnel(&l)->parityshard, 0);
+	assert_said(CONF_WARNING, "parityshard: has no effect with datashard = 0");
+	end_line(&l);
+}
+
+static void names_of_programs_are_roles(void **state)
+{
+	enum conf_role role = ROLE_CLIENT;
+
+	assert_true(compat_is_program("/usr/sbin/kcptun-server", &role));
+	assert_int_equal(role, ROLE_SERVER);
+	assert_true(compat_is_program("kcptun-client", &role));
+	assert_int_equal(role, ROLE_CLIENT);
+	assert_false(compat_is_program("/usr/sbin/kcptund", &role));
+	assert_false(compat_is_program("kcptun-client/kcptund", &role));
+	assert_false(compat_is_program("client", &role));
+	assert_false(compat_is_program("", &role));
+}
+
 static void what_is_automatic_in_a_file_is_kcptuns_here(void **state)
 {
 	struct line l;
 
-	CLIENT(&l, "-key", "k");
+	CLIENT(&l, "-key", "some key");
 	assert_string_equal(conf_modes[only_tunnel(&l)->mode].name, "fast");
 	assert_int_equal(only_tunnel(&l)->interval_ms, 30);
 	assert_int_equal(only_tunnel(&l)->datashard, 10);
@@ -265,7 +296,7 @@ static void what_is_automatic_in_a_file_is_kcptuns_here(void **state)
 	assert_int_equal(only_tunnel(&l)->congestion, SESSION_MODEL);
 	assert_int_equal(only_tunnel(&l)->copies, CONF_AUTO);
 	end_line(&l);
-	SERVER(&l, "-key", "k", "-parityshard", "5");
+	SERVER(&l, "-key", "some key", "-parityshard", "5");
 	assert_string_equal(conf_modes[only_tunnel(&l)->mode].name, "fast");
 	assert_int_equal(only_tunnel(&l)->rcvwnd_segs, 1024);
 	assert_int_equal(only_tunnel(&l)->datashard, 10);
@@ -279,8 +310,8 @@ static void auto_can_be_said_on_a_line_of_kcptun(void **state)
 	static const char *const halves[] = { "-datashard", "-ds", "-parityshard", "-ps" };
 	struct line l;
 
-	CLIENT(&l, "-key", "k", "--mode", "auto", "--sndwnd", "auto", "--rcvwnd=auto", "--conn",
-	       "auto", "--ds", "auto", "--ps", "auto", "--copies", "2");
+	CLIENT(&l, "-key", "some key", "--mode", "auto", "--sndwnd", "auto", "--rcvwnd=auto",
+	       "--conn", "auto", "--ds", "auto", "--ps", "auto", "--copies", "2");
 	assert_string_equal(conf_modes[only_tunnel(&l)->mode].name, "auto");
 	assert_int_equal(only_tunnel(&l)->nodelay, 3);
 	assert_int_equal(only_tunnel(&l)->sndwnd_segs, CONF_AUTO);
@@ -291,14 +322,14 @@ static void auto_can_be_said_on_a_line_of_kcptun(void **state)
 	assert_int_equal(only_tunnel(&l)->copies, 2);
 	end_line(&l);
 	for (size_t i = 0; i < ARRAY_LEN(halves); i++) { /* one half says it of both */
-		SERVER(&l, "-key", "k", halves[i], "auto");
+		SERVER(&l, "-key", "some key", halves[i], "auto");
 		assert_int_equal(only_tunnel(&l)->datashard, CONF_AUTO);
 		assert_int_equal(only_tunnel(&l)->parityshard, CONF_AUTO);
 		assert_int_equal(only_tunnel(&l)->sndwnd_segs, 1024);
 		end_line(&l);
 	}
 	assert_int_equal(said.count, 0);
-	SERVER(&l, "-key", "k", "-ds", "auto", "-ps", "3");
+	SERVER(&l, "-key", "some key", "-ds", "auto", "-ps", "3");
 	assert_null(l.config);
 	assert_said(CONF_ERROR, "datashard is auto and parityshard is 3; give a number to both");
 	end_line(&l);
@@ -310,7 +341,7 @@ static void the_mode_auto_leaves_nothing_to_tune(void **state)
 	const struct conf_tunnel *t;
 	struct line l;
 
-	CLIENT(&l, "-key", "k", "--mode", "auto");
+	CLIENT(&l, "-key", "some key", "--mode", "auto");
 	t = only_tunnel(&l);
 	assert_int_equal(t->sndwnd_segs, CONF_AUTO);
 	assert_int_equal(t->rcvwnd_segs, CONF_AUTO);
@@ -320,7 +351,7 @@ static void the_mode_auto_leaves_nothing_to_tune(void **state)
 	assert_int_equal(t->smuxbuf_bytes, CONF_AUTO);
 	assert_int_equal(t->streambuf_bytes, CONF_AUTO);
 	end_line(&l);
-	SERVER(&l, "-mode", "auto", "-key", "k", "-sndwnd", "256", "-ps", "5");
+	SERVER(&l, "-mode", "auto", "-key", "some key", "-sndwnd", "256", "-ps", "5");
 	t = only_tunnel(&l);
 	assert_int_equal(t->sndwnd_segs, 256); /* numbers are obeyed */
 	assert_int_equal(t->rcvwnd_segs, CONF_AUTO);
@@ -334,16 +365,16 @@ static void addresses_are_read_as_go_reads_them(void **state)
 {
 	struct line l;
 
-	CLIENT(&l, "-l", "local_socket", "-r", ":4000", "-key", "k");
+	CLIENT(&l, "-l", "local_socket", "-r", ":4000", "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->localaddr.path, "./local_socket");
 	assert_string_equal(only_tunnel(&l)->remoteaddr.host, "127.0.0.1");
 	assert_int_equal(only_tunnel(&l)->remoteaddr.port, 4000);
 	end_line(&l);
-	SERVER(&l, "-l", "[::]:4000-4010", "-t", ":8388", "-key", "k");
+	SERVER(&l, "-l", "[::]:4000-4010", "-t", ":8388", "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->target.text, "127.0.0.1:8388");
 	assert_int_equal(only_tunnel(&l)->listen.port_last, 4010);
 	end_line(&l);
-	SERVER(&l, "-t", "path/to/unix_socket", "-key", "k");
+	SERVER(&l, "-t", "path/to/unix_socket", "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->target.path, "path/to/unix_socket");
 	end_line(&l);
 }
@@ -353,12 +384,12 @@ static void a_mode_overrides_the_four_whatever_they_are(void **state)
 	struct line l;
 
 	CLIENT(&l, "-mode", "fast2", "-nodelay", "7", "-interval", "1", "-resend", "-5", "-nc", "9",
-	       "-key", "k");
+	       "-key", "some key");
 	assert_int_equal(only_tunnel(&l)->interval_ms, 20);
 	assert_int_equal(said.count, 1);
 	assert_said(CONF_WARNING, "mode: stands for nodelay, interval, resend and nc");
 	end_line(&l);
-	CLIENT(&l, "-mode", "manual", "-interval", "1", "-key", "k");
+	CLIENT(&l, "-mode", "manual", "-interval", "1", "-key", "some key");
 	assert_null(l.config);
 	assert_said(CONF_ERROR, "interval: 1 is below 10");
 	end_line(&l);
@@ -386,7 +417,7 @@ static void nc_of_the_manual_mode_is_the_congestion_that_kcptun_means(void **sta
 		end_line(&l);
 	}
 	write_file("c.json",
-		   "{\"key\": \"k\", \"mode\": \"manual\", \"nc\": 0, \"rcvwnd\": \"auto\"}");
+		   "{\"key\": \"some key\", \"mode\": \"manual\", \"nc\": 0, \"rcvwnd\": \"auto\"}");
 	CLIENT(&l, "-c", "c.json");
 	assert_int_equal(only_tunnel(&l)->congestion, SESSION_RENO);
 	assert_int_equal(only_tunnel(&l)->rcvwnd_segs, CONF_AUTO);
@@ -398,10 +429,10 @@ static void there_is_no_control_socket_unless_asked_for(void **state)
 {
 	struct line l;
 
-	CLIENT(&l, "-key", "k");
+	CLIENT(&l, "-key", "some key");
 	assert_string_equal(settings_get(&l.c.settings, "control"), "none");
 	end_line(&l);
-	CLIENT(&l, "-key", "k", "-control", "/tmp/x.sock", "-loglevel", "debug");
+	CLIENT(&l, "-key", "some key", "-control", "/tmp/x.sock", "-loglevel", "debug");
 	assert_string_equal(settings_get(&l.c.settings, "control"), "/tmp/x.sock");
 	assert_int_equal(l.config->daemon.loglevel, 3);
 	end_line(&l);
@@ -465,7 +496,7 @@ static void a_keyfile_stands_in_for_a_key(void **state)
 	assert_key(only_tunnel(&l), " from a file");
 	end_line(&l);
 	memset(&said, 0, sizeof(said));
-	CLIENT(&l, "-keyfile", "secret", "-key", "k");
+	CLIENT(&l, "-keyfile", "secret", "-key", "some key");
 	assert_null(l.config);
 	assert_said(CONF_ERROR, "keyfile: stands beside key; give one of them");
 	end_line(&l);
@@ -526,13 +557,13 @@ static void unknown_members_of_json_are_passed_over_with_a_word(void **state)
 	struct line l;
 
 	write_file("c.json",
-		   "{\"key\": \"k\", \"conns\": 2, \"listen\": \":1\", \"_comment\": {\"a\": []},"
+		   "{\"key\": \"some key\", \"conns\": 2, \"listen\": \":1\", \"_comment\": {\"a\": []},"
 		   "\"a name that is much longer than any that there is\": 1}");
 	CLIENT(&l, "-c", "c.json");
 	assert_non_null(l.config);
-	assert_said(CONF_WARNING, "c.json: conns: is passed over: unknown key; did you mean conn?");
-	assert_said(CONF_WARNING, "c.json: listen: is passed over: a client has no use for it");
-	assert_said(CONF_WARNING, "c.json: _comment: is passed over");
+	assert_said(CONF_WARNING, "c.json:1: conns: is passed over: unknown key; did you mean conn?");
+	assert_said(CONF_WARNING, "c.json:1: listen: is passed over: a client has no use for it");
+	assert_said(CONF_WARNING, "c.json:1: _comment: is passed over");
 	assert_int_equal(said.count, 4);
 	end_line(&l);
 }
@@ -543,16 +574,16 @@ static void broken_json_is_told_with_its_line(void **state)
 		const char *text, *words;
 	} cases[] = {
 		{ "", "is no JSON" },
-		{ "{\n\"key\": \"k\",\n}", "is no JSON in line 3" },
+		{ "{\n\"key\": \"some key\",\n}", "c.json:3: is no JSON: " },
 		{ "[]", "is no JSON object" },
 		{ "\"text\"", "is no JSON" },
-		{ "{\"key\": \"a\\u0000b\"}", "is no JSON in line 1" },
-		{ "{\"key\": \"\xff\"}", "is no JSON in line 1" },
+		{ "{\"key\": \"a\\u0000b\"}", "c.json:1: is no JSON: " },
+		{ "{\"key\": \"\xff\"}", "c.json:1: is no JSON: " },
 		{ "{\"mtu\": 1350.5}", "mtu: takes a text, a whole number, true or false" },
 		{ "{\"mtu\": [1]}", "mtu: takes a text" },
 		{ "{\"mtu\": {}}", "mtu: takes a text" },
-		{ "{\"mtu\": 99999999999999999999}", "is no JSON in line 1" },
-		{ "{} {}", "is no JSON in line 1" },
+		{ "{\"mtu\": 99999999999999999999}", "c.json:1: is no JSON: " },
+		{ "{} {}", "c.json:1: is no JSON: " },
 	};
 	struct line l;
 
@@ -562,9 +593,23 @@ static void broken_json_is_told_with_its_line(void **state)
 		CLIENT(&l, "-c", "c.json");
 		assert_int_equal(l.status, 2);
 		assert_said(CONF_ERROR, cases[i].words);
-		assert_memory_equal(said.lines[0], "c.json: ", 8);
+		assert_memory_equal(said.lines[0], "c.json:", 7);
 		end_line(&l);
 	}
+	memset(&said, 0, sizeof(said));
+	write_file("c.json",
+		   "{\n\"key\": \"a \\\"{,\\\\\",\n\"_\": {\"mtu\": [\n1,\n\"mtu\"]},\n\n"
+		   "\"\\u006dtu\": 9000,\n\"Crypt\":\n\"rot13\", \"mode\": \"fast\", \"nc\": 1,\n"
+		   "\"qpp\": true, \"qpp-count\": 8}");
+	CLIENT(&l, "-c", "c.json", "-dscp", "99");
+	assert_int_equal(l.status, -1);
+	assert_said(CONF_WARNING, "c.json:3: _: is passed over");
+	assert_said(CONF_ERROR, "c.json:7: mtu: 9000 is above 1500");
+	assert_said(CONF_ERROR, "c.json:8: crypt: 'rot13' is none of");
+	assert_said(CONF_ERROR, "command line: dscp: 99 is above 63");
+	assert_said(CONF_WARNING, "c.json:9: mode: stands for nodelay, interval, resend and nc");
+	assert_said(CONF_WARNING, "c.json:10: qpp-count: 8 is even");
+	end_line(&l);
 	memset(&said, 0, sizeof(said));
 	CLIENT(&l, "-c", "none.json");
 	assert_int_equal(l.status, 2);
@@ -606,6 +651,8 @@ int main(void)
 		TEST(strange_words_are_no_flags),
 		TEST(a_very_long_flag_is_unknown_and_quoted_briefly),
 		TEST(addresses_default_to_kcptuns),
+		TEST(half_of_no_fec_is_none_without_a_word),
+		TEST(names_of_programs_are_roles),
 		TEST(what_is_automatic_in_a_file_is_kcptuns_here),
 		TEST(auto_can_be_said_on_a_line_of_kcptun),
 		TEST(the_mode_auto_leaves_nothing_to_tune),

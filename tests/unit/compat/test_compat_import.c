@@ -29,16 +29,16 @@ static void json_files_become_tunnels(void **state)
 	char *text;
 
 	write_file("client.json",
-		   "{\"localaddr\": \":2000\", \"remoteaddr\": \"192.0.2.1:2000-2010\", \"key\": \"K\","
+		   "{\"localaddr\": \":2000\", \"remoteaddr\": \"192.0.2.1:2000-2010\", \"key\": \"KKKKKKKK\","
 		   "\"crypt\": \"aes-128\", \"qpp\": true, \"qpp-count\": 61, \"mode\": \"fast3\","
 		   "\"nodelay\": 1, \"interval\": 40, \"resend\": 2, \"nc\": 1, \"nocomp\": true,"
 		   "\"smuxver\": 2, \"tcp\": false, \"ratelimit\": 1048576, \"scavengettl\": 5}");
 	write_file("my server.json",
-		   "{\"listen\": \":2000\", \"target\": \"127.0.0.1:9\", \"key\": \"K\","
+		   "{\"listen\": \":2000\", \"target\": \"127.0.0.1:9\", \"key\": \"KKKKKKKK\","
 		   "\"pprof\": true, \"sndwnd\": 2048}");
 	text = IMPORT("client.json", "./my server.json");
-	assert_said(CONF_WARNING, "client.json: scavengettl: has no effect without autoexpire");
-	assert_said(CONF_WARNING, "my server.json: pprof: is left out");
+	assert_said(CONF_WARNING, "client.json:1: scavengettl: has no effect without autoexpire");
+	assert_said(CONF_WARNING, "my server.json:1: pprof: is left out");
 	before = said.count;
 	c = read_ini(text);
 	assert_int_equal(said.count, before); /* what the file would be warned of is left out */
@@ -67,7 +67,7 @@ static void an_import_leaves_to_auto_what_a_file_says_is_auto(void **state)
 {
 	struct config *c;
 
-	write_file("s.json", "{\"listen\": \":1\", \"key\": \"k\", \"mode\": \"auto\","
+	write_file("s.json", "{\"listen\": \":1\", \"key\": \"some key\", \"mode\": \"auto\","
 			     "\"sndwnd\": \"auto\", \"parityshard\": \"auto\"}");
 	c = read_ini(IMPORT("s.json"));
 	assert_string_equal(conf_modes[c->tunnels[0]->mode].name, "auto");
@@ -79,7 +79,8 @@ static void an_import_leaves_to_auto_what_a_file_says_is_auto(void **state)
 
 static void names_of_tunnels_are_unique(void **state)
 {
-	static const char json[] = "{\"target\": \"a:1\", \"key\": \"k\", \"listen\": \"127.0.0.1:%zu\"}";
+	static const char json[] =
+		"{\"target\": \"a:1\", \"key\": \"some key\", \"listen\": \"127.0.0.1:%zu\"}";
 	static const char *const paths[] = { "a.json",        "d/a.json", "e/a.json",
 					     "\xff\xfe.json", ".json",    "a-2.json" };
 	struct config *c;
@@ -169,15 +170,18 @@ static void what_cannot_be_imported_is_told(void **state)
 		const char *text, *words;
 	} cases[] = {
 		{ "{}", "neither a client's nor a server's" },
-		{ "{\"key\": \"k\"}", "neither a client's nor a server's" },
-		{ "{\"listen\": \":1\", \"remoteaddr\": \"a:1\"}", "of a client and of a server" },
-		{ "{\"listen\": \":1\", \"key\": \"k\", \"sndwnd\": 70000}", "sndwnd: 70000 is above" },
+		{ "{\"key\": \"some key\"}", "neither a client's nor a server's" },
+		{ "{\"listen\": \":1\", \"remoteaddr\": \"a:1\"}",
+		  "s.json: has the addresses of a client, in line 1, and of a server, in line 1" },
+		{ "{\"listen\": \":1\", \"key\": \"some key\", \"sndwnd\": 70000}",
+		  "sndwnd: 70000 is above" },
 		{ "{\"listen\": \":1\", \"key\": \"\"}", "key: has no value" },
-		{ "{\"listen\": \":1\", \"key\": \"k\", \"target\": \"/a ;b\"}",
+		{ "{\"listen\": \":1\", \"key\": \"some key\", \"target\": \"/a ;b\"}",
 		  "cannot stand in an INI" },
-		{ "{\"listen\": \":1\", \"key\": \"k\", \"target\": \"/a\\n[client x]\"}",
+		{ "{\"listen\": \":1\", \"key\": \"some key\", \"target\": \"/a\\n[client x]\"}",
 		  "cannot stand" },
-		{ "{\"listen\": \":1\", \"key\": \"k\", \"keyfile\": \"k\"}", "stands beside key" },
+		{ "{\"listen\": \":1\", \"key\": \"some key\", \"keyfile\": \"k\"}",
+		  "stands beside key" },
 		{ "nonsense", "is no JSON" },
 	};
 
@@ -188,9 +192,17 @@ static void what_cannot_be_imported_is_told(void **state)
 		assert_said(CONF_ERROR, cases[i].words);
 	}
 	memset(&said, 0, sizeof(said));
-	write_file("s.json", "{\"listen\": \":1\", \"key\": \"k\"}");
+	write_file("s.json", "{\"listen\": \":1\", \"key\": \"some key\"}");
 	assert_null(IMPORT("s.json", "s.json"));
-	assert_said(CONF_ERROR, "collides with");
+	assert_said(CONF_ERROR, "s.json:1: listen: :1 collides with :1 of s.json:1");
+	memset(&said, 0, sizeof(said));
+	write_file("b.json", "{\n\"key\": \"some key\",\n\"listen\": \":1-5\",\n\"sndwnd\": 70000\n}");
+	assert_null(IMPORT("b.json"));
+	assert_said(CONF_ERROR, "b.json:4: sndwnd: 70000 is above 65535");
+	write_file("b.json", "{\n\"key\": \"some key\",\n\"Listen\": \":1-5\"}");
+	assert_null(IMPORT("s.json", "b.json"));
+	assert_said(CONF_ERROR, "b.json:3: listen: :1-5 collides with :1 of s.json:1");
+	memset(&said, 0, sizeof(said));
 	assert_null(IMPORT("none.json"));
 	assert_said(CONF_ERROR, "none.json");
 }

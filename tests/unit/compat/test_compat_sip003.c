@@ -33,7 +33,7 @@ static struct sip003 plugin_env(const char *options)
 
 static void a_plugin_is_a_client_unless_told_server(void **state)
 {
-	struct sip003 env = plugin_env("key=k;mode=fast2;nocomp");
+	struct sip003 env = plugin_env("key=some key;mode=fast2;nocomp");
 	struct plugin p;
 
 	run_plugin(&p, &env);
@@ -48,7 +48,7 @@ static void a_plugin_is_a_client_unless_told_server(void **state)
 	assert_int_equal(said.count, 0);
 	end_plugin(&p);
 
-	env.options = "server;key=k;mode=auto;sndwnd=auto;ds=auto";
+	env.options = "server;key=some key;mode=auto;sndwnd=auto;ds=auto";
 	run_plugin(&p, &env);
 	assert_non_null(p.config);
 	assert_int_equal(p.config->tunnels[0]->nodelay, 3);
@@ -57,7 +57,7 @@ static void a_plugin_is_a_client_unless_told_server(void **state)
 	assert_int_equal(p.config->tunnels[0]->parityshard, CONF_AUTO);
 	end_plugin(&p);
 
-	env.options = "server;key=k;mode=fast2;";
+	env.options = "server;key=some key;mode=fast2;";
 	run_plugin(&p, &env);
 	assert_non_null(p.config);
 	assert_int_equal(p.config->tunnels[0]->role, ROLE_SERVER);
@@ -69,7 +69,7 @@ static void a_plugin_is_a_client_unless_told_server(void **state)
 static void the_word_server_counts_only_as_an_option(void **state)
 {
 	assert_true(sip003_is_server("server"));
-	assert_true(sip003_is_server("key=k; server"));
+	assert_true(sip003_is_server("key=some key; server"));
 	assert_true(sip003_is_server(";;server;;"));
 	assert_true(sip003_is_server("key=a\\;b;server"));
 	assert_false(sip003_is_server("key=server"));
@@ -127,15 +127,15 @@ static void faulty_options_are_told(void **state)
 	} cases[] = {
 		{ NULL, "key: is missing, as is keyfile" },
 		{ "", "key: is missing, as is keyfile" },
-		{ "key=k;conns=2", "conns: unknown key; did you mean conn?" },
-		{ "key=k;mtu", "mtu: needs a value" },
-		{ "key=k\\", "backslash at the end" },
-		{ "key=k;\\", "backslash at the end" },
-		{ "server;client;key=k", "client: stands beside server" },
-		{ "server;key=k;conn=2", "conn: is a client's" },
-		{ "key=k;nocomp=maybe", "nocomp: 'maybe' is neither yes nor no" },
-		{ "key=k;=3", "unknown key" },
-		{ "key=k;compression=zstd;nocomp", "nocomp: contradicts compression" },
+		{ "key=some key;conns=2", "conns: unknown key; did you mean conn?" },
+		{ "key=some key;mtu", "mtu: needs a value" },
+		{ "key=some key\\", "backslash at the end" },
+		{ "key=some key;\\", "backslash at the end" },
+		{ "server;client;key=some key", "client: stands beside server" },
+		{ "server;key=some key;conn=2", "conn: is a client's" },
+		{ "key=some key;nocomp=maybe", "nocomp: 'maybe' is neither yes nor no" },
+		{ "key=some key;=3", "unknown key" },
+		{ "key=some key;compression=zstd;nocomp", "nocomp: contradicts compression" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -155,17 +155,17 @@ static void plugin_addresses_of_every_kind(void **state)
 		const char *remote, *options, *listen;
 		size_t warnings;
 	} cases[] = {
-		{ "::1", "server;key=k", "[::1]:4000", 0 },
-		{ "[::1]", "server;key=k", "[::1]:4000", 0 },
-		{ "fe80::1%lo", "server;key=k", "[fe80::1%lo]:4000", 0 },
-		{ "0.0.0.0", "server;key=k", "0.0.0.0:4000", 0 },
-		{ "::", "server;key=k", ":4000", 0 },
-		{ "::0", "server;key=k", ":4000", 0 },
-		{ "", "server;key=k", ":4000", 0 },
-		{ "::0|0.0.0.0", "server;key=k", ":4000", 0 },
-		{ "0.0.0.0|[::0]", "server;key=k", ":4000", 0 },
-		{ "192.0.2.1|192.0.2.2", "server;key=k", "192.0.2.1:4000", 1 },
-		{ "192.0.2.1", "server;key=k;listen=:3000-3010", ":3000-3010", 0 },
+		{ "::1", "server;key=some key", "[::1]:4000", 0 },
+		{ "[::1]", "server;key=some key", "[::1]:4000", 0 },
+		{ "fe80::1%lo", "server;key=some key", "[fe80::1%lo]:4000", 0 },
+		{ "0.0.0.0", "server;key=some key", "0.0.0.0:4000", 0 },
+		{ "::", "server;key=some key", ":4000", 0 },
+		{ "::0", "server;key=some key", ":4000", 0 },
+		{ "", "server;key=some key", ":4000", 0 },
+		{ "::0|0.0.0.0", "server;key=some key", ":4000", 0 },
+		{ "0.0.0.0|[::0]", "server;key=some key", ":4000", 0 },
+		{ "192.0.2.1|192.0.2.2", "server;key=some key", "192.0.2.1:4000", 1 },
+		{ "192.0.2.1", "server;key=some key;listen=:3000-3010", ":3000-3010", 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -183,7 +183,7 @@ static void plugin_addresses_of_every_kind(void **state)
 
 static void of_several_servers_a_plugin_takes_the_first(void **state)
 {
-	struct sip003 env = plugin_env("key=k");
+	struct sip003 env = plugin_env("key=some key");
 	struct plugin p;
 
 	env.remote_host = "2001:db8::1|vps.example.net";
@@ -199,7 +199,7 @@ static void ports_that_are_none_are_refused(void **state)
 	static const char *const ports[] = { "", "0", "65536", "x", "1 2", "-1" };
 
 	for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
-		struct sip003 env = plugin_env("key=k");
+		struct sip003 env = plugin_env("key=some key");
 		struct plugin p;
 
 		env.local_port = ports[i];

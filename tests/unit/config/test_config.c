@@ -1,113 +1,12 @@
 /* test_config.c - every key, every rule, and the files in conf/. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "config.h"
+#include "config_bed.h"
 #include "config_effective.h"
 #include "log.h"
 #include "wire.h"
 
-enum { REPORTS_MAX = 1100 };
-
-static struct {
-	char *lines[REPORTS_MAX];
-	enum conf_severity severity[REPORTS_MAX];
-	size_t count, errors;
-} reports;
-
-static void note(void *user, enum conf_severity severity, const char *line)
-{
-	assert_true(reports.count < REPORTS_MAX);
-	assert_null(strpbrk(line, "\n\r"));
-	reports.lines[reports.count] = strdup(line);
-	reports.severity[reports.count++] = severity;
-	reports.errors += severity == CONF_ERROR;
-}
-
-static void forget_reports(void)
-{
-	for (size_t i = 0; i < reports.count; i++)
-		free(reports.lines[i]);
-	memset(&reports, 0, sizeof(reports));
-}
-
-static void write_file(const char *name, const void *text, size_t n)
-{
-	FILE *f = fopen(name, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, n, f), n);
-	assert_int_equal(fclose(f), 0);
-}
-
-static struct config *read_bytes(const void *text, size_t n)
-{
-	forget_reports();
-	write_file("t.ini", text, n);
-	return config_read("t.ini", note, NULL);
-}
-
-static struct config *read_text(const char *text)
-{
-	return read_bytes(text, strlen(text));
-}
-
-static struct config *read_good(const char *text)
-{
-	struct config *c = read_text(text);
-
-	for (size_t i = 0; i < reports.count; i++)
-		print_message("unexpected: %s\n", reports.lines[i]);
-	assert_int_equal(reports.count, 0);
-	assert_non_null(c);
-	return c;
-}
-
-/* The text has just this fault. */
-static void expect_fault(const char *text, const char *line)
-{
-	struct config *c = read_text(text);
-
-	assert_null(c);
-	for (size_t i = 0; i < reports.count; i++)
-		assert_string_equal(reports.lines[i], line);
-	assert_int_equal(reports.count, 1);
-	assert_int_equal(reports.errors, 1);
-}
-
-/* The text is good and has just this warning. */
-static void expect_warning(const char *text, const char *line)
-{
-	struct config *c = read_text(text);
-
-	for (size_t i = 0; i < reports.count; i++)
-		assert_string_equal(reports.lines[i], line);
-	assert_int_equal(reports.count, 1);
-	assert_int_equal(reports.errors, 0);
-	assert_non_null(c);
-	config_free(c);
-}
-
-static bool was_said(const char *part)
-{
-	for (size_t i = 0; i < reports.count; i++) {
-		if (strstr(reports.lines[i], part))
-			return true;
-	}
-	return false;
-}
-
 static void put_value(void *user, const struct conf_effective *v)
 {
-	fprintf(user, "%s%s = %s ; %s %d\n", v->kind == CONF_HIDDEN ? "; " : "", v->key, v->text,
+	fprintf(user, "%s%s = %s\n; ^ %s %d\n", v->kind == CONF_HIDDEN ? "; " : "", v->key, v->text,
 		v->origin, v->line);
 }
 
@@ -129,12 +28,6 @@ static char *as_ini(const struct config *c)
 	return text;
 }
 
-/* Lines 1 and 2 of what the tests put their own lines behind. */
-#define DEFAULTS "[defaults]\nkey = secret\n"
-/* Lines 3 to 5. */
-#define CLIENT DEFAULTS "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n"
-#define SERVER DEFAULTS "[server s]\nlisten = :1\ntarget = h:2\n"
-
 /* ---- good files --------------------------------------------------------------------- */
 
 static void gives_a_client_defaults_that_need_no_tuning(void **state)
@@ -147,8 +40,8 @@ static void gives_a_client_defaults_that_need_no_tuning(void **state)
 	assert_string_equal(t->name, "c");
 	assert_int_equal(t->role, ROLE_CLIENT);
 	assert_int_equal(t->line, 3);
-	assert_int_equal(t->key_len, 6);
-	assert_memory_equal(t->key, "secret", 6);
+	assert_int_equal(t->key_len, 11);
+	assert_memory_equal(t->key, "some secret", 11);
 	assert_null(t->keyfile);
 	assert_string_equal(t->crypt->name, "aes");
 	assert_string_equal(conf_modes[t->mode].name, "auto");
@@ -288,7 +181,7 @@ static void every_mode_sets_its_four_numbers(void **state)
 static void defaults_are_inherited_wherever_they_stand(void **state)
 {
 	struct config *c = read_good("[server s]\nlisten = :1\ntarget = h:2\nmtu = 1000\n"
-				     "[defaults]\nkey = k\nmtu = 1200\ndscp = 3\n"
+				     "[defaults]\nkey = some secret\nmtu = 1200\ndscp = 3\n"
 				     "[client c]\nlocaladdr = :1\nremoteaddr = h:2\ndscp = 4\n");
 
 	assert_int_equal(c->tunnel_count, 2);
@@ -302,51 +195,88 @@ static void defaults_are_inherited_wherever_they_stand(void **state)
 
 static void the_origin_of_each_value_is_kept(void **state)
 {
-	struct config *c = read_good("[defaults]\nkey = k\ndscp = 3\n"
+	struct config *c = read_good("[defaults]\nkey = some secret\ndscp = 3\n"
 				     "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nmtu = 1000\n");
 	char *text = as_ini(c);
 
-	assert_non_null(strstr(text, "\nmtu = 1000 ; section 7\n"));
-	assert_non_null(strstr(text, "\ndscp = 3 ; defaults 3\n"));
-	assert_non_null(strstr(text, "\nconn = auto ; default 0\n"));
-	assert_non_null(strstr(text, "\nmode = auto ; default 0\n"));
-	assert_non_null(strstr(text, "\nnodelay = 3 ; mode 0\n"));
-	assert_non_null(strstr(text, "\nresend = 2 ; mode 0\n"));
-	assert_non_null(strstr(text, "\ncongestion = model ; default 0\n"));
-	assert_non_null(strstr(text, "\ncopies = auto ; default 0\n"));
-	assert_non_null(strstr(text, "[client c]\nlocaladdr = :1 ; section 5\n"));
+	assert_non_null(strstr(text, "\nmtu = 1000\n; ^ section 7\n"));
+	assert_non_null(strstr(text, "\ndscp = 3\n; ^ defaults 3\n"));
+	assert_non_null(strstr(text, "\nconn = auto\n; ^ default 0\n"));
+	assert_non_null(strstr(text, "\nmode = auto\n; ^ default 0\n"));
+	assert_non_null(strstr(text, "\nnodelay = 3\n; ^ mode 0\n"));
+	assert_non_null(strstr(text, "\nresend = 2\n; ^ mode 0\n"));
+	assert_non_null(strstr(text, "\ncongestion = model\n; ^ default 0\n"));
+	assert_non_null(strstr(text, "\ncopies = auto\n; ^ default 0\n"));
+	assert_non_null(strstr(text, "[client c]\nlocaladdr = :1\n; ^ section 5\n"));
 	free(text);
 	config_free(c);
 	c = read_good(CLIENT "mode = manual\nnc = 0\n"); /* another word for it */
 	text = as_ini(c);
-	assert_non_null(strstr(text, "\ncongestion = reno ; section 7\n"));
+	assert_non_null(strstr(text, "\ncongestion = reno\n; ^ section 7\n"));
 	assert_null(strstr(text, "\nnc = "));
 	free(text);
 	config_free(c);
+}
+
+static char *as_file(const struct config *c)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	assert_true(config_effective_ini(c, f));
+	fclose(f);
+	return text;
 }
 
 static void the_values_that_hold_read_back_as_the_same_config(void **state)
 {
 	struct config *c = read_good(CLIENT "ratelimit = 5G\nnocomp = yes\nsmuxver = 1\n"
 					    "mode = manual\nresend = 9\ndatashard = 0\n"
-					    "[daemon]\nsnmplog = all.csv\n");
-	char *text = as_ini(c), *keyed, *again;
-	struct config *d;
+					    "[daemon]\nsnmplog = all.csv\n"
+					    "[server s]\nlisten = [::1]:70-80\ntarget = /run/t.sock\n"
+					    "mode = fast2\nmtu = 1000\nacknodelay = on\n");
+	char *text = as_file(c), *again;
+	struct config *d = read_good(text);
+	const struct conf_tunnel *t = d->tunnels[0];
 
-	assert_true(asprintf(&keyed, "%skey = secret\n", text) > 0);
-	d = read_good(keyed);
-	again = as_ini(d);
 	assert_string_equal(d->daemon.snmplog, "all.csv");
-	assert_int_equal(d->tunnels[0]->ratelimit_bytes, UINT64_C(5) << 30);
-	assert_int_equal(d->tunnels[0]->compression, CODEC_NONE);
-	assert_int_equal(d->tunnels[0]->resend, 9);
-	assert_int_equal(d->tunnels[0]->datashard, 0);
-	assert_int_equal(d->tunnels[0]->parityshard, 0);
-	assert_null(strstr(text, "streambuf")); /* has no effect, so is not shown */
-	assert_non_null(strstr(again, "resend = 9"));
+	assert_int_equal(t->ratelimit_bytes, UINT64_C(5) << 30);
+	assert_int_equal(t->compression, CODEC_NONE);
+	assert_int_equal(t->resend, 9);
+	assert_int_equal(t->datashard, 0);
+	assert_int_equal(t->parityshard, 0);
+	assert_non_null(strstr(text, "\nkey = (not shown)\n"));
+	assert_null(strstr(text, "some secret"));
+	assert_non_null(strstr(text, "\n; by mode: interval = 20\n"));
+	t = d->tunnels[1];
+	assert_string_equal(conf_modes[t->mode].name, "fast2");
+	assert_int_equal(t->interval_ms, 20);
+	assert_int_equal(t->listen.port_last, 80);
+	assert_string_equal(t->target.path, "/run/t.sock");
+	assert_true(t->acknodelay);
+	again = as_file(d);
+	assert_string_equal(text, again);
 	free(text);
-	free(keyed);
 	free(again);
+	config_free(c);
+	config_free(d);
+}
+
+static void a_long_line_reads_back(void **state)
+{
+	char path[190], *file;
+	struct config *c, *d;
+	char text[512];
+
+	memset(path, 'p', sizeof(path));
+	path[sizeof(path) - 1] = '\0';
+	snprintf(text, sizeof(text), CLIENT "snmplog=%s\n", path);
+	c = read_good(text);
+	file = as_file(c);
+	d = read_good(file);
+	assert_string_equal(d->tunnels[0]->snmplog, path);
+	free(file);
 	config_free(c);
 	config_free(d);
 }
@@ -354,12 +284,12 @@ static void the_values_that_hold_read_back_as_the_same_config(void **state)
 static void bom_crlf_indentation_and_comments_are_accepted(void **state)
 {
 	struct config *c = read_good("\xef\xbb\xbf# a comment\r\n\r\n  [ defaults ] ; a comment\r\n"
-				     "\tkey=k ; comment\r\n; crypt = nothing\r\n"
+				     "\tkey=some key\r\n; crypt = nothing\r\n"
 				     "[client  c]\r\n  localaddr = :1\r\n  remoteaddr : h:2\r\n"
 				     "mode = fast3");
 
 	assert_string_equal(c->tunnels[0]->name, "c");
-	assert_int_equal(c->tunnels[0]->key_len, 1);
+	assert_int_equal(c->tunnels[0]->key_len, 8);
 	assert_string_equal(conf_modes[c->tunnels[0]->mode].name, "fast3");
 	assert_string_equal(c->tunnels[0]->remoteaddr.text, "h:2");
 	config_free(c);
@@ -665,7 +595,7 @@ static void all_faults_come_at_once_in_the_order_of_the_file(void **state)
 	int last = 0;
 
 	assert_null(read_text("[server s]\nlisten = [::]:1\ntarget = h:2\nmtu = 1\n"
-			      "[defaults]\nkey = k\nkeepalive = 40\nmdoe = fast\n"
+			      "[defaults]\nkey = some secret\nkeepalive = 40\nmdoe = fast\n"
 			      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\ndscp = 64\n"
 			      "[server u]\nlisten = 0.0.0.0:1\ntarget = h:2\n"));
 	assert_int_equal(reports.count, 5);
@@ -696,7 +626,7 @@ static void a_tunnel_whose_name_is_taken_is_checked_all_the_same(void **state)
 
 static void a_fault_of_the_defaults_is_told_once(void **state)
 {
-	expect_fault("[defaults]\nkey = k\nmtu = 60\n"
+	expect_fault("[defaults]\nkey = some secret\nmtu = 60\n"
 		     "[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
 		     "[client b]\nlocaladdr = :2\nremoteaddr = h:2\n",
 		     "t.ini:3: [defaults] mtu: an mtu of 60 is below 78: aes takes 20, error "
@@ -802,14 +732,14 @@ static void clients_on_one_address_are_told_but_not_beside_a_server(void **state
 
 static void an_inherited_address_serves_one_tunnel(void **state)
 {
-	expect_fault("[defaults]\nkey = k\nlisten = :80\ntarget = h:2\n[server a]\n[server b]\n",
+	expect_fault("[defaults]\nkey = some secret\nlisten = :80\ntarget = h:2\n[server a]\n[server b]\n",
 		     "t.ini:3: [defaults] listen: :80 is inherited by [server a] and by [server b]; "
 		     "each needs its own");
 }
 
 static void two_writers_of_one_snmplog_are_a_fault(void **state)
 {
-	expect_fault("[defaults]\nkey = k\nsnmplog = /l/snmp-2006.log\ntarget = h:2\n"
+	expect_fault("[defaults]\nkey = some secret\nsnmplog = /l/snmp-2006.log\ntarget = h:2\n"
 		     "[server a]\nlisten = :1\n[server b]\nlisten = :2\n",
 		     "t.ini:3: [defaults] snmplog: /l/snmp-2006.log is inherited by [server a] and by "
 		     "[server b]; each needs its own");
@@ -890,7 +820,7 @@ static void keys_without_effect_are_told(void **state)
 		  "t.ini:7: [client c] nc: has no effect without mode = manual" },
 		{ CLIENT "mode = manual\ncongestion = model\nnc = 1\n",
 		  "t.ini:8: [client c] nc: has no effect beside congestion" },
-		{ "[defaults]\nkey = k\ncongestion = none\n"
+		{ "[defaults]\nkey = some secret\ncongestion = none\n"
 		  "[client a]\nlocaladdr = :1\nremoteaddr = h:2\nmode = manual\nnc = 0\n",
 		  "t.ini:8: [client a] nc: has no effect beside congestion" },
 		{ CLIENT "scavengettl = 1\n",
@@ -915,10 +845,10 @@ static void keys_without_effect_are_told(void **state)
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = it's a secrect\n",
 		  "t.ini:4: [client c] key: is the one built into kcptun, which everybody knows; "
 		  "make one with: kcptunctl genkey" },
-		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = \"k\"\n",
+		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = \"long enough\"\n",
 		  "t.ini:4: [client c] key: the quotes around it are part of it" },
 		/* settled in [defaults]: once, and only if no tunnel has a use for it */
-		{ "[defaults]\nkey = k\ninterval = 20\n"
+		{ "[defaults]\nkey = some secret\ninterval = 20\n"
 		  "[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
 		  "[client b]\nlocaladdr = :2\nremoteaddr = h:2\n",
 		  "t.ini:3: [defaults] interval: has no effect without mode = manual" },
@@ -930,7 +860,7 @@ static void keys_without_effect_are_told(void **state)
 
 static void a_default_that_one_tunnel_uses_is_no_warning(void **state)
 {
-	config_free(read_good("[defaults]\nkey = k\ninterval = 20\nsmuxver = 1\n"
+	config_free(read_good("[defaults]\nkey = some secret\ninterval = 20\nsmuxver = 1\n"
 			      "[client a]\nlocaladdr = :1\nremoteaddr = h:2\nmode = manual\n"
 			      "[server b]\nlisten = :2\ntarget = h:2\n"));
 	config_free(read_good(CLIENT "autoexpire = 1\nscavengettl = 1\n"));
@@ -945,7 +875,7 @@ static enum codec_kind compression_of(const char *defaults, const char *own)
 	struct config *c;
 
 	snprintf(text, sizeof(text),
-		 "[defaults]\nkey = k\n%s\n[client c]\nlocaladdr = :1\n"
+		 "[defaults]\nkey = some secret\n%s\n[client c]\nlocaladdr = :1\n"
 		 "remoteaddr = h:2\n%s\n",
 		 defaults, own);
 	c = read_good(text);
@@ -1010,7 +940,7 @@ static void nc_decides_on_congestion_in_manual_mode_alone(void **state)
 
 static void nc_of_the_defaults_is_as_good_as_one_of_the_tunnel(void **state)
 {
-	struct config *c = read_good("[defaults]\nkey = k\nmode = manual\nnc = 0\n"
+	struct config *c = read_good("[defaults]\nkey = some secret\nmode = manual\nnc = 0\n"
 				     "[client a]\nlocaladdr = :1\nremoteaddr = h:2\n"
 				     "[client b]\nlocaladdr = :2\nremoteaddr = h:2\nnc = 1\n"
 				     "[client d]\nlocaladdr = :3\nremoteaddr = h:2\n"
@@ -1029,7 +959,7 @@ static void one_zero_turns_fec_off(void **state)
 	assert_int_equal(c->tunnels[0]->datashard, 0);
 	assert_int_equal(c->tunnels[0]->parityshard, 0);
 	config_free(c);
-	c = read_good("[defaults]\nkey = k\ndatashard = 10\nparityshard = auto\n"
+	c = read_good("[defaults]\nkey = some secret\ndatashard = 10\nparityshard = auto\n"
 		      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\ndatashard = 0\n");
 	assert_int_equal(c->tunnels[0]->datashard, 0);
 	assert_int_equal(c->tunnels[0]->parityshard, 0);
@@ -1040,9 +970,130 @@ static void one_zero_turns_fec_off(void **state)
 	config_free(c);
 }
 
+/* Lines 3 to 5. */
+#define PATH_CLIENT DEFAULTS "[client c]\nlocaladdr = /run/c.sock\nremoteaddr = h:2\n"
+
+static void a_unix_socket_has_a_mode_and_a_group(void **state)
+{
+	static const struct {
+		const char *lines;
+		bool has_mode, has_group;
+		mode_t mode;
+	} good[] = {
+		{ "", false, false, 0 },
+		{ "socketmode = auto\nsocketgroup = none\n", false, false, 0 },
+		{ "socketmode = 0666\n", true, false, 0666 },
+		{ "socketmode = 600\n", true, false, 0600 },
+		{ "socketgroup = root\n", true, true, 0660 },
+		{ "socketgroup = root\nsocketmode = 0770\n", true, true, 0770 },
+	};
+	static const char *const bad[] = { "0999", "66", "1777", "00660", "rw-rw----", "-1", "0x1ff" };
+	struct config *c;
+	char text[256], *file;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		const struct conf_rights *r;
+
+		snprintf(text, sizeof(text), PATH_CLIENT "%s", good[i].lines);
+		c = read_good(text);
+		r = &c->tunnels[0]->localaddr.rights;
+		assert_int_equal(r->has_mode, good[i].has_mode);
+		assert_int_equal(r->has_group, good[i].has_group);
+		assert_true(!r->has_mode || r->mode == good[i].mode);
+		assert_int_equal(r->group, 0);
+		config_free(c);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		char line[256];
+
+		snprintf(text, sizeof(text), PATH_CLIENT "socketmode = %s\n", bad[i]);
+		snprintf(line, sizeof(line),
+			 "t.ini:6: [client c] socketmode: '%s' is neither auto nor a mode, "
+			 "such as 0660",
+			 bad[i]);
+		expect_fault(text, line);
+	}
+	expect_fault(PATH_CLIENT "socketgroup = no-such-group\n",
+		     "t.ini:6: [client c] socketgroup: there is no group 'no-such-group' here");
+	expect_warning(CLIENT "socketmode = 0600\n",
+		       "t.ini:6: [client c] socketmode: has no effect unless localaddr is a path");
+	c = read_good(PATH_CLIENT "socketmode = 0640\n");
+	file = as_file(c);
+	assert_non_null(strstr(file, "\nsocketmode = 0640\nsocketgroup = none\n"));
+	free(file);
+	config_free(c);
+	c = read_good(CLIENT);
+	file = as_file(c);
+	assert_null(strstr(file, "socketmode"));
+	free(file);
+	config_free(c);
+}
+
+static void parity_beside_a_zero_is_told(void **state)
+{
+	expect_warning(CLIENT "datashard = 0\nparityshard = 3\n",
+		       "t.ini:7: [client c] parityshard: has no effect with datashard = 0: there is no "
+		       "error correction");
+	expect_warning(SERVER "datashard = 10\nparityshard = 0\n",
+		       "t.ini:6: [server s] datashard: has no effect with parityshard = 0: there is no "
+		       "error correction");
+	expect_warning("[defaults]\nkey = some secret\ndatashard = 0\n[client c]\nlocaladdr = :1\n"
+		       "remoteaddr = h:2\nparityshard = 3\n",
+		       "t.ini:7: [client c] parityshard: has no effect with datashard = 0: there is no "
+		       "error correction");
+	/* the others of that file have a use for it */
+	config_free(read_good("[defaults]\nkey = some secret\ndatashard = 10\nparityshard = 3\n"
+			      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\ndatashard = 0\n"));
+	config_free(read_good(CLIENT "datashard = 0\nparityshard = 0\n"));
+}
+
+static void a_client_at_the_address_of_metrics_is_told(void **state)
+{
+	config_free(read_good("[daemon]\nmetrics = 127.0.0.1:1\n"
+			      "[client c]\nkey = some secret\nlocaladdr = 127.0.0.2:1\nremoteaddr = h:2\n"
+			      "[server s]\nkey = some secret\nlisten = 127.0.0.1:1\ntarget = h:2\n"));
+	expect_fault("[daemon]\nmetrics = 127.0.0.1:1\n" CLIENT,
+		     "t.ini:6: [client c] localaddr: :1 collides with metrics, 127.0.0.1:1, of [daemon] "
+		     "in line 2");
+	expect_fault("[daemon]\nmetrics = :1\n[defaults]\nkey = some secret\nlocaladdr = 127.0.0.1:1\n"
+		     "[client c]\nremoteaddr = h:2\n",
+		     "t.ini:5: [defaults] localaddr: 127.0.0.1:1 collides with metrics, :1, of [daemon] "
+		     "in line 2");
+}
+
+static void the_right_name_is_hinted_at(void **state)
+{
+	static const struct {
+		const char *line, *hint;
+	} names[] = {
+		{ "crypt = aes-256", "; did you mean aes, which is AES-256, or aes-256-gcm?" },
+		{ "crypt = AES256", "; did you mean aes, which is AES-256, or aes-256-gcm?" },
+		{ "crypt = aes-128-cfb", "; did you mean aes-128?" },
+		{ "crypt = aes-gcm", "; did you mean aes-256-gcm or aes-128-gcm?" },
+		{ "crypt = chacha20-poly1350", "; did you mean chacha20-poly1305?" },
+		{ "crypt = blowfsh", "; did you mean blowfish?" },
+		{ "crypt = rot13", "chacha20-poly1305" },
+		{ "mode = fst3", "; did you mean fast3?" },
+		{ "compression = gzip", "none" },
+		{ "congestion = renow", "; did you mean reno?" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char text[256];
+		size_t hint = strlen(names[i].hint), all;
+
+		snprintf(text, sizeof(text), CLIENT "%s\n", names[i].line);
+		assert_null(read_text(text));
+		assert_int_equal(reports.count, 1);
+		all = strlen(reports.lines[0]);
+		assert_true(all > hint);
+		assert_string_equal(reports.lines[0] + all - hint, names[i].hint);
+	}
+}
+
 static void auto_can_be_said_as_well(void **state)
 {
-	struct config *c = read_good("[defaults]\nkey = k\nmode = fast\nsndwnd = 9\nrcvwnd = 9\n"
+	struct config *c = read_good("[defaults]\nkey = some secret\nmode = fast\nsndwnd = 9\nrcvwnd = 9\n"
 				     "conn = 2\ndatashard = 5\nparityshard = 2\ncopies = 1\n"
 				     "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nmode = auto\n"
 				     "sndwnd = auto\nrcvwnd = auto\nconn = auto\n"
@@ -1076,8 +1127,9 @@ static void a_keyfile_loses_one_newline_and_nothing_else(void **state)
 		const char *bytes;
 		size_t n, key;
 	} files[] = {
-		{ "abc", 3, 3 },      { "abc\n", 4, 3 }, { "abc\n\n", 5, 4 },
-		{ " a\0b \n", 6, 5 }, { "\n\n", 2, 1 },
+		{ "abcdefgh", 8, 8 },           { "abcdefgh\n", 9, 8 },
+		{ "abcdefgh\n\n", 10, 9 },      { " abc\0def \n", 10, 9 },
+		{ "\n\n\n\n\n\n\n\n\n", 9, 8 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
@@ -1118,12 +1170,16 @@ static void a_keyfile_that_cannot_be_used_is_a_fault(void **state)
 
 static void a_doubtful_keyfile_is_told(void **state)
 {
-	give_keyfile("abc\n", 4, 0644);
+	give_keyfile("abcdefgh\n", 9, 0644);
 	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k can be read by every user; "
 				       "chmod o= it");
-	give_keyfile("abc\r\n", 5, 0600);
+	give_keyfile("abcdefg\r\n", 9, 0600);
 	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: k has a carriage return at its "
 				       "end, which is part of the key");
+	give_keyfile("abcdefg\n", 8, 0600);
+	expect_warning(KEYFILE_CLIENT, "t.ini:4: [client c] keyfile: the key has fewer than 8 "
+				       "characters, so that it can be guessed; make one with: "
+				       "kcptunctl genkey");
 	unlink("k");
 }
 
@@ -1131,14 +1187,14 @@ static void key_and_keyfile_override_each_other(void **state)
 {
 	struct config *c;
 
-	give_keyfile("file\n", 5, 0600);
+	give_keyfile("filefile\n", 9, 0600);
 	c = read_good(CLIENT "keyfile = k\n");
-	assert_int_equal(c->tunnels[0]->key_len, 4);
-	assert_memory_equal(c->tunnels[0]->key, "file", 4);
+	assert_int_equal(c->tunnels[0]->key_len, 8);
+	assert_memory_equal(c->tunnels[0]->key, "filefile", 8);
 	config_free(c);
 	c = read_good("[defaults]\nkeyfile = missing\n"
-		      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = own\n");
-	assert_memory_equal(c->tunnels[0]->key, "own", 3);
+		      "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = its own key\n");
+	assert_memory_equal(c->tunnels[0]->key, "its own key", 11);
 	assert_null(c->tunnels[0]->keyfile);
 	config_free(c);
 	unlink("k");
@@ -1149,14 +1205,14 @@ static void a_relative_keyfile_starts_at_the_config(void **state)
 	struct config *c;
 
 	assert_int_equal(mkdir("d", 0700), 0);
-	write_file("d/k", "deep", 4);
+	write_file("d/k", "deep down", 9);
 	chmod("d/k", 0600);
 	write_file("d/t.ini", KEYFILE_CLIENT, strlen(KEYFILE_CLIENT));
 	forget_reports();
 	c = config_read("d/t.ini", note, NULL);
 	assert_non_null(c);
 	assert_string_equal(c->tunnels[0]->keyfile, "d/k");
-	assert_memory_equal(c->tunnels[0]->key, "deep", 4);
+	assert_memory_equal(c->tunnels[0]->key, "deep down", 9);
 	config_free(c);
 	unlink("d/k");
 	unlink("d/t.ini");
@@ -1165,29 +1221,29 @@ static void a_relative_keyfile_starts_at_the_config(void **state)
 
 static void a_bare_keyfile_may_be_a_credential(void **state)
 {
-	char folder[4096], expected[4200];
+	char here[4096], expected[4200];
 	struct config *c;
 
-	give_keyfile("plain\n", 6, 0600);
+	give_keyfile("plain key\n", 10, 0600);
 	assert_int_equal(mkdir("cred", 0700), 0);
-	write_file("cred/k", "secret\n", 7);
+	write_file("cred/k", "some secret\n", 12);
 	chmod("cred/k", 0400);
-	assert_non_null(getcwd(folder, sizeof(folder)));
-	snprintf(expected, sizeof(expected), "%s/cred", folder);
+	assert_non_null(getcwd(here, sizeof(here)));
+	snprintf(expected, sizeof(expected), "%s/cred", here);
 	setenv("CREDENTIALS_DIRECTORY", expected, 1);
 	c = read_good(KEYFILE_CLIENT);
-	assert_memory_equal(c->tunnels[0]->key, "secret", 6);
-	snprintf(expected, sizeof(expected), "%s/cred/k", folder);
+	assert_memory_equal(c->tunnels[0]->key, "some secret", 11);
+	snprintf(expected, sizeof(expected), "%s/cred/k", here);
 	assert_string_equal(c->tunnels[0]->keyfile, expected);
 	config_free(c);
 
 	/* with a slash it is a path, and what is no credential is looked for beside the config */
 	c = read_good("[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkeyfile = ./k\n");
-	assert_memory_equal(c->tunnels[0]->key, "plain", 5);
+	assert_memory_equal(c->tunnels[0]->key, "plain key", 9);
 	config_free(c);
 	unlink("cred/k");
 	c = read_good(KEYFILE_CLIENT);
-	assert_memory_equal(c->tunnels[0]->key, "plain", 5);
+	assert_memory_equal(c->tunnels[0]->key, "plain key", 9);
 	config_free(c);
 	unsetenv("CREDENTIALS_DIRECTORY");
 	rmdir("cred");
@@ -1196,7 +1252,7 @@ static void a_bare_keyfile_may_be_a_credential(void **state)
 
 static void the_command_line_moves_the_control_socket(void **state)
 {
-	struct config *c = read_good("[daemon]\ncontrol = /a\n" CLIENT "key = k\n");
+	struct config *c = read_good("[daemon]\ncontrol = /a\n" CLIENT "key = some secret\n");
 
 	forget_reports();
 	assert_true(config_set_control(c, "/run/b.sock", note, NULL));
@@ -1321,7 +1377,8 @@ static void expect_every_key_given(const struct config *c)
 
 	for (size_t i = 0; i < conf_key_count(); i++) {
 		conf_key_describe(i, &info, buf, sizeof(buf));
-		if (strcmp(info.name, "keyfile") == 0) /* excludes key */
+		/* the one excludes key, the other has no value */
+		if (strcmp(info.name, "keyfile") == 0 || strcmp(info.name, "include") == 0)
 			continue;
 		if (info.where == ON_DAEMON)
 			assert_int_not_equal(c->daemon.origins[i].from, CONF_BUILTIN);
@@ -1342,7 +1399,9 @@ static void the_sample_file_without_its_semicolons_is_good(void **state)
 		size_t len = strlen(line);
 
 		if (strcmp(line, ";key =") == 0)
-			strcat(live, "key = k\n");
+			strcat(live, "key = some secret\n");
+		else if (strncmp(line, ";include =", 10) == 0)
+			continue; /* its folder is not here */
 		else if (line[len - 1] != '=')
 			strcat(strcat(live, line + (line[0] == ';')), "\n");
 	}
@@ -1387,20 +1446,6 @@ static void the_demo_holds_both_ends_of_a_tunnel(void **state)
 
 /* ---- main --------------------------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/test_config.XXXXXX";
-
-static int enter_folder(void **state)
-{
-	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-	forget_reports();
-	unlink("t.ini");
-	return chdir("/") == 0 ? rmdir(folder) : -1;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1411,6 +1456,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_inherited_wherever_they_stand),
 		cmocka_unit_test(the_origin_of_each_value_is_kept),
 		cmocka_unit_test(the_values_that_hold_read_back_as_the_same_config),
+		cmocka_unit_test(a_long_line_reads_back),
 		cmocka_unit_test(bom_crlf_indentation_and_comments_are_accepted),
 		cmocka_unit_test(yes_and_no_have_four_spellings_each),
 		cmocka_unit_test(every_fault_is_one_line_with_its_place),
@@ -1435,6 +1481,10 @@ int main(void)
 		cmocka_unit_test(nc_decides_on_congestion_in_manual_mode_alone),
 		cmocka_unit_test(nc_of_the_defaults_is_as_good_as_one_of_the_tunnel),
 		cmocka_unit_test(one_zero_turns_fec_off),
+		cmocka_unit_test(a_unix_socket_has_a_mode_and_a_group),
+		cmocka_unit_test(parity_beside_a_zero_is_told),
+		cmocka_unit_test(a_client_at_the_address_of_metrics_is_told),
+		cmocka_unit_test(the_right_name_is_hinted_at),
 		cmocka_unit_test(auto_can_be_said_as_well),
 		cmocka_unit_test(a_keyfile_loses_one_newline_and_nothing_else),
 		cmocka_unit_test(a_keyfile_that_cannot_be_used_is_a_fault),

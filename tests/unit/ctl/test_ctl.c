@@ -202,8 +202,52 @@ static void stats_tell_what_the_sessions_have_between_them(void **state)
 
 	assert_non_null(strstr(text, "  queueing             12 ms, at most 40 ms\n"));
 	assert_non_null(strstr(text, "  path takes           3.0 MiB/s\n"));
-	assert_non_null(strstr(text, "  lost lately          3.00 %, by the medium 1.00 %\n"));
+	assert_non_null(strstr(text, "  lost lately          3.00 %: by the medium 1.00 %, in queues that were full "
+				     "2.00 %\n"));
 	assert_non_null(strstr(text, "  held back by         path 2, peer's window 1\n"));
+	free(text);
+}
+
+static json_t *stats_of_loss(double medium)
+{
+	return json_pack("{s:s, s:[{s:s, s:{s:f}, s:{s:i, s:i, s:i, s:I, s:i}}]}", "type", "stats",
+			 "tunnels", "tunnel", "home", "medium_loss", "mean", medium, "counters",
+			 "OutDataSegs", 1000, "RetransSegs", 580, "PayloadOutBytes", 1000000,
+			 "OutBytes", (json_int_t)2400000, "InBytes", 1766343);
+}
+
+static void stats_tell_whose_a_loss_is(void **state)
+{
+	const struct ctl_view v = { 0 };
+	char *text = show(&v, stats_of_loss(0.01), NULL);
+
+	assert_non_null(strstr(text, "  retransmitted        58.0 %\n"));
+	assert_non_null(strstr(text, "  loss out, estimate   58.0 %: by the medium 1.00 %, in queues that "
+				     "were full 57.0 %\n"));
+	free(text);
+	text = show(&v, stats_of_loss(0.6), NULL); /* of now, and worse than it was */
+	assert_non_null(strstr(text, "  loss out, estimate   58.0 %: by the medium 58.0 %, in queues that "
+				     "were full 0.00 %\n"));
+	free(text);
+}
+
+static void stats_leave_out_what_a_one_way_transfer_has_none_of(void **state)
+{
+	const struct ctl_view v = { 0 };
+	char *text = show(&v, stats_of_loss(0.01), NULL);
+
+	assert_non_null(strstr(text, "  wire overhead out    2.40\n"));
+	assert_null(strstr(text, "wire overhead in"));
+	free(text);
+}
+
+static void a_log_level_is_told_with_its_end(void **state)
+{
+	const struct ctl_view v = { 0 };
+	char *text = show(&v, json_pack("{s:s, s:s}", "type", "loglevel", "loglevel", "debug"), NULL);
+
+	assert_string_equal(text, "log level is debug, until the next start, or a reload with another "
+				  "loglevel\n");
 	free(text);
 }
 
@@ -395,6 +439,9 @@ int main(void)
 		cmocka_unit_test(a_session_is_told_in_one_line_of_a_screen),
 		cmocka_unit_test(rates_of_sessions_are_those_since_the_look_before),
 		cmocka_unit_test(stats_tell_what_the_sessions_have_between_them),
+		cmocka_unit_test(stats_tell_whose_a_loss_is),
+		cmocka_unit_test(stats_leave_out_what_a_one_way_transfer_has_none_of),
+		cmocka_unit_test(a_log_level_is_told_with_its_end),
 		cmocka_unit_test(a_series_keeps_the_newest_numbers),
 		cmocka_unit_test(a_graph_grows_from_its_lowest_cell),
 		cmocka_unit_test(rates_are_those_between_two_looks),

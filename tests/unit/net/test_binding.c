@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -132,6 +133,11 @@ static char local[] = "127.0.0.1", everywhere[] = "", no_name[] = "name.invalid"
 
 /* ---- all or none ------------------------------------------------------------------------ */
 
+static enum socket_place all_there(void *user, const struct sockaddr_storage *addr)
+{
+	return SOCKET_THERE;
+}
+
 static void a_range_of_ports_is_opened_as_a_whole(void **state)
 {
 	unsigned port = free_ports(4);
@@ -221,6 +227,53 @@ static void a_path_is_taken_from_the_dead_and_left_to_others(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
 	binding_free(b);
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISSOCK(st.st_mode));
+	return st.st_mode & 07777;
+}
+
+static void a_path_has_the_rights_that_were_asked_for(void **state)
+{
+	char path[] = "/tmp/test_binding_rights";
+	struct conf_addr at = { .text = path, .path = path };
+	struct binding_spec spec = { .at = &at };
+	struct binding *b, *next;
+	struct outcome o;
+	mode_t before = umask(027);
+
+	b = bind_it(&spec, &o);
+	assert_int_equal(o.end, BINDING_OPEN);
+	assert_int_equal(mode_of(path), 0750); /* as the umask leaves it */
+	binding_free(b);
+	at.rights = (struct conf_rights){ .has_mode = true, .mode = 0666 };
+	b = bind_it(&spec, &o);
+	assert_int_equal(mode_of(path), 0666);
+	assert_int_equal(umask(027), 027); /* is put back */
+
+	/* taken over, it is changed as well */
+	at.rights = (struct conf_rights){ .has_mode = true,
+					  .mode = 0600,
+					  .has_group = true,
+					  .group = getgid() };
+	spec.held = all_there;
+	next = bind_it(&spec, &o);
+	assert_int_equal(mode_of(path), 0666);
+	next->list[0].fd = b->list[0].fd;
+	next->list[0].device = b->list[0].device;
+	next->list[0].inode = b->list[0].inode;
+	b->list[0].fd = -1;
+	assert_true(binding_complete(next));
+	assert_int_equal(mode_of(path), 0600);
+	binding_free(b);
+	binding_free(next);
+	assert_int_not_equal(access(path, F_OK), 0);
+	umask(before);
 }
 
 static void a_name_that_nobody_knows_is_another_kind_of_failure(void **state)
@@ -411,6 +464,7 @@ int main(void)
 		cmocka_unit_test(of_a_range_with_a_busy_port_nothing_is_left),
 		cmocka_unit_test(who_listens_has_his_address_before_he_accepts),
 		cmocka_unit_test(a_path_is_taken_from_the_dead_and_left_to_others),
+		cmocka_unit_test(a_path_has_the_rights_that_were_asked_for),
 		cmocka_unit_test(a_name_that_nobody_knows_is_another_kind_of_failure),
 		cmocka_unit_test(one_that_is_given_up_tells_nobody),
 		cmocka_unit_test(what_is_held_is_taken_over_with_what_waits_in_it),
