@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "build_info.h"
 #include "compat.h"
 #include "config.h"
 #include "daemon.h"
@@ -29,7 +30,7 @@ static void usage(FILE *out)
 		"  -t, --test         check the configuration and exit\n"
 		"  -v, --verbose      log more than the configuration says\n"
 		"  -h, --help         this text and all keys of the configuration\n"
-		"  -V, --version      print the version\n",
+		"  -V, --version      print the version, and what was left out\n",
 		DEFAULT_FILE);
 }
 
@@ -89,7 +90,7 @@ static int parse(int argc, char **argv, struct options *o)
 			config_print_help(stdout);
 			return 0;
 		case 'V':
-			printf("kcptund " KT_VERSION "\n");
+			build_info_print(stdout);
 			return 0;
 		default:
 			usage(stderr);

@@ -3,7 +3,7 @@
  * From the bottom up:
  *
  *     option.c        one option by kcptun's name -> one of our keys
- *     json.c          a JSON file of kcptun -> options
+ *     json.c          a JSON file of kcptun -> options; no_json.c in a build without jansson
  *     command_line.c  the command line -> options; runs the tunnel               */
 #ifndef KT_COMPAT_H
 #define KT_COMPAT_H
@@ -64,6 +64,8 @@ struct json_t *compat_json_load(struct compat *c, const char *path);
 /* Take its members as options.  Like kcptun it does not care about the case of names, and
  * goes on after one that it does not know, if with a warning. */
 void compat_json_take(struct compat *c, const struct json_t *object);
+/* Both, with the file's name in front of what is said. */
+void compat_json_file(struct compat *c, const char *path);
 
 /* ---- command_line.c ------------------------------------------------------ */
 

@@ -94,3 +94,16 @@ void compat_json_take(struct compat *c, const struct json_t *object)
 			take_value(c, known, value);
 	}
 }
+
+void compat_json_file(struct compat *c, const char *path)
+{
+	const char *where = c->where;
+	json_t *object;
+
+	c->where = path;
+	object = compat_json_load(c, path);
+	if (object)
+		compat_json_take(c, object);
+	json_decref(object);
+	c->where = where;
+}

@@ -4,6 +4,7 @@
  * connection is the end of the body, which says itself that it is whole ("# EOF"). */
 #include "metrics.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
