@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "build_info.h"
 #include "compat.h"
 #include "config_effective.h"
 #include "daemon.h"
@@ -31,7 +32,7 @@ static void usage(FILE *out)
 		"  -T, --dump         the same, and print it as it is in effect, without keys\n"
 		"  -v, --verbose      log more than the configuration says\n"
 		"  -h, --help         this text and all keys of the configuration\n"
-		"  -V, --version      print the version\n",
+		"  -V, --version      print the version, and what was left out\n",
 		DEFAULT_FILE);
 }
 
@@ -91,7 +92,7 @@ static int parse(int argc, char **argv, struct options *o)
 			config_print_help(stdout);
 			return 0;
 		case 'V':
-			printf("kcptund " KT_VERSION "\n");
+			build_info_print(stdout);
 			return 0;
 		default:
 			usage(stderr);

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
+#include "build_info.h"
 #include "daemon.h"
 #include "log.h"
 #include "wire.h"
@@ -197,19 +196,6 @@ static void take_flags(struct compat *c, struct arguments *a)
 	}
 }
 
-/* The environment counts where no flag was given, and the file over both. */
-static void take_file(struct compat *c, const char *path)
-{
-	const char *where = c->where;
-	struct compat_json json;
-
-	c->where = path;
-	if (compat_json_load(c, path, &json))
-		compat_json_take(c, &json);
-	compat_json_dispose(&json);
-	c->where = where;
-}
-
 int compat_parse(struct compat *c, int argc, char **argv)
 {
 	struct arguments a = { .count = argc, .words = argv };
@@ -220,13 +206,14 @@ int compat_parse(struct compat *c, int argc, char **argv)
 		if (a.help)
 			print_help(c->role);
 		else
-			printf("kcptund " KT_VERSION "\n");
+			build_info_print(stdout);
 		return 0;
 	}
+	/* The environment counts where no flag was given, and the file over both. */
 	if (key && !settings_get(&c->settings, "key") && !settings_get(&c->settings, "keyfile"))
 		compat_option(c, "key", key);
 	if (a.json && a.json[0] != '\0')
-		take_file(c, a.json);
+		compat_json_file(c, a.json);
 	return c->error_count == 0 ? -1 : 2;
 }
 

@@ -3,7 +3,7 @@
  * From the bottom up:
  *
  *     option.c        one option by kcptun's name -> one of our keys
- *     json.c          a JSON file of kcptun -> options
+ *     json.c          a JSON file of kcptun -> options; no_json.c in a build without jansson
  *     command_line.c  the command line -> options; runs the tunnel               */
 #ifndef KT_COMPAT_H
 #define KT_COMPAT_H
@@ -73,6 +73,8 @@ int compat_json_line(const struct compat_json *j, const char *name);
  * goes on after one that it does not know, if with a warning.  What is said of one names its line, in
  * the file c->where. */
 void compat_json_take(struct compat *c, const struct compat_json *j);
+/* Both, with the file's name in front of what is said. */
+void compat_json_file(struct compat *c, const char *path);
 
 /* ---- command_line.c ------------------------------------------------------ */
 

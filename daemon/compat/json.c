@@ -219,3 +219,15 @@ void compat_json_take(struct compat *c, const struct compat_json *j)
 	}
 	c->settings.line = 0;
 }
+
+void compat_json_file(struct compat *c, const char *path)
+{
+	const char *where = c->where;
+	struct compat_json json;
+
+	c->where = path;
+	if (compat_json_load(c, path, &json))
+		compat_json_take(c, &json);
+	compat_json_dispose(&json);
+	c->where = where;
+}

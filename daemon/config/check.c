@@ -11,7 +11,11 @@
 /* kcptun has this key built in, so everybody knows it. */
 static const char published_key[] = "it's a secrect";
 
+#if KT_JANSSON
 #define MAKE_KEY "make one with: kcptunctl genkey"
+#else /* there is no kcptunctl */
+#define MAKE_KEY "make one with: openssl rand -base64 32"
+#endif
 
 enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = CONF_LINE_BYTES + 8, SHARDS_BYTES = 16 };
 
@@ -242,6 +246,31 @@ static void settle_compression(const struct check *k)
 	t->nocomp = t->compression == CODEC_NONE;
 }
 
+/* A client that is not told otherwise compresses with snappy, and does not stop doing so without a word: kcptun's server
+ * would not understand it. */
+static void check_codec(const struct check *k)
+{
+	static const enum conf_id ids[] = { KEY_COMPRESSION, KEY_NOCOMP };
+	const struct conf_tunnel *t = k->t;
+
+	if (t->role != ROLE_CLIENT || !known(k, ids, ARRAY_LEN(ids)) || codec_built_in(t->compression))
+		return;
+	conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
+		   "is %s%s, which this kcptund was built without; say nocomp = yes, and the same at a server "
+		   "that is a kcptun",
+		   codec_name(t->compression),
+		   from(t, KEY_COMPRESSION) == CONF_BUILTIN ? " when nothing else is said" : "");
+}
+
+static void check_cipher(const struct check *k)
+{
+	const struct conf_tunnel *t = k->t;
+
+	if (!t->origins[KEY_CRYPT].bad && !seal_built_in(t->crypt))
+		conf_fault(k->r, place(k, KEY_CRYPT), "is %s: %s", t->crypt->name,
+			   seal_missing(t->crypt));
+}
+
 static const char *shards_text(unsigned shards, char buf[static SHARDS_BYTES])
 {
 	if (shards == CONF_AUTO)
@@ -376,6 +405,8 @@ static void check_tunnel(struct conf_tunnel *t, struct conf_reporter *r)
 	settle_mode(&k);
 	settle_congestion(&k);
 	settle_compression(&k);
+	check_codec(&k);
+	check_cipher(&k);
 	settle_fec(&k);
 	check_mtu(&k);
 	check_buffers(&k);
@@ -613,6 +644,13 @@ static struct conf_place daemon_place(const struct config *c, enum conf_id id)
 				    .key = conf_rows[id].name };
 }
 
+static void refuse_without_jansson(const struct config *c, enum conf_id id, bool set,
+				   struct conf_reporter *r)
+{
+	if (set && c->daemon.origins[id].from != CONF_BUILTIN)
+		conf_fault(r, daemon_place(c, id), CONF_WITHOUT_JANSSON);
+}
+
 static void check_daemon(const struct config *c, struct conf_reporter *r)
 {
 	const struct conf_origin *period = &c->daemon.origins[KEY_DAEMON_SNMPPERIOD];
@@ -622,6 +660,10 @@ static void check_daemon(const struct config *c, struct conf_reporter *r)
 		conf_warn(r, daemon_place(c, KEY_DAEMON_SNMPPERIOD), "has no effect without snmplog");
 	if (c->daemon.group && !c->daemon.user && !c->daemon.origins[KEY_USER].bad)
 		conf_warn(r, daemon_place(c, KEY_GROUP), "has no effect without user");
+	if (KT_JANSSON)
+		return;
+	refuse_without_jansson(c, KEY_CONTROL, c->daemon.control != NULL, r);
+	refuse_without_jansson(c, KEY_METRICS, c->daemon.metrics.text != NULL, r);
 }
 
 /* Both are TCP, and only one of them could listen. */

@@ -25,6 +25,8 @@
 #include "config.h"
 #include "wire.h"
 
+#define CONF_WITHOUT_JANSSON "this kcptund was built without jansson, which that takes; say none"
+
 /* One per row of the table, in the order of the manual. */
 enum conf_id {
 	KEY_INCLUDE,

@@ -243,6 +243,10 @@ bool config_set_control(struct config *c, const char *text, conf_report_fn *repo
 	good = row->type->parse(row, text, &c->daemon, why);
 	if (!good)
 		conf_fault(&r, at, "%s", why);
+	if (good && !KT_JANSSON && c->daemon.control != NULL) {
+		conf_fault(&r, at, CONF_WITHOUT_JANSSON);
+		good = false;
+	}
 	conf_reporter_flush(&r);
 	c->daemon.origins[KEY_CONTROL] = (struct conf_origin){ .from = CONF_GIVEN };
 	return good;

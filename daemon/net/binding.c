@@ -360,7 +360,7 @@ static void on_soon(struct ev_loop *loop, ev_timer *w, int revents)
 	const char *path = b->spec.at->path;
 
 	if (path != NULL && strlen(path) >= sizeof(un->sun_path)) {
-		snprintf(b->why, sizeof(b->why), "%s: the path is too long for a socket", path);
+		snprintf(b->why, sizeof(b->why), "%.300s: the path is too long for a socket", path);
 		finish(b, BINDING_FAILED);
 		return;
 	}

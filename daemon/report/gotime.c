@@ -139,12 +139,14 @@ static void put_text(struct writer *w, const char *text)
 
 static void put_number(struct writer *w, int64_t value, size_t width, char pad)
 {
+	enum { WIDEST = 9 };
 	char text[32];
+	int digits = width < WIDEST ? (int)width : WIDEST; /* no element is wider */
 
 	if (pad == '0')
-		snprintf(text, sizeof(text), "%0*lld", (int)width, (long long)value);
+		snprintf(text, sizeof(text), "%0*lld", digits, (long long)value);
 	else
-		snprintf(text, sizeof(text), "%*lld", pad == ' ' ? (int)width : 0, (long long)value);
+		snprintf(text, sizeof(text), "%*lld", pad == ' ' ? digits : 0, (long long)value);
 	put_text(w, text);
 }
 

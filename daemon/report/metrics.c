@@ -5,6 +5,7 @@
  * ("# EOF"); others the older text format. */
 #include "metrics.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 

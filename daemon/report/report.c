@@ -1,6 +1,7 @@
 /* report.c - what the daemon tells of itself, as JSON, a few rows at a time. */
 #include "report.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -6,7 +6,6 @@
 #ifndef KT_REPORT_H
 #define KT_REPORT_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +16,7 @@
 
 struct tunnel;
 struct link;
+struct json_t;
 
 /* Where the present state is found; the set of tunnels may change between steps. */
 struct report_source {
@@ -43,13 +43,13 @@ struct report *report_new(const struct report_source *src, enum report_kind kind
 void report_free(struct report *r);
 
 /* The document without its rows; NULL when out of memory. */
-json_t *report_head(const struct report *r);
+struct json_t *report_head(const struct report *r);
 /* The name of the list that the rows belong in. */
 const char *report_list(const struct report *r);
 
 enum report_step { REPORT_ROW, REPORT_MORE, REPORT_END, REPORT_FAILED };
 /* REPORT_ROW: *row is the caller's.  REPORT_MORE: call again.  REPORT_FAILED: out of memory. */
-enum report_step report_next(struct report *r, json_t **row);
+enum report_step report_next(struct report *r, struct json_t **row);
 
 enum report_write { WRITE_MORE, WRITE_DONE, WRITE_FAILED };
 /* Append the document as text, with a newline at its end, in at most `steps` steps and little more

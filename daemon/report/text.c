@@ -1,6 +1,7 @@
 /* text.c - a growing buffer of text. */
 #include "text.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -156,6 +156,12 @@ static bool mismatch_text(const struct link *l, char *text, size_t cap)
 
 	switch (l->end) {
 	case SESSION_OTHER_CODEC:
+		if (!codec_built_in(theirs)) {
+			snprintf(text, cap,
+				 "it sends compression %s, which this kcptund was built without: it needs nocomp",
+				 codec_name(theirs));
+			return true;
+		}
 		snprintf(text, cap, "it sends compression %s, ours is %s: set compression = %s",
 			 codec_name(theirs), codec_name(c->compression), codec_name(theirs));
 		return true;

@@ -47,10 +47,27 @@ enum codec_kind codec_detect(struct view first)
 
 /* ---- dispatch ------------------------------------------------------------ */
 
+static const struct codec_format *const formats[] = {
+	[CODEC_NONE] = NULL,
+#if KT_SNAPPY
+	[CODEC_SNAPPY] = &codec_format_snappy,
+#endif
+#if KT_ZSTD
+	[CODEC_ZSTD] = &codec_format_zstd,
+#endif
+};
+
+bool codec_built_in(enum codec_kind kind)
+{
+	return kind == CODEC_NONE ||
+	       (kind > CODEC_NONE && (size_t)kind < ARRAY_LEN(formats) && formats[kind] != NULL);
+}
+
 static const struct codec_format *format_of(enum codec_kind kind)
 {
-	assert(kind == CODEC_SNAPPY || kind == CODEC_ZSTD);
-	return kind == CODEC_SNAPPY ? &codec_format_snappy : &codec_format_zstd;
+	assert(kind != CODEC_NONE);
+	assert(codec_built_in(kind));
+	return formats[kind];
 }
 
 size_t codec_total(const struct view *pieces, size_t count)

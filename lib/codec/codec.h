@@ -24,6 +24,9 @@ enum {
 
 /* As in the `compression` key; "unknown", "foreign". */
 const char *codec_name(enum codec_kind kind);
+/* Whether this build has it; snappy and zstd can be left out.  What is not there is detected all the same, to be
+ * named, but has neither encoder nor decoder. */
+bool codec_built_in(enum codec_kind kind);
 /* What a session's first bytes say: ff 06 00 00 snappy, 28 b5 2f fd zstd,
  * 01 or 02 bare smux, else CODEC_FOREIGN.  A prefix that could still become one of them
  * is CODEC_UNKNOWN. */

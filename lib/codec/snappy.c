@@ -9,13 +9,12 @@
 #include "codec_impl.h"
 
 #include <assert.h>
-#include <isa-l/crc.h>
 #include <snappy-c.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "crc32.h"
 #include "err.h"
-#include "simd.h"
 
 enum {
 	CHUNK_COMPRESSED = 0x00,
@@ -40,11 +39,8 @@ enum { MARK_BYTES = sizeof(identifier) - HEADER_BYTES };
 
 static uint32_t masked_crc(struct view v)
 {
-	/* ISA-L only lacks the const. */
-	uint8_t *p = (uint8_t *)(uintptr_t)v.p;
-	uint32_t crc = ~crc32_iscsi(p, (int)v.n, UINT32_MAX);
+	uint32_t crc = kt_crc32c(v);
 
-	simd_leave();
 	return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 

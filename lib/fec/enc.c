@@ -7,14 +7,13 @@
  *     0          settled          count            ds
  *     | in store | in the batch   | still to come  | */
 #include <assert.h>
-#include <isa-l.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
 #include "fec.h"
 #include "fec_rs.h"
-#include "simd.h"
+#include "gf256.h"
 
 /* What becomes of the parity of the open set. */
 enum parity {
@@ -43,28 +42,28 @@ struct fec_enc {
 	size_t longest;   /* shard of the open set */
 	uint8_t *store;
 	unsigned store_shards;
-	uint8_t *tables;       /* ds * ps of RS_TABLE */
+	uint8_t *table;        /* ds * ps of GF256_TABLE */
 	struct shard shards[]; /* ds */
 };
 
-static size_t tables_size(unsigned ds, unsigned ps)
+static size_t table_size(unsigned ds, unsigned ps)
 {
-	return (size_t)ds * ps * RS_TABLE;
+	return (size_t)ds * ps * GF256_TABLE;
 }
 
-static uint8_t *make_tables(unsigned ds, unsigned ps)
+static uint8_t *make_table(unsigned ds, unsigned ps)
 {
 	uint8_t *rows = malloc((size_t)ds * ps);
-	uint8_t *tables = malloc(tables_size(ds, ps));
+	uint8_t *table = malloc(table_size(ds, ps));
 
-	if (rows != NULL && tables != NULL && fec_matrix(ds, ps, rows) == KT_OK) {
-		ec_init_tables((int)ds, (int)ps, rows, tables);
+	if (rows != NULL && table != NULL && fec_matrix(ds, ps, rows) == KT_OK) {
+		gf256_prepare(ds, ps, rows, table);
 	} else {
-		free(tables);
-		tables = NULL;
+		free(table);
+		table = NULL;
 	}
 	free(rows);
-	return tables;
+	return table;
 }
 
 /* The longest parity packet must fit a packet buffer. */
@@ -82,8 +81,8 @@ struct fec_enc *fec_enc_new(unsigned ds, unsigned ps, size_t payload_max)
 	e = calloc(1, sizeof(*e) + ds * sizeof(e->shards[0]));
 	if (e == NULL)
 		return NULL;
-	e->tables = make_tables(ds, ps);
-	if (e->tables == NULL) {
+	e->table = make_table(ds, ps);
+	if (e->table == NULL) {
 		free(e);
 		return NULL;
 	}
@@ -100,7 +99,7 @@ void fec_enc_free(struct fec_enc *e)
 	if (e == NULL)
 		return;
 	free(e->store);
-	free(e->tables);
+	free(e->table);
 	free(e);
 }
 
@@ -210,8 +209,7 @@ static size_t emit_parity(struct fec_enc *e, struct batch *b, const void *path)
 		return 0;
 	for (unsigned i = 0; i < e->ds; i++)
 		data[i] = padded(e, i, columns);
-	ec_encode_data((int)columns, (int)e->ds, (int)e->ps, e->tables, data, parity);
-	simd_leave();
+	gf256_multiply(columns, e->ds, e->ps, e->table, data, parity);
 	return e->ps;
 }
 
@@ -299,6 +297,6 @@ void fec_enc_trim(struct fec_enc *e)
 
 size_t fec_enc_memory(const struct fec_enc *e)
 {
-	return sizeof(*e) + e->ds * sizeof(e->shards[0]) + tables_size(e->ds, e->ps) +
+	return sizeof(*e) + e->ds * sizeof(e->shards[0]) + table_size(e->ds, e->ps) +
 	       e->store_shards * e->stride;
 }

@@ -1,11 +1,9 @@
 /* fec.c - what a datagram is, and the coefficients of the code. */
 #include "fec.h"
 
-#include <isa-l.h>
-
 #include "err.h"
 #include "fec_rs.h"
-#include "simd.h"
+#include "gf256.h"
 
 enum { OOB_HEADER = FEC_HEADER_DATA + 4 /* and conv */ };
 
@@ -57,8 +55,8 @@ static uint8_t weight(const uint8_t *x, size_t n, size_t i)
 
 	for (size_t j = 0; j < n; j++)
 		if (j != i)
-			product = gf_mul(product, x[i] ^ x[j]);
-	return gf_inv(product);
+			product = gf256_mul(product, x[i] ^ x[j]);
+	return gf256_inv(product);
 }
 
 void rs_data_weights(unsigned ds, uint8_t *weights)
@@ -80,10 +78,10 @@ void rs_weights_replaced(const uint8_t *x, size_t n, const uint8_t *data_weights
 		uint8_t gone = data_weights[x[i]], come = 1;
 
 		for (size_t k = 0; k < e; k++) {
-			gone = gf_mul(gone, x[i] ^ missing[k]);
-			come = gf_mul(come, x[i] ^ replacing[k]);
+			gone = gf256_mul(gone, x[i] ^ missing[k]);
+			come = gf256_mul(come, x[i] ^ replacing[k]);
 		}
-		weights[i] = gf_mul(gone, gf_inv(come));
+		weights[i] = gf256_mul(gone, gf256_inv(come));
 	}
 	for (size_t i = n - e; i < n; i++)
 		weights[i] = weight(x, n, i);
@@ -94,9 +92,9 @@ void rs_row(const uint8_t *x, const uint8_t *weights, size_t n, uint8_t at, uint
 	uint8_t product = 1;
 
 	for (size_t i = 0; i < n; i++)
-		product = gf_mul(product, at ^ x[i]);
+		product = gf256_mul(product, at ^ x[i]);
 	for (size_t i = 0; i < n; i++)
-		row[i] = gf_mul(gf_mul(product, gf_inv(at ^ x[i])), weights[i]);
+		row[i] = gf256_mul(gf256_mul(product, gf256_inv(at ^ x[i])), weights[i]);
 }
 
 /* ISA-L's kernels take so many rows at once. */
@@ -106,13 +104,12 @@ static void interpolate(const uint8_t *x, const uint8_t *weights, size_t n, cons
 			size_t count, size_t columns, uint8_t **from, uint8_t **to)
 {
 	uint8_t rows[ROWS * FEC_SHARDS_MAX];
-	uint8_t tables[ROWS * FEC_SHARDS_MAX * RS_TABLE];
+	uint8_t table[ROWS * FEC_SHARDS_MAX * GF256_TABLE];
 
 	for (size_t i = 0; i < count; i++)
 		rs_row(x, weights, n, at[i], rows + i * n);
-	ec_init_tables((int)n, (int)count, rows, tables);
-	ec_encode_data((int)columns, (int)n, (int)count, tables, from, to);
-	simd_leave();
+	gf256_prepare(n, count, rows, table);
+	gf256_multiply(columns, n, count, table, from, to);
 }
 
 void rs_interpolate(const uint8_t *x, const uint8_t *weights, size_t n, const uint8_t *at,

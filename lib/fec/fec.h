@@ -8,7 +8,7 @@
  *     | seqid  | 0x00f2 | parity bytes ...
  *     | ffffffff | 0x00f3 | size | conv | payload    out-of-band, no shard
  *
- * GF(2^8) arithmetic is ISA-L's.  Pure state machines: no clock, no globals. */
+ * Arithmetic is gf256.h's.  Pure state machines: no clock, no globals. */
 #ifndef KT_FEC_H
 #define KT_FEC_H
 

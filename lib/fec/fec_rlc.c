@@ -2,11 +2,10 @@
 #include "fec_rlc.h"
 
 #include <assert.h>
-#include <isa-l.h>
 #include <string.h>
 
+#include "gf256.h"
 #include "rlc_impl.h"
-#include "simd.h"
 
 uint8_t rlc_factor(uint8_t seed, uint32_t number)
 {
@@ -20,20 +19,14 @@ uint8_t rlc_factor(uint8_t seed, uint32_t number)
 
 void rlc_add(uint8_t *sum, uint8_t factor, struct view bytes)
 {
-	uint8_t table[RLC_TABLE];
-	uint8_t *from = (uint8_t *)(uintptr_t)bytes.p; /* ISA-L does not say const, but only reads */
-
-	if (bytes.n == 0)
-		return;
-	gf_vect_mul_init(factor, table);
-	ec_encode_data_update((int)bytes.n, 1, 1, 0, table, from, &sum);
-	simd_leave();
+	if (bytes.n > 0)
+		gf256_add(sum, factor, bytes.p, bytes.n);
 }
 
 void rlc_add_source(uint8_t *sum, uint8_t factor, struct view payload)
 {
-	sum[0] ^= gf_mul(factor, (uint8_t)payload.n);
-	sum[1] ^= gf_mul(factor, (uint8_t)(payload.n >> 8));
+	sum[0] ^= gf256_mul(factor, (uint8_t)payload.n);
+	sum[1] ^= gf256_mul(factor, (uint8_t)(payload.n >> 8));
 	rlc_add(sum + RLC_LENGTH, factor, payload);
 }
 

@@ -2,7 +2,7 @@
  *
  * Where little is sent, a set (fec_repair.h) would close when its parity is of no use any more.  Here
  * every repair symbol is of all that is under way: a random linear combination of the segments that
- * were not acknowledged when it left (RFC 8681; the arithmetic is ISA-L's).  Whoever holds as many
+ * were not acknowledged when it left (RFC 8681; the arithmetic is gf256.h's).  Whoever holds as many
  * symbols as segments are missing has them all, whichever those are, so it takes half of the
  * bytes that copies of each would.
  *

@@ -10,11 +10,7 @@
 #define KT_FEC_RS_H
 
 #include "fec.h"
-
-enum {
-	RS_TABLE = 32,       /* bytes of ISA-L's table for one coefficient */
-	RS_COLUMNS_MIN = 64, /* ISA-L goes byte by byte below this: pad short shards */
-};
+#include "gf256.h"
 
 /* The part of the interpolation that depends only on the points one has: here
  * the data shards 0 .. ds-1. */
@@ -44,7 +40,7 @@ static inline uint32_t rs_paws(unsigned n)
 
 static inline size_t rs_columns(size_t longest)
 {
-	return longest > RS_COLUMNS_MIN ? longest : RS_COLUMNS_MIN;
+	return longest > GF256_COLUMNS_MIN ? longest : GF256_COLUMNS_MIN;
 }
 
 #endif

@@ -4,7 +4,6 @@
  * until as much of it is there as the set lacks; that is looked at whenever something of it
  * comes, so it does not matter in which order. */
 #include <assert.h>
-#include <isa-l.h>
 #include <stdlib.h>
 #include <string.h>
 

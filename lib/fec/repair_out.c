@@ -1,13 +1,12 @@
 /* repair_out.c - makes parity of the segments that leave. */
 #include <assert.h>
-#include <isa-l.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
 #include "fec_repair.h"
 #include "fec_rs.h"
-#include "simd.h"
+#include "gf256.h"
 
 #define GAP_FIRST_US UINT64_C(1000)
 #define GAP_MAX_US UINT64_C(25000)
@@ -150,21 +149,20 @@ static bool encode(struct repair_out *o, unsigned parity, uint8_t **out)
 {
 	size_t columns = rs_columns(o->longest);
 	uint8_t rows[REPAIR_PARITY_MAX * REPAIR_SEGS_MAX];
-	uint8_t *tables = malloc((size_t)parity * o->count * RS_TABLE);
+	uint8_t *table = malloc((size_t)parity * o->count * GF256_TABLE);
 	uint8_t *data[REPAIR_SEGS_MAX];
 
-	if (tables == NULL || fec_matrix(o->count, parity, rows) != KT_OK) {
-		free(tables);
+	if (table == NULL || fec_matrix(o->count, parity, rows) != KT_OK) {
+		free(table);
 		return false;
 	}
 	for (unsigned i = 0; i < o->count; i++) {
 		data[i] = o->store + i * o->stride;
 		memset(data[i] + o->len[i], 0, columns - o->len[i]);
 	}
-	ec_init_tables((int)o->count, (int)parity, rows, tables);
-	ec_encode_data((int)columns, (int)o->count, (int)parity, tables, data, out);
-	simd_leave();
-	free(tables);
+	gf256_prepare(o->count, parity, rows, table);
+	gf256_multiply(columns, o->count, parity, table, data, out);
+	free(table);
 	return true;
 }
 

@@ -6,7 +6,6 @@
 
 enum {
 	RLC_LENGTH = 2, /* bytes of a source ahead of the payload */
-	RLC_TABLE = 32, /* of ISA-L, for one factor */
 };
 
 /* sum += factor * bytes; the sum has at least as many. */

@@ -4,11 +4,11 @@
  * one of them comes; so what is kept is a sum of what is missing, and an equation with nothing missing is
  * dropped.  Equations are solved by their factors first, and bytes are touched only for what that determines. */
 #include <assert.h>
-#include <isa-l.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fec_rlc.h"
+#include "gf256.h"
 #include "rlc_impl.h"
 
 enum { UNKNOWNS = 32 }; /* looked at together */
@@ -201,17 +201,17 @@ static void add_equation(struct system *y, const struct equation *e)
 static void row_scale(struct row *w, uint8_t factor)
 {
 	for (unsigned i = 0; i < UNKNOWNS; i++)
-		w->factor[i] = gf_mul(w->factor[i], factor);
+		w->factor[i] = gf256_mul(w->factor[i], factor);
 	for (unsigned i = 0; i < RLC_SYMBOLS; i++)
-		w->from[i] = gf_mul(w->from[i], factor);
+		w->from[i] = gf256_mul(w->from[i], factor);
 }
 
 static void row_add(struct row *w, uint8_t factor, const struct row *other)
 {
 	for (unsigned i = 0; i < UNKNOWNS; i++)
-		w->factor[i] ^= gf_mul(factor, other->factor[i]);
+		w->factor[i] ^= gf256_mul(factor, other->factor[i]);
 	for (unsigned i = 0; i < RLC_SYMBOLS; i++)
-		w->from[i] ^= gf_mul(factor, other->from[i]);
+		w->from[i] ^= gf256_mul(factor, other->from[i]);
 }
 
 /* Gauss and Jordan: afterwards each unknown that is determined stands alone in a row. */
@@ -229,7 +229,7 @@ static void eliminate(struct system *y)
 			continue;
 		pivot = y->row[p];
 		y->row[p] = y->row[done];
-		row_scale(&pivot, gf_inv(pivot.factor[c]));
+		row_scale(&pivot, gf256_inv(pivot.factor[c]));
 		y->row[done] = pivot;
 		for (unsigned i = 0; i < y->rows; i++)
 			if (i != done && y->row[i].factor[c] != 0)

@@ -1,4 +1,4 @@
-/* block.c - the block ciphers: those of libcrypto, nettle's twofish, TEA and XTEA. */
+/* block.c - the block ciphers of libcrypto, and TEA and XTEA. */
 #include "err.h"
 #include "seal_impl.h"
 
@@ -53,21 +53,6 @@ void seal_block_dispose(struct seal_block *b)
 	if (b->legacy != NULL)
 		OSSL_PROVIDER_unload(b->legacy);
 	OSSL_LIB_CTX_free(b->library);
-}
-
-/* --- twofish --- */
-
-static bool twofish_blocks(struct seal_block *b, uint8_t *out, const uint8_t *in, size_t len)
-{
-	twofish_encrypt(&b->twofish, len, out, in);
-	return true;
-}
-
-int seal_block_twofish(struct seal_block *b, const struct seal_impl *impl, const uint8_t *pass)
-{
-	twofish_set_key(&b->twofish, impl->key_size, pass);
-	b->encrypt = twofish_blocks;
-	return KT_OK;
 }
 
 /* --- TEA and XTEA --- */

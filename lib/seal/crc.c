@@ -1,16 +1,12 @@
 /* crc.c - the frame of nonce and CRC-32 around a payload. */
+#include "crc32.h"
 #include "seal_impl.h"
-#include "simd.h"
 
-#include <isa-l.h>
 #include <string.h>
 
 static uint32_t crc_of(const struct packet *p)
 {
-	uint32_t crc = crc32_gzip_refl(0, p->data, p->len);
-
-	simd_leave();
-	return crc;
+	return kt_crc32((struct view){ p->data, p->len });
 }
 
 bool seal_crc_frame(struct seal *s, struct packet *pkts, size_t count)

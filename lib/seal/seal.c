@@ -14,11 +14,14 @@
 /* clang-format off */
 #define IMPL(...) &(const struct seal_impl){ __VA_ARGS__ }
 /* clang-format on */
-#define CFB(name, key, block) IMPL(&seal_cfb_ops, key, name, block, seal_block_evp, false)
-#define CFB_LEGACY(name, key, block) IMPL(&seal_cfb_ops, key, name, block, seal_block_evp, true)
-#define CFB_OWN(setup, key, block) IMPL(&seal_cfb_ops, key, NULL, block, setup, false)
-#define AEAD(name, key) IMPL(&seal_aead_ops, key, name, 0, NULL, false)
-#define OTHER(ops, key) IMPL(&(ops), key, NULL, 0, NULL, false)
+#define CFB(name, key, block) IMPL(&seal_cfb_ops, key, name, block, seal_block_evp, false, false)
+#define CFB_LEGACY(name, key, block) \
+	IMPL(&seal_cfb_ops, key, name, block, seal_block_evp, true, false)
+#define CFB_NETTLE(setup, key, block) IMPL(&seal_cfb_ops, key, NULL, block, setup, false, true)
+#define CFB_OWN(setup, key, block) IMPL(&seal_cfb_ops, key, NULL, block, setup, false, false)
+#define AEAD(name, key) IMPL(&seal_aead_ops, key, name, 0, NULL, false, false)
+#define NETTLE(ops, key) IMPL(&(ops), key, NULL, 0, NULL, false, true)
+#define OTHER(ops, key) IMPL(&(ops), key, NULL, 0, NULL, false, false)
 
 #define CRC_LAYOUT SEAL_CRC_HEAD, 0
 #define AEAD_LAYOUT SEAL_AEAD_NONCE_SIZE, SEAL_AEAD_TAG_SIZE
@@ -29,14 +32,14 @@ const struct seal_method seal_methods[] = {
 	{ "aes-192", "AES-192 in CFB mode", CRC_LAYOUT, false, CFB("AES-192-ECB", 24, 16) },
 	{ "sm4", "SM4 in CFB mode", CRC_LAYOUT, false, CFB("SM4-ECB", 16, 16) },
 	{ "twofish", "Twofish-256 in CFB mode", CRC_LAYOUT, false,
-	  CFB_OWN(seal_block_twofish, 32, 16) },
+	  CFB_NETTLE(seal_block_twofish, 32, 16) },
 	{ "blowfish", "Blowfish in CFB mode", CRC_LAYOUT, false, CFB_LEGACY("BF-ECB", 32, 8) },
 	{ "cast5", "CAST5 in CFB mode", CRC_LAYOUT, false, CFB_LEGACY("CAST5-ECB", 16, 8) },
 	{ "3des", "triple DES in CFB mode; slow", CRC_LAYOUT, false, CFB("DES-EDE3-ECB", 24, 8) },
 	{ "tea", "TEA of 8 cycles in CFB mode; weak", CRC_LAYOUT, false,
 	  CFB_OWN(seal_block_tea, 16, 8) },
 	{ "xtea", "XTEA in CFB mode", CRC_LAYOUT, false, CFB_OWN(seal_block_xtea, 16, 8) },
-	{ "salsa20", "Salsa20/20", CRC_LAYOUT, false, OTHER(seal_salsa20_ops, 32) },
+	{ "salsa20", "Salsa20/20", CRC_LAYOUT, false, NETTLE(seal_salsa20_ops, 32) },
 	{ "xor", "a fixed mask; hides nothing", CRC_LAYOUT, false, OTHER(seal_xor_ops, 32) },
 	{ "none", "in clear, with nonce and checksum", CRC_LAYOUT, false, OTHER(seal_none_ops, 0) },
 	{ "null", "in clear, with no header at all", 0, 0, false, OTHER(seal_null_ops, 0) },
@@ -66,8 +69,15 @@ bool seal_renewable(const struct seal_method *method)
 	return ops == &seal_xor_ops || ops == &seal_none_ops || ops == &seal_null_ops;
 }
 
+bool seal_built_in(const struct seal_method *method)
+{
+	return KT_NETTLE || !method->impl->nettle;
+}
+
 const char *seal_missing(const struct seal_method *method)
 {
+	if (!seal_built_in(method))
+		return "this kcptund was built without nettle, which has this method: choose another one on both sides";
 	if (method->impl->legacy)
 		return "this method needs OpenSSL's legacy provider (legacy.so): install it "
 		       "(Debian: openssl-provider-legacy, before Debian 13 part of libssl3), "

@@ -41,6 +41,8 @@ const struct seal_method *seal_method_find(const char *name);
 /* Whether one who lacks the key can make of a datagram that he recorded one that never came before: there is no nonce, or it
  * goes with any payload. */
 bool seal_renewable(const struct seal_method *method);
+/* Whether this build has it at all; nettle, and what it knows, can be left out. */
+bool seal_built_in(const struct seal_method *method);
 
 /* pass = PBKDF2-HMAC-SHA1(key, "kcp-go", 4096, 32 bytes).  KT_OK, or
  * KT_ENOSUP/KT_ENOMEM when libcrypto fails. */
@@ -50,7 +52,7 @@ struct seal;
 
 /* A seal of `method` keyed by `pass`.  NULL on failure; then *err (if not
  * NULL) is KT_ENOMEM, or KT_ENOSUP when this libcrypto cannot do the method
- * (blowfish and cast5 need OpenSSL's legacy provider; `seal_missing()` says it in words).
+ * (blowfish and cast5 need OpenSSL's legacy provider) or it is not built in; `seal_missing()` says it in words.
  * `seed` must be unpredictable and never used twice; it is copied. */
 struct seal *seal_new(const struct seal_method *method, const uint8_t pass[static SEAL_KEY_SIZE],
 		      const uint8_t seed[static SEAL_SEED_SIZE], int *err);

@@ -6,9 +6,11 @@
  *     seal_nonce.c  the nonces
  *     seal_unique.c those of salsa20, which may not repeat
  *     crc.c         the layout nonce | crc32 | payload
- *     block.c       the block ciphers
+ *     block.c       the block ciphers of libcrypto, TEA and XTEA
+ *     twofish.c     the one of nettle
  *     cfb.c         CFB across packets, over any block cipher
- *     stream.c      salsa20, xor, none, null
+ *     salsa20.c     of nettle, too; without it no_nettle.c stands for both
+ *     stream.c      xor, none, null
  *     aead.c        the layout nonce | ciphertext | tag
  *     seal.c        the table of methods, life of a seal, batches into groups
  */
@@ -18,11 +20,13 @@
 #include "seal.h"
 
 #include <assert.h>
-#include <nettle/salsa20.h>
-#include <nettle/twofish.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
 #include <stdalign.h>
+#if KT_NETTLE
+#include <nettle/salsa20.h>
+#include <nettle/twofish.h>
+#endif
 
 #include "seal_nonce.h"
 #include "seal_unique.h"
@@ -40,7 +44,9 @@ enum {
 static_assert((int)SEAL_CRC_HEAD <= (int)SEAL_HEAD_MAX, "head fits");
 static_assert((int)SEAL_NONCE_SEED_SIZE == (int)SEAL_SEED_SIZE, "one seed is the other");
 static_assert((int)SEAL_IDENTITY_MAX >= (int)SEAL_NONCE_SIZE, "an identity is part of a nonce");
+#if KT_NETTLE
 static_assert((int)SEAL_UNIQUE_SIZE == SALSA20_NONCE_SIZE, "a nonce of salsa20");
+#endif
 static_assert((int)SEAL_UNIQUE_KEY_SIZE == (int)SEAL_KEY_SIZE, "of one key");
 static_assert((int)SEAL_AEAD_TAG_SIZE <= (int)SEAL_TAIL_MAX, "tail fits");
 
@@ -57,7 +63,9 @@ struct seal_block {
 	OSSL_LIB_CTX *library; /* a private one, for the legacy provider only */
 	OSSL_PROVIDER *legacy;
 	union {
+#if KT_NETTLE
 		struct twofish_ctx twofish;
+#endif
 		uint32_t tea_key[4];
 	};
 };
@@ -95,6 +103,7 @@ struct seal_impl {
 	size_t block_size;
 	int (*block_setup)(struct seal_block *b, const struct seal_impl *impl, const uint8_t *pass);
 	bool legacy; /* lives in libcrypto's legacy provider */
+	bool nettle; /* lives in nettle */
 };
 
 struct seal_cfb {
@@ -110,7 +119,9 @@ struct seal_aead {
 };
 
 struct seal_salsa20 {
+#if KT_NETTLE
 	struct salsa20_ctx cipher;
+#endif
 	struct seal_unique nonces; /* the first half of a datagram's; the other is as for all methods */
 };
 

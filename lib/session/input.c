@@ -296,7 +296,7 @@ static bool agree_on_codec(struct session *s, enum codec_kind kind)
 	s->codec_in = kind;
 	if (kind == CODEC_FOREIGN)
 		session_fail(s, SESSION_FOREIGN);
-	else if (s->cfg.client && kind != s->codec_out)
+	else if ((s->cfg.client && kind != s->codec_out) || !codec_built_in(kind))
 		session_fail(s, SESSION_OTHER_CODEC);
 	else if (!session_start_decoder(s, kind) ||
 		 (!s->cfg.client && !session_start_encoder(s, kind)))

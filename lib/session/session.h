@@ -111,7 +111,7 @@ enum session_end {
 	SESSION_UNKNOWN,  /* the peer says, or shows, that it does not know it: it was restarted */
 	SESSION_NO_FRAME, /* server: no smux frame within SESSION_FIRST_FRAME_US */
 	SESSION_FOREIGN,  /* the stream's first bytes are of nothing we know */
-	SESSION_OTHER_CODEC,   /* the peer compresses in another way: session_peer_codec() */
+	SESSION_OTHER_CODEC, /* the peer compresses in another way, or in one not built in: session_peer_codec() */
 	SESSION_OTHER_VERSION, /* the peer speaks another smux version: session_peer_version() */
 	SESSION_BROKEN_CODEC,  /* the compressed stream is corrupt */
 	SESSION_BROKEN_SMUX,   /* a malformed smux frame */

@@ -1,5 +1,6 @@
 """What it takes: memory, wake-ups, descriptors; and what happens at a limit."""
 
+import concurrent.futures
 import socket
 import time
 
@@ -214,6 +215,33 @@ def memory_is_shared(case):
     for s in conns:
         s.close()
     download(pair.address, 2048)
+    pair.stop()
+
+
+@suite.case("a_router_with_4_mib_carries_transfers_streams_and_stalled_readers", seconds=90, tags=["alone"])
+def four_mib(case):
+    """memory = 4M, the least there is, at both ends: windows and buffers follow it, each kind of load passes, and the
+    processes stay small."""
+    small = {"memory": "4M", "sockbuf": "512K"}
+    far = Listener(send_kib)
+    pair = Pair(case, far.text, client=small, server=small)
+    start = [p.rss_kib() for p in pair.ends()]
+    began = time.monotonic()
+    download(pair.address, 32 << 10, 40)
+    bulk = time.monotonic() - began
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        for done in [pool.submit(download, pair.address, 512, 40) for _ in range(50)]:
+            done.result()
+    conns = stall(pair.address, 8)
+    time.sleep(1)
+    download(pair.address, 8 << 10, 40)
+    for s in conns:
+        s.close()
+    download(pair.address, 2 << 10, 20)
+    grown = [p.status("VmHWM") - before for p, before in zip(pair.ends(), start)]
+    case.note = f"{32 / bulk:.0f} MiB/s; at most {grown} KiB beside the {start} KiB of the start"
+    # Beside `memory` there are the batches of datagrams on their way to and from the kernel.
+    check(max(grown) <= 8 * 1024, f"grew by {grown} KiB with memory = 4M")
     pair.stop()
 
 

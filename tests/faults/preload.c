@@ -102,7 +102,7 @@ static void note(void *mem, void *caller)
 {
 	if (fault == NULL || !is_in(&program, caller))
 		return;
-	live_note(mem, caller, fault->asked);
+	live_note(mem, caller, (unsigned long)fault->asked);
 	fault->live = live_count;
 }
 

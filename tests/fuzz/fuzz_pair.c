@@ -319,6 +319,7 @@ static void begin(struct world *w, const uint8_t *c)
 					       { 3, 2 },
 					       { SESSION_AUTO, SESSION_AUTO },
 					       { 10, 3 } };
+	static const enum codec_kind codecs[4] = { CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD, CODEC_NONE };
 	const struct session_config cfg = {
 		.client = true,
 		.conv = CONV,
@@ -336,8 +337,8 @@ static void begin(struct world *w, const uint8_t *c)
 		.copies = c[1] & 128 ? SESSION_AUTO : c[2] & 1,
 		.data_shards = shards[c[0] >> 1 & 3][0],
 		.parity_shards = shards[c[0] >> 1 & 3][1],
-		.compression = (enum codec_kind[]){ CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD,
-						    CODEC_NONE }[c[0] >> 3 & 3],
+		.compression = codec_built_in(codecs[c[0] >> 3 & 3]) ? codecs[c[0] >> 3 & 3]
+								     : CODEC_NONE,
 		.smux_version = c[0] & 32 ? 1 : 2,
 		.framesize = 1 + c[3] * 16u,
 		.smuxbuf = 65536,

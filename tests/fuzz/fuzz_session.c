@@ -56,6 +56,8 @@ static void start(struct world *w, uint8_t choice)
 		.scratch = &w->scratch,
 	};
 
+	if (!codec_built_in(cfg.compression))
+		cfg.compression = CODEC_NONE;
 	fifo_pool_init(&w->fifos, 1 << 20);
 	session_scratch_init(&w->scratch);
 	packet_pool_init(&w->packets);

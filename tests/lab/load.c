@@ -48,7 +48,7 @@ void load_free(struct load *l)
 
 void load_count(struct load *l, uint64_t now_us, size_t bytes)
 {
-	size_t bin = (now_us - l->p.from_us) / LOAD_BIN_US;
+	size_t bin = (size_t)((now_us - l->p.from_us) / LOAD_BIN_US);
 
 	l->bytes += bytes;
 	if (bin >= l->bin_cap) {

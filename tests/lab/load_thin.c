@@ -28,7 +28,7 @@ static bool counted(const struct thin *t, uint64_t i)
 static void write_owed(struct thin *t, unsigned end)
 {
 	if (t->owed[end] > 0 && t->flow.stream[end] != NULL)
-		t->owed[end] -= flow_write(&t->flow, end, t->owed[end]);
+		t->owed[end] -= flow_write(&t->flow, end, (size_t)t->owed[end]);
 }
 
 static void note_echoes(struct thin *t, uint64_t now_us)

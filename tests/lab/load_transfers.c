@@ -34,7 +34,7 @@ static void serve(struct transfer *t)
 		t->owed = l->p.size;
 	}
 	if (t->owed > 0) {
-		t->owed -= flow_write(&t->flow, END_SERVER, t->owed);
+		t->owed -= flow_write(&t->flow, END_SERVER, (size_t)t->owed);
 		if (t->owed == 0)
 			flow_shut(&t->flow, END_SERVER);
 	}

@@ -204,7 +204,7 @@ static void on_data(struct rival *r, uint64_t now_us, uint64_t pn)
 {
 	if (r->arrived == r->log_cap) {
 		r->log_cap = 2 * r->log_cap + 4096;
-		r->log = realloc(r->log, r->log_cap * sizeof(*r->log));
+		r->log = realloc(r->log, (size_t)r->log_cap * sizeof(*r->log));
 		assert(r->log != NULL);
 	}
 	r->log[r->arrived++] = pn;

@@ -18,6 +18,7 @@ CPUS = os.cpu_count() or 1
 FUZZ_SECONDS = 6
 TAIL = 60  # lines of a failed program's output
 
+CROSS = ["s390x", "armhf"]  # big-endian; 32 bits, and without all that can be left out
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 BUILDS = {  # directory: (compiler, options)
     "build": ("gcc", []),
@@ -301,7 +302,12 @@ def systemd():
         case_program("tests/systemd/packages.py", env={"BUILD": os.path.join(TOP, "build")})
 
 
-SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, interop, e2e, systemd, fuzz)}
+def cross():
+    """Machines of other word sizes and byte orders, under qemu-user."""
+    case_program("tests/cross", "--quick", *CROSS)
+
+
+SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, cross, interop, e2e, systemd, fuzz)}
 # A booted machine mostly waits; meanwhile the fuzzers have what is left of the processors.
 BESIDE = {"systemd": "fuzz"}
 

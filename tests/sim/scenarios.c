@@ -317,6 +317,39 @@ static void make_given_up(struct world_params *p, struct rng *r)
 	p->resets_max = 32;
 }
 
+/* `memory = 4M`, the least there is, with what a daemon makes of it: a transfer, 50 streams and stalled readers over
+ * 50 Mbit/s and 60 ms. */
+static void make_router(struct world_params *p, struct rng *r)
+{
+	enum { MEMORY = 4 << 20, STALLED = 2, STREAMS = 50 };
+
+	scenario_base(p);
+	no_fec(p);
+	p->proven = true;
+	pools(p, MEMORY);
+	both_nets(p, (struct net_params){ .delay_us = 30000,
+					  .bytes_per_s = 6250000,
+					  .queue_us = 50000,
+					  .loss = 0.001 });
+	for (unsigned side = 0; side < 2; side++) {
+		p->cfg[side].snd_wnd = p->cfg[side].rcv_wnd = SESSION_AUTO;
+		p->cfg[side].congestion = SESSION_MODEL;
+		p->cfg[side].smuxbuf = MEMORY / 2;
+		p->cfg[side].streambuf = MEMORY / 8;
+	}
+	for (unsigned i = 0; i < STALLED; i++)
+		scenario_flow(p, 100, 2 << 20)->read_from_us[0] = 15 * 1000000;
+	scenario_flow(p, 100, 16 << 20)->through_by_us = 14 * 1000000;
+	for (unsigned i = 0; i < STREAMS; i++) {
+		struct flow_plan *f = scenario_flow(p, 50000, 200000);
+
+		f->open_at_us = 1000000 + i * 20000;
+		f->through_by_us = 14 * 1000000;
+	}
+	p->verify_every = 512;
+	p->time_max_us = 60 * 1000000;
+}
+
 /* ---- all of them ------------------------------------------------------------------------- */
 
 const struct scenario scenarios[] = {
@@ -345,6 +378,8 @@ const struct scenario scenarios[] = {
 	  make_stalled_mates, 0 },
 	{ "given-up", "too many stalled downloads for the memory: some are reset, what moves moves",
 	  make_given_up, 0 },
+	{ "router", "4 MiB of memory: a transfer, 50 streams and stalled readers together",
+	  make_router, 0 },
 	{ "any", "everything drawn from the seed", scenario_any, 40 },
 	{ "any-full", "the same with too little memory", scenario_any_full, 10 },
 	{ "roaming", "the client moves from address to address", scenario_roaming, 12 },

@@ -15,6 +15,21 @@ static const char *const ciphers[] = {
 	"xor", "none",    "null",    "tea",         "sm4",         "twofish",
 };
 
+/* What the build has not is replaced after it was drawn, so that a seed means the same in all builds otherwise. */
+static const char *draw_cipher(struct rng *r)
+{
+	const char *name = ciphers[rng_below(r, ARRAY_LEN(ciphers))];
+
+	return seal_built_in(seal_method_find(name)) ? name : "aes";
+}
+
+static enum codec_kind draw_codec(struct rng *r)
+{
+	enum codec_kind kind = (enum codec_kind)rng_below(r, 3);
+
+	return codec_built_in(kind) ? kind : CODEC_NONE;
+}
+
 static void draw_net(struct net_params *n, struct rng *r, bool may_corrupt)
 {
 	static const double losses[] = { 0, 0, 0.01, 0.05, 0.1, 0.2, 0.3 };
@@ -150,14 +165,14 @@ void scenario_any(struct world_params *p, struct rng *r)
 	unsigned flows = rng_chance(r, 0.3) ? rng_range(r, 5, 24) : rng_range(r, 1, 4);
 
 	scenario_base(p);
-	p->crypt = ciphers[rng_below(r, ARRAY_LEN(ciphers))];
+	p->crypt = draw_cipher(r);
 	p->qpp = rng_chance(r, 0.2);
 	for (unsigned side = 0; side < 2; side++) {
 		draw_net(&p->net[side], r, strcmp(p->crypt, "null") != 0);
 		draw_end(&p->cfg[side], r);
 	}
 	p->cfg[0].smux_version = (int)rng_range(r, 1, 2);
-	p->cfg[0].compression = (enum codec_kind)rng_below(r, 3);
+	p->cfg[0].compression = draw_codec(r);
 	for (unsigned i = 0; i < flows; i++)
 		draw_flow(p, r, 120000 / flows + 1000);
 	p->flows[0].open_at_us = 0;
@@ -205,7 +220,7 @@ static void make_eventful(struct world_params *p, struct rng *r, uint32_t last_u
 	unsigned flows = rng_range(r, 4, 16);
 
 	scenario_base(p);
-	p->crypt = ciphers[rng_below(r, ARRAY_LEN(ciphers))];
+	p->crypt = draw_cipher(r);
 	p->shares_path = rng_chance(r, 0.7);
 	p->watches = true;
 	p->session_count = rng_range(r, 1, WORLD_SESSIONS_MAX);
@@ -218,7 +233,7 @@ static void make_eventful(struct world_params *p, struct rng *r, uint32_t last_u
 		p->cfg[side].timeout_us = 60 * 1000000ull;
 	}
 	p->cfg[0].smux_version = (int)rng_range(r, 1, 2);
-	p->cfg[0].compression = (enum codec_kind)rng_below(r, 3);
+	p->cfg[0].compression = draw_codec(r);
 	for (unsigned i = 0; i < flows; i++) {
 		struct flow_plan *f;
 

@@ -181,12 +181,12 @@ struct vec_bytes vec_generate(const char *spec)
 
 	if (got < 2)
 		die("bad generator", spec);
-	out.n = strtoull(got == 2 ? a : got == 3 ? b : c, NULL, 0);
+	out.n = strtoul(got == 2 ? a : got == 3 ? b : c, NULL, 0);
 	out.p = must(calloc(1, out.n + 1));
 	if (strcmp(kind, "lcg32") == 0 && got == 3) {
 		lcg32((uint32_t)strtoul(a, NULL, 0), out.p, out.n);
 	} else if (strcmp(kind, "lcg32rep") == 0 && got == 4) {
-		pattern.n = strtoull(b, NULL, 0);
+		pattern.n = strtoul(b, NULL, 0);
 		pattern.p = must(malloc(pattern.n + 1));
 		lcg32((uint32_t)strtoul(a, NULL, 0), pattern.p, pattern.n);
 	} else if (strcmp(kind, "repeat") == 0 && got == 3) {

@@ -6,9 +6,6 @@
 #include "seal.h"
 
 #include "seal_impl.h"
-#include "simd.h"
-
-#include <isa-l.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,7 +14,7 @@ static void assert_packet(const struct packet *pkt, struct vec_bytes want)
 static void encode_record(struct fec_enc *e, struct batch *b, const struct vec_record *r)
 {
 	struct vec_bytes payload = vec_hex(r, "payload"), data = vec_hex(r, "data");
-	size_t nparity = vec_number(r, "nparity"), index = b->count;
+	size_t nparity = (size_t)vec_number(r, "nparity"), index = b->count;
 	struct packet *pkt = batch_add(b);
 
 	assert_non_null(pkt);

@@ -117,6 +117,8 @@ static void expect_line(char *line)
 	*text++ = '\0';
 	save = text;
 	local = (time_t)(seconds + offset);
+	if (local != seconds + offset)
+		return; /* a time_t of 32 bits has no such moment */
 	assert_non_null(gmtime_r(&local, &tm));
 	tm.tm_gmtoff = offset;
 	tm.tm_zone = strcmp(zone, "?") == 0 ? "" : zone;
