@@ -4,10 +4,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/un.h>
 
-enum { PROBES = 4 }; /* unanswered, one after another */
+enum { PROBES = 4 }; /* unanswered, one after another, at most */
 
 void socket_prepare(int fd)
 {
@@ -18,12 +19,17 @@ void socket_prepare(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* no-op on Unix sockets */
 }
 
+static int at_least_one(unsigned n)
+{
+	return n > 0 ? (int)n : 1;
+}
+
 void socket_keep_alive(int fd, unsigned seconds)
 {
-	int on = seconds > 0, idle = (int)seconds, gap = (int)(seconds / PROBES), probes = PROBES;
+	int on = seconds > 0, idle = at_least_one(seconds / 2);
+	int rest = at_least_one(seconds - seconds / 2), gap = at_least_one((unsigned)rest / PROBES);
+	int probes = rest / gap < PROBES ? rest / gap : PROBES;
 
-	if (gap == 0)
-		gap = 1;
 	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) != 0 || !on)
 		return;
 #ifdef TCP_KEEPIDLE
@@ -33,22 +39,26 @@ void socket_keep_alive(int fd, unsigned seconds)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
-bool socket_peer_vanished(int fd, unsigned seconds)
+bool socket_peer_vanished(int fd, unsigned ms)
 {
 #ifdef __linux__
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 
-	if (seconds == 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return false;
-	return info.tcpi_state == TCP_CLOSE ||
-	       ((info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES) &&
-		info.tcpi_last_ack_recv / 1000 >= seconds);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       (info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES) && info.tcpi_last_ack_recv >= ms;
 #else
 	(void)fd;
-	(void)seconds;
+	(void)ms;
 	return false;
 #endif
+}
+
+bool socket_has_failed(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
 void socket_break_off(int fd)

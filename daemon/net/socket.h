@@ -10,11 +10,15 @@ enum { SOCKET_BACKLOG = 1024 }; /* connections that nobody has accepted yet */
 
 /* Non-blocking, close-on-exec, no delay; what every stream socket here wants. */
 void socket_prepare(int fd);
-/* A TCP peer that is silent for so long is asked whether it is there, and given up after about twice that; 0: never. */
+/* A TCP peer that is silent for half of that is asked whether it is there, and given up when all of it is over, or two
+ * seconds are; 0: never. */
 void socket_keep_alive(int fd, unsigned seconds);
-/* Whether a TCP peer has taken no notice for so long of what was sent to it, or is known to be gone; 0: never.  One that takes notice
- * and reads nothing is there: TCP_USER_TIMEOUT, which cannot tell the two apart, would end its connection. */
-bool socket_peer_vanished(int fd, unsigned seconds);
+/* Whether a TCP peer has taken no notice for so long of what was sent to it.  One that takes notice and reads nothing is
+ * there: TCP_USER_TIMEOUT, which cannot tell the two apart, would end its connection. */
+bool socket_peer_vanished(int fd, unsigned ms);
+/* The connection was reset, or its peer given up.  Both of its ways may have ended well in one that has not, with bytes
+ * that are still to be read. */
+bool socket_has_failed(int fd);
 
 /* When it is closed, the peer of a TCP connection is to see a reset: no regular end. */
 void socket_break_off(int fd);

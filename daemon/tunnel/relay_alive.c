@@ -1,11 +1,32 @@
 /* relay_alive.c - local peers that vanished without a word.
  *
  * Where nothing is under way to one the kernel asks it now and then; where something is, it would repeat that for a
- * quarter of an hour, and so it is looked at here. */
+ * quarter of an hour, and so it is looked at here.  It does that also while this process stands still, so that there is
+ * nothing to be read first. */
 #include "relay_impl.h"
 #include "socket.h"
 
-enum { LOOKS = 4 }; /* in the time that a peer may be silent */
+enum {
+	LOOKS = 8,             /* in the time that a peer may be silent */
+	SILENCE_MIN_MS = 2000, /* one that is there was heard a second ago: socket_keep_alive() */
+};
+
+/* By the look after this one it would be more than is allowed. */
+static unsigned silence_ms(const struct tunnel *t)
+{
+	uint64_t ms = t->conf->tcptimeout_s * UINT64_C(1000) * (LOOKS - 1) / LOOKS;
+
+	return ms > UINT32_MAX ? UINT32_MAX : ms > SILENCE_MIN_MS ? (unsigned)ms : SILENCE_MIN_MS;
+}
+
+/* Who reads finds a failure by himself, behind what came before it. */
+static bool is_gone(struct relay *relay)
+{
+	if (relay->fd < 0)
+		return false;
+	return socket_peer_vanished(relay->fd, silence_ms(relay->tunnel)) ||
+	       (!ev_is_active(&relay->readable) && socket_has_failed(relay->fd));
+}
 
 static void look_at(struct link *l)
 {
@@ -13,12 +34,11 @@ static void look_at(struct link *l)
 
 	for (struct relay *relay = l->relays; relay != NULL; relay = next) {
 		next = relay->next;
-		if (relay->fd < 0 ||
-		    !socket_peer_vanished(relay->fd, relay->tunnel->conf->tcptimeout_s))
+		if (!is_gone(relay))
 			continue;
 		log_info(relay->tunnel->name, "stream %u: its local peer is gone",
 			 relay->stream != NULL ? smux_sid(relay->stream) : 0);
-		relay_abort(relay);
+		relay_step(relay, RELAY_LOCAL_FAILED);
 	}
 }
 
@@ -31,9 +51,7 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct tunnel *t = w->data;
 
-	if (reactor_puts_off(t->reactor, w))
-		return;
-	for (struct link *l = t->links; l != NULL; l = l->next)
+	for (struct link *l = t->links; l != NULL && t->conf->tcptimeout_s > 0; l = l->next)
 		look_at(l);
 	w->repeat = period(t); /* as it is now */
 	if (t->relay_count == 0 || w->repeat == 0.)
@@ -55,7 +73,7 @@ void relay_alive_watch(struct relay *relay)
 {
 	struct tunnel *t = relay->tunnel;
 
-	socket_keep_alive(relay->fd, t->conf->tcptimeout_s / 2);
+	socket_keep_alive(relay->fd, t->conf->tcptimeout_s);
 	if (t->conf->tcptimeout_s == 0 || ev_is_active(&t->alive))
 		return;
 	ev_timer_set(&t->alive, period(t), period(t));

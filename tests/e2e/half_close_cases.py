@@ -203,6 +203,24 @@ def closewait_in_use(case):
     pair.stop()
 
 
+@suite.case("what_is_uploaded_slowly_arrives_when_the_target_ended_first_and_the_client_has_closed", seconds=40)
+def both_ended(case):
+    """The kernel has seen both ends, and holds bytes that the stream had no room for yet: nobody has vanished."""
+    def serve(conn):
+        conn.shutdown(socket.SHUT_WR)
+        return read_to_end(conn)
+
+    pair, far = half_close_pair(case, serve, client={"tcptimeout": 1, "ratelimit": 40_000})
+    data = os.urandom(180_000)  # what the stream takes, and what the kernel does
+    with dial(pair.address) as s:
+        check(s.recv(1) == b"", "the target's end did not come")
+        s.sendall(data)
+    start = time.monotonic()
+    check(far.result() == data, "the upload is not what was sent")
+    case.note = f"{time.monotonic() - start:.1f} s after the end"
+    pair.stop()
+
+
 @suite.case("a_client_that_does_not_read_stops_only_itself")
 def slow_reader(case):
     """Back-pressure: the target cannot push without end, and other streams go on."""
