@@ -9,6 +9,7 @@
 #include "log.h"
 #include "relay_impl.h"
 #include "socket.h"
+#include "wire.h"
 
 /* ---- bytes ------------------------------------------------------------------------ */
 
@@ -23,11 +24,20 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 	relay_step(w->data, revents & EV_ERROR ? RELAY_LOCAL_FAILED : relay_pump_down(w->data));
 }
 
+/* What came in this iteration is in the session, and passed on by its pump at the end: the port was touched before. */
 static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct relay *relay = w->data;
 
 	if (!reactor_puts_off(relay->tunnel->reactor, w))
+		reactor_touch(relay->tunnel->reactor, &relay->judge);
+}
+
+static void on_judge(struct task *task)
+{
+	struct relay *relay = container_of(task, struct relay, judge);
+
+	if (relay->active_us != relay->tunnel->reactor->now_us)
 		relay_step(relay, RELAY_IDLE);
 }
 
@@ -65,6 +75,7 @@ static struct relay *new_relay(struct tunnel *t)
 	relay->writable.data = relay;
 	relay->idle.data = relay;
 	ev_set_priority(&relay->idle, EV_MINPRI); /* what came is heard first */
+	relay->judge.run = on_judge;
 	t->relay_count++;
 	return relay;
 }

@@ -42,6 +42,13 @@ static void leave_link(struct relay *relay)
 	link_relay_left(l);
 }
 
+/* It is not idle any more, or in another way. */
+static void stop_idle(struct relay *relay)
+{
+	ev_timer_stop(relay_loop(relay), &relay->idle);
+	reactor_forget(relay->tunnel->reactor, &relay->judge);
+}
+
 void relay_free(struct relay *relay)
 {
 	struct ev_loop *loop = relay_loop(relay);
@@ -49,7 +56,7 @@ void relay_free(struct relay *relay)
 	assert(relay->stream == NULL);
 	ev_io_stop(loop, &relay->readable);
 	ev_io_stop(loop, &relay->writable);
-	ev_timer_stop(loop, &relay->idle);
+	stop_idle(relay);
 	if (relay->dial != NULL)
 		dial_cancel(relay->dial);
 	relay_kept_end(relay);
@@ -115,7 +122,7 @@ void relay_leave(struct relay *relay)
 {
 	ev_io_stop(relay_loop(relay), &relay->readable);
 	ev_io_stop(relay_loop(relay), &relay->writable);
-	ev_timer_stop(relay_loop(relay), &relay->idle);
+	stop_idle(relay);
 	smux_release(relay->stream, true);
 	relay->stream = NULL;
 	leave_link(relay);
@@ -129,7 +136,7 @@ void relay_leave(struct relay *relay)
 static void watch_idle(struct relay *relay, double seconds)
 {
 	relay->idle_s = seconds;
-	ev_timer_stop(relay_loop(relay), &relay->idle);
+	stop_idle(relay);
 	ev_timer_set(&relay->idle, seconds, seconds > 0. ? seconds : IDLE_LOOK_S);
 	ev_timer_start(relay_loop(relay), &relay->idle);
 }

@@ -64,7 +64,8 @@ struct relay {
 	enum relay_way down; /* ended: the far peer's end was passed on */
 	bool far_first;      /* the far peer's end came first */
 	ev_io readable, writable;
-	ev_timer idle; /* runs while half closed, and while the last bytes are taken */
+	ev_timer idle;     /* runs while half closed, and while the last bytes are taken */
+	struct task judge; /* when it fired: behind what came until then */
 	double idle_s;
 	unsigned last_looks; /* RESETTING: taken so far */
 	size_t unsent_seen;  /* at the last look whether a half-closed stream is idle */
