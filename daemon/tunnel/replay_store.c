@@ -17,6 +17,7 @@
 #include "reactor.h"
 #include "replay.h"
 #include "replay_file.h"
+#include "seal.h"
 #include "wire.h"
 
 enum { DIGEST = 8, MAC = 32 };
@@ -271,6 +272,11 @@ struct replay_store *replay_store_open(struct reactor *r, const struct conf_tunn
 {
 	struct replay_store *s = store_new(r, conf), *other;
 
+	if (seal_renewable(conf->crypt))
+		log_info(conf->name,
+			 "crypt = %s: a datagram that was recorded can get another nonce without the key, "
+			 "so that repeated ones open sessions again",
+			 conf->crypt->name);
 	if (s == NULL) {
 		log_err(conf->name, "replay filter: out of memory");
 		return NULL;

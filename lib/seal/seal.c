@@ -59,6 +59,13 @@ const struct seal_method *seal_method_find(const char *name)
 	return NULL;
 }
 
+bool seal_renewable(const struct seal_method *method)
+{
+	const struct seal_ops *ops = method->impl->ops;
+
+	return ops == &seal_xor_ops || ops == &seal_none_ops || ops == &seal_null_ops;
+}
+
 const char *seal_missing(const struct seal_method *method)
 {
 	if (method->impl->legacy)

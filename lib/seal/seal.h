@@ -38,6 +38,10 @@ extern const size_t seal_method_count;
 /* By name, NULL when there is none such. */
 const struct seal_method *seal_method_find(const char *name);
 
+/* Whether one who lacks the key can make of a datagram that he recorded one that never came before: there is no nonce, or it
+ * goes with any payload. */
+bool seal_renewable(const struct seal_method *method);
+
 /* pass = PBKDF2-HMAC-SHA1(key, "kcp-go", 4096, 32 bytes).  KT_OK, or
  * KT_ENOSUP/KT_ENOMEM when libcrypto fails. */
 int seal_derive_key(uint8_t pass[static SEAL_KEY_SIZE], const void *key, size_t len);

@@ -1,5 +1,6 @@
 """Strangers who recorded what opened a session and send it again: to the same server, or after its restart."""
 
+import re
 import socket
 import time
 
@@ -180,16 +181,29 @@ def recorded_go(case):
     ends.stop_cleanly(server)
 
 
-@suite.case("without_a_nonce_a_recording_opens_sessions_and_the_log_says_so", seconds=40)
-def no_nonce(case):
-    both = {"crypt": "null"}
-    stage = Stage(case, both, both)
-    check("have no nonce" in stage.pair.server.log(), "the log says nothing of it")
-    stage.record()
-    opened = counters(stage.pair.server)["PassiveOpens"]
-    send_again(stage.path.opening, stage.pair.far)
-    check(counters(stage.pair.server)["PassiveOpens"] > opened, "it is refused all the same: by what?")
-    stage.pair.stop()
+def another_nonce(crypt, data):
+    """What somebody without the key can make of a recorded datagram."""
+    if crypt == "null":
+        return data
+    return bytes([data[0] ^ 1]) + data[1:]
+
+
+def add_without_nonce(crypt):
+    @suite.case(f"without_a_nonce_a_recording_opens_sessions_and_the_log_says_so_{crypt}", seconds=40)
+    def no_nonce(case):
+        both = {"crypt": crypt}
+        stage = Stage(case, both, both)
+        words = rf"\[far\] crypt = {crypt}: .*, so that repeated ones open sessions again"
+        check(re.search(words, stage.pair.server.log()), "the log says nothing of it")
+        stage.record()
+        opened = counters(stage.pair.server)["PassiveOpens"]
+        send_again([another_nonce(crypt, data) for data in stage.path.opening], stage.pair.far)
+        check(counters(stage.pair.server)["PassiveOpens"] > opened, "it is refused all the same: by what?")
+        stage.pair.stop()
+
+
+for _crypt in ["null", "none", "xor"]:
+    add_without_nonce(_crypt)
 
 
 @suite.case("without_a_state_folder_a_recording_is_refused_until_a_restart", seconds=60)
@@ -280,6 +294,57 @@ def live(case):
     check(counters(stage.pair.server)["PassiveOpens"] == opened, "another session was opened")
     check(stage.target.count == 1, "the target was asked twice")
     stage.pair.stop()
+
+
+@suite.case("without_a_nonce_a_live_session_takes_no_harm_from_its_own_opening", seconds=40)
+def live_null(case):
+    """What is repeated from the client's own address is for the session: by its numbers nothing in it is new."""
+    null = {"crypt": "null"}
+    stage = Stage(case, null, null)
+    with dial(stage.pair.address) as s:
+        s.settimeout(10)
+        worst_round(s, 0.5)
+        opened = counters(stage.pair.server)["PassiveOpens"]
+        for _ in range(20):
+            for data in stage.path.opening:
+                stage.path.out.sendto(data, (LOCAL, stage.pair.far))
+            worst_round(s, 0.02)
+        worst = worst_round(s, 1)
+    check(worst < 1, f"a round trip took {worst:.1f} s")
+    check(counters(stage.pair.server)["PassiveOpens"] == opened, "another session was opened")
+    check(stage.target.count == 1, "the target was asked twice")
+    stage.pair.stop()
+
+
+@suite.case("without_a_nonce_an_earlier_conversation_lives_beside_the_present_one_and_dies_by_itself", seconds=60)
+def earlier_null(case):
+    """What opened it is sent again from the address that the client has now; nobody is behind it."""
+    null = {"crypt": "null"}
+    stage = Stage(case, null, null)
+    stage.record()
+    earlier = list(stage.path.opening)
+    pair = stage.pair
+    pair.start_client("client3")
+    with dial(pair.address) as s:
+        s.settimeout(10)
+        worst_round(s, 0.5)
+        opened = counters(pair.server)["PassiveOpens"]
+        for _ in range(5):
+            for data in earlier:
+                stage.path.out.sendto(data, (LOCAL, pair.far))
+            worst = worst_round(s, 0.2)
+            check(worst < 1, f"a round trip took {worst:.1f} s beside it")
+        after = counters(pair.server)
+        opened = after["PassiveOpens"] - opened
+        check(opened == 1, f"{opened} sessions were opened for one conversation")
+        check(after["CurrEstab"] >= 2, "they do not live beside each other")
+        end = time.monotonic() + 15
+        while counters(pair.server)["CurrEstab"] >= after["CurrEstab"]:
+            check(time.monotonic() < end, "the earlier conversation does not end")
+            worst = max(worst, worst_round(s, 0.3))
+        check(worst < 1, f"a round trip took {worst:.1f} s beside its end")
+        worst_round(s, 0.5)
+    pair.stop()
 
 
 @suite.case("a_flood_of_recorded_openings_takes_no_place_and_little_time", seconds=90, tags=["alone"])
