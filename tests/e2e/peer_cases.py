@@ -221,28 +221,6 @@ add_addresses("v4", LOCAL)
 add_addresses("v6", "[::1]")
 
 
-# ---- a path that is down --------------------------------------------------------------------
-
-
-@suite.case("streams_survive_a_path_that_is_down_for_40_seconds", seconds=90)
-def down_40(case):
-    pair = Pair(case, Listener(echo).text)
-    path = Path(case, pair)
-    with dial(pair.address) as s:
-        s.settimeout(20)
-        worst_round(s, 0.5)
-        path.open = False
-        s.sendall(b"x")
-        time.sleep(40)
-        path.open = True
-        start = time.monotonic()
-        read_exactly(s, 1)
-        took = time.monotonic() - start
-        case.note = f"back after {took:.2f} s"
-        check(took < 3, f"back after {took:.1f} s")
-    pair.stop()
-
-
 # ---- vanishing ---------------------------------------------------------------------------------
 
 

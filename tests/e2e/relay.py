@@ -70,3 +70,42 @@ class Path(Relay):
         pair.texts["client"] = pair.texts["client"].replace(f"remoteaddr = {LOCAL}:{pair.far}",
                                                             f"remoteaddr = {LOCAL}:{self.port}")
         pair.start_client("client2")
+
+
+class Nat:
+    """A translator of addresses in front of a server on port `far`: each port of a client has one of its own there."""
+
+    def __init__(self, case, far):
+        self.port, self.far = case.port(), far
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((LOCAL, self.port))
+        self.outs = {}     # by the client's address
+        self.lost = set()  # addresses of clients for which nothing passes
+        self.open = True
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def lose(self):
+        """Nothing passes any more, either way, for the ports that the client has used so far."""
+        self.lost.update(self.outs)
+
+    def find(self):
+        self.lost.clear()
+
+    def _run(self):
+        while True:
+            by_socket = {s: client for client, s in self.outs.items()}
+            for s in select.select([self.sock, *by_socket], [], [], 0.05)[0]:
+                try:
+                    data, peer = s.recvfrom(2048)
+                except OSError:
+                    continue
+                client = by_socket.get(s, peer)
+                if client in self.lost or not self.open:
+                    continue
+                if s is not self.sock:
+                    self.sock.sendto(data, client)
+                    continue
+                if client not in self.outs:
+                    self.outs[client] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    self.outs[client].bind((LOCAL, 0))
+                self.outs[client].sendto(data, (LOCAL, self.far))

@@ -29,6 +29,7 @@ import peer_cases  # noqa: F401
 import reload_cases  # noqa: F401
 import replay_cases  # noqa: F401
 import setting_cases  # noqa: F401
+import silence_cases  # noqa: F401
 import snmplog_cases  # noqa: F401
 import spread_cases  # noqa: F401
 import standstill_cases  # noqa: F401
