@@ -13,12 +13,13 @@ PORT = 29900
 class FarPair:
     """A client on one host, and a server on another, at the address `far`; serve(socket) has the target's connections."""
 
-    def __init__(self, case, near_host, far_host, far, serve, server=None):
+    def __init__(self, case, near_host, far_host, far, serve, server=None, client=None):
         self.case = case
         self.address, target = case.path("local"), case.path("target")
         unixes.listen(target, serve)
         self.server = self._start("server", far_host, {"listen": f"{far}:{PORT}", "target": target, **(server or {})})
-        self.client = self._start("client", near_host, {"localaddr": self.address, "remoteaddr": f"{far}:{PORT}"})
+        self.client = self._start("client", near_host, {"localaddr": self.address, "remoteaddr": f"{far}:{PORT}",
+                                                        **(client or {})})
         wait_until(lambda: os.path.exists(self.address), 20, "the client listens")
 
     def _start(self, role, host, settings):

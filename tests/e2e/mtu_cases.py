@@ -25,8 +25,8 @@ def source(conn):
         conn.sendall(BLOCK)
 
 
-class Download:
-    """Reads from a source, and knows when something last came and whether it was right."""
+class Incoming:
+    """Reads what a source sends, and knows when something last came and whether it was right."""
 
     def __init__(self, sock):
         self.sock = sock
@@ -35,10 +35,8 @@ class Download:
         self.longest_pause = 0.0
         self.wrong = False
         self.ended = False
-        sock.sendall(b"?")
-        threading.Thread(target=self._run, daemon=True).start()
 
-    def _run(self):
+    def run(self):
         try:
             while part := self.sock.recv(1 << 16):
                 at = self.count % len(BLOCK)
@@ -56,7 +54,36 @@ class Download:
 
     def check(self):
         check(not self.wrong, "what came is not what was sent")
-        check(not self.ended, "the download has ended")
+        check(not self.ended, "the transfer has ended")
+
+
+class Download(Incoming):
+    def __init__(self, sock):
+        super().__init__(sock)
+        sock.sendall(b"?")
+        threading.Thread(target=self.run, daemon=True).start()
+
+
+class Sink:
+    """A target to which one connection uploads."""
+
+    def __init__(self):
+        self.incoming = None
+
+    def serve(self, conn):
+        self.incoming = Incoming(conn)
+        self.incoming.run()
+
+    def upload(self, sock):
+        def send():
+            try:
+                while True:
+                    sock.sendall(BLOCK)
+            except OSError:
+                pass
+        threading.Thread(target=send, daemon=True).start()
+        wait_until(lambda: self.incoming, 20, "the target has the connection")
+        return self.incoming
 
 
 def sessions_of(socket_path):
@@ -83,31 +110,43 @@ def with_controls(case, pair):
     return paths
 
 
-def shrink(case, sock, sender, narrow, seconds=2.0):
-    """In the middle of a download the path becomes narrow; it goes on, soon, and finds the new length."""
+def shrink(case, sock, begin, sender, narrow, seconds=2.0):
+    """In the middle of a transfer, which begin(sock) starts, the path becomes narrow; it goes on soon, and finds the length."""
     with sock:
-        d = Download(sock)
-        wait_until(lambda: d.count > 3_000_000 and mtu_of(sender) > 1400, 20, "a download by long datagrams")
+        d = begin(sock)
+        wait_until(lambda: d.count > 3_000_000 and mtu_of(sender) > 1400, 20, "a transfer by long datagrams")
         d.pauses_from_now()
         most = narrow()
         count = d.count
-        wait_until(lambda: d.count > count + 8_000_000, 30, "the download goes on")
+        wait_until(lambda: d.count > count + 8_000_000, 30, "the transfer goes on")
         wait_until(lambda: most - 8 <= mtu_of(sender) <= most, 30, f"the length is found to be {most}")
         d.check()
         case.note = f"the longest pause {d.longest_pause:.1f} s"
         check(d.longest_pause < seconds, case.note)
 
 
-@suite.case("a_path_that_shrinks_in_the_middle_of_a_download", seconds=60)
-def shrinks(case):
-    pair = Pair(case, Listener(source).text, server={"ratelimit": "4M"})
-    server, _ = with_controls(case, pair)
+LIMIT = {"ratelimit": "4M"}  # of who sends, so that it lasts
+
+
+def shrinking_path(case, pair, begin, sender):
+    controls = dict(zip(("server", "client"), with_controls(case, pair)))
     path = Path(case, pair)
 
     def narrow():
         path.longest = 1252
         return path.longest
-    shrink(case, dial(pair.address), server, narrow)
+    shrink(case, dial(pair.address), begin, controls[sender], narrow)
+
+
+@suite.case("a_path_that_shrinks_in_the_middle_of_a_download", seconds=60)
+def shrinks(case):
+    shrinking_path(case, Pair(case, Listener(source).text, server=LIMIT), Download, "server")
+
+
+@suite.case("a_path_that_shrinks_in_the_middle_of_an_upload", seconds=60)
+def shrinks_upload(case):
+    sink = Sink()
+    shrinking_path(case, Pair(case, Listener(sink.serve).text, client=LIMIT), sink.upload, "client")
 
 
 @suite.case("a_path_that_was_narrow_from_the_beginning", seconds=60)
@@ -192,17 +231,28 @@ class Links:
         return mtu - (48 if self.v6 else 28)
 
 
-def shrinking_link(case, v6):
-    links = Links(case, v6)
-    pair = FarPair(case, links.names[0], links.names[3], links.far, source, {"ratelimit": "4M"})
-    shrink(case, pair.dial(), pair.control_of("server"), lambda: links.narrow(1280))
+    def narrow_end(self, far, mtu):
+        """Of one of the ends, the interface itself."""
+        run_ip("-n", self.names[3 if far else 0], "link", "set", "l2" if far else "r0", "mtu", str(mtu))
+        return mtu - (48 if self.v6 else 28)
 
 
-@suite.case("a_router_whose_link_becomes_narrow_ipv4", seconds=90)
-def narrow_link_4(case):
-    shrinking_link(case, False)
+def add_links(what, change):
+    for v6 in (False, True):
+        add_link(what, "download", v6, change)
+        add_link(what, "upload", v6, change)
 
 
-@suite.case("a_router_whose_link_becomes_narrow_ipv6", seconds=90)
-def narrow_link_6(case):
-    shrinking_link(case, True)
+def add_link(what, how, v6, change):
+    @suite.case(f"{what}_{how}_{'ipv6' if v6 else 'ipv4'}", seconds=90)
+    def shrinking_link(case):
+        links, sink = Links(case, v6), Sink()
+        down = how == "download"
+        pair = FarPair(case, links.names[0], links.names[3], links.far, source if down else sink.serve,
+                       LIMIT if down else None, None if down else LIMIT)
+        shrink(case, pair.dial(), Download if down else sink.upload, pair.control_of("server" if down else "client"),
+               lambda: change(links, down))
+
+
+add_links("a_router_whose_link_becomes_narrow", lambda links, down: links.narrow(1280))
+add_links("a_sender_whose_interface_becomes_narrow", lambda links, down: links.narrow_end(down, 1280))
