@@ -6,6 +6,7 @@
 A client and a server of kcptund on a pair of veth devices between two network namespaces, made and removed here, with
 `ratelimit` for an access of so many Mbit/s; a stranger with another address at the client's end sends datagrams to the
 server's port. The transfer is measured alone and beside each flood in turn, so that a noisy machine is noisy for both.
+It exits with 1 when a median share of the goodput is below LEAST.
 Needs root. KCPTUND names the program to measure, FLOOD that which floods; those of build/ if they are not set.
 """
 
@@ -21,6 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from cases import Case, Skip, raise_descriptor_limit  # noqa: E402
 from flooded import KINDS, Flooded, Transfer  # noqa: E402
 
+LEAST = 0.8  # of the goodput without a flood
 SETTLE = 1.0  # seconds from the beginning of a transfer, or of a flood, to the measurement
 
 
@@ -44,7 +46,7 @@ def one(flooded, kind, direction, rate, seconds):
 
 
 def row(case, kind, args):
-    """A fresh pair for each kind: what one leaves behind is no matter of the next."""
+    """Its cells, and the lesser share. A fresh pair for each kind: what one leaves behind is no matter of the next."""
     flooded = Flooded(case, args.mbit * 125_000)
     if kind == "replayed":
         flooded.record_earlier()
@@ -54,13 +56,14 @@ def row(case, kind, args):
     def median(key, rows=both):
         return statistics.median(r[key] for r in rows)
 
-    shares = [f"{statistics.median(r['beside'] / max(r['alone'], 1) for r in figures[d]) * 100:.0f} %" for d in "ud"]
-    cells = [kind, f"{median('sent') / 1000:.0f},000", f"{median('alone') * 8 / 1e6:.0f}", *shares,
+    shares = [statistics.median(r["beside"] / max(r["alone"], 1) for r in figures[d]) for d in "ud"]
+    cells = [kind, f"{median('sent') / 1000:.0f},000", f"{median('alone') * 8 / 1e6:.0f}",
+             *(f"{share * 100:.0f} %" for share in shares),
              f"{max(r['sessions'] for r in both)}", f"{max(r['memory'] for r in both) / 1024:+.1f} MiB",
              f"{median('cpu') * 100:.0f} %"]
     for p in (flooded.client, flooded.server):
         p.term()
-    return cells
+    return cells, min(shares)
 
 
 def measure(args):
@@ -71,14 +74,20 @@ def measure(args):
     print(line.format(*head), flush=True)
     if args.markdown:
         print("|" + "---|" * len(head), flush=True)
+    disturbed = []
     for kind in args.kind or KINDS:
         case = Case("flood")
         try:
-            print(line.format(*row(case, kind, args)), flush=True)
+            cells, share = row(case, kind, args)
         finally:
             case.close()
+        print(line.format(*cells), flush=True)
+        if share < LEAST:
+            disturbed.append(kind)
     print(f"load of the machine: {os.getloadavg()[0]:.1f} of {os.cpu_count()}", file=sys.stderr)
-    return 0
+    if disturbed:
+        print(f"below {LEAST * 100:.0f} % of the goodput: {', '.join(disturbed)}", file=sys.stderr)
+    return 1 if disturbed else 0
 
 
 def main():
