@@ -20,7 +20,7 @@ static unsigned silence_ms(const struct tunnel *t)
 }
 
 /* Who reads finds a failure by himself, behind what came before it. */
-static bool is_gone(const struct relay *relay)
+static bool is_gone(struct relay *relay)
 {
 	if (relay->fd < 0)
 		return false;

@@ -111,7 +111,7 @@ def with_controls(case, pair):
 
 
 def shrink(case, sock, begin, sender, narrow, seconds=2.0):
-    """In the middle of a transfer, which begin(sock) starts, the path becomes narrow; it goes on, soon, and finds the new length."""
+    """In the middle of a transfer, which begin(sock) starts, the path becomes narrow; it goes on soon, and finds the length."""
     with sock:
         d = begin(sock)
         wait_until(lambda: d.count > 3_000_000 and mtu_of(sender) > 1400, 20, "a transfer by long datagrams")
