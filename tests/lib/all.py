@@ -18,6 +18,7 @@ CPUS = os.cpu_count() or 1
 FUZZ_SECONDS = 6
 TAIL = 60  # lines of a failed program's output
 
+CROSS_CPUS = 4  # with fewer it is left to who asks for it
 CROSS = ["s390x", "armhf"]  # big-endian; 32 bits, and without all that can be left out
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 BUILDS = {  # directory: (compiler, options)
@@ -307,6 +308,15 @@ def cross():
     case_program("tests/cross", "--quick", *CROSS)
 
 
+def usual():
+    """Those of a run that names none."""
+    names = list(SUITES)
+    if CPUS < CROSS_CPUS:
+        names.remove("cross")
+        totals.skip("cross", f"takes minutes on {CPUS} processors: tests/run cross")
+    return names
+
+
 SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, cross, interop, e2e, systemd, fuzz)}
 # A booted machine mostly waits; meanwhile the fuzzers have what is left of the processors.
 BESIDE = {"systemd": "fuzz"}
@@ -350,13 +360,13 @@ def main():
         prog="tests/run", description="Install what is missing, build, test, print the totals.",
         epilog="The last line is: N passed, N failed[, N skipped]. The exit code is 1 when something failed.")
     p.add_argument("suites", nargs="*", metavar="SUITE",
-                   help=f"of {' '.join(SUITES)}; all of them in this order when none is named")
+                   help=f"of {' '.join(SUITES)}; all in this order when none is named, cross where there are four processors")
     args = p.parse_args()
     unknown = [s for s in args.suites if s not in SUITES]
     if unknown:
         p.error(f"no such suite: {' '.join(unknown)}; there are {' '.join(SUITES)}")
     start = time.monotonic()
-    in_turn(args.suites or list(SUITES), start)
+    in_turn(args.suites or usual(), start)
     title(f"totals, after {time.monotonic() - start:.0f} s, of: "
           f"{' '.join(shlex.quote(s) for s in sys.argv[1:]) or 'all'}")
     for fault in totals.faults:
