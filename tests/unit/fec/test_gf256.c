@@ -33,7 +33,7 @@ static uint8_t product(uint8_t a, uint8_t b)
 	unsigned p = 0;
 
 	for (int i = 0; i < 8; i++)
-		p ^= (b >> i & 1u) * ((unsigned)a << i);
+		p ^= ((unsigned)b >> i & 1u) * ((unsigned)a << i);
 	for (int i = 14; i >= 8; i--)
 		p ^= (p >> i & 1) * (0x11du << (i - 8));
 	return (uint8_t)p;
