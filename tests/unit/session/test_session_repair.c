@@ -46,6 +46,37 @@ static void spends_nothing(uint32_t delay_ms, uint32_t loss_permille)
 	tunnel_free(t);
 }
 
+/* Of the wire: parity by numbers, parity of our own, and what the cipher adds. */
+static void a_rate_limit_holds_whatever_parity_there_is(void **state)
+{
+	static const unsigned shards[][2] = { { 10, 3 }, { 1, 20 }, { SESSION_AUTO, SESSION_AUTO } };
+	enum { LIMIT = 200000, SECONDS = 5 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(shards) / sizeof(shards[0]); i++) {
+		struct tunnel *t = tunnel_new(50, 50);
+		struct session_config client = config(t, true), server = config(t, false);
+		struct counters c;
+		uint64_t before;
+
+		client.data_shards = server.data_shards = shards[i][0];
+		client.parity_shards = server.parity_shards = shards[i][1];
+		server.rate_limit = LIMIT;
+		server.seal_overhead = 20;
+		open_with(t, &client, &server);
+		session_counters(t->end[1], &c);
+		before = c.out_bytes;
+		for (unsigned ms = 0; ms < SECONDS * 1000; ms++) {
+			write_some(t, 50000);
+			step(t);
+		}
+		session_counters(t->end[1], &c);
+		assert_in_range(c.out_bytes - before, LIMIT * SECONDS / 10 * 8,
+				LIMIT * SECONDS / 100 * 106);
+		tunnel_free(t);
+	}
+}
+
 static void nothing_is_spent_where_nothing_is_lost(void **state)
 {
 	(void)state;
@@ -159,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_over_a_long_path_that_loses_get_parity),
+		cmocka_unit_test(a_rate_limit_holds_whatever_parity_there_is),
 		cmocka_unit_test(nothing_is_spent_where_nothing_is_lost),
 		cmocka_unit_test(nor_over_a_short_path),
 		cmocka_unit_test(a_flood_that_was_lost_is_soon_forgotten),
