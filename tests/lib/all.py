@@ -23,7 +23,6 @@ CROSS = ["s390x", "armhf"]  # big-endian; 32 bits, and without all that can be l
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 BUILDS = {  # directory: (compiler, options)
     "build": ("gcc", []),
-    "build-clang": ("clang", []),
     "build-asan": ("gcc", SANITIZE),
     "build-plain": ("gcc", ["-Dudp_batch=plain"]),
     fuzzers.BUILD: ("clang", ["-Dfuzz=true", *SANITIZE]),
@@ -219,10 +218,6 @@ def sim():
         meson_tests("build", "sim")
 
 
-def clang():
-    build("build-clang")
-
-
 def asan():
     if build("build-asan"):
         meson_tests("build-asan", "unit", SANITIZER_ENV)
@@ -317,7 +312,7 @@ def usual():
     return names
 
 
-SUITES = {f.__name__: f for f in (unit, sim, clang, asan, plain, cross, interop, e2e, systemd, fuzz)}
+SUITES = {f.__name__: f for f in (unit, sim, asan, plain, cross, interop, e2e, systemd, fuzz)}
 # A booted machine mostly waits; meanwhile the fuzzers have what is left of the processors.
 BESIDE = {"systemd": "fuzz"}
 
