@@ -5,8 +5,6 @@
 
 #include "link.h"
 
-enum { LOOKS = 64 };
-
 static uint16_t origin(const struct half_open *h, const struct udp_path *path)
 {
 	struct udp_path from = { .peer = path->peer, .peer_len = path->peer_len };
@@ -21,27 +19,27 @@ static uint16_t origin(const struct half_open *h, const struct udp_path *path)
 	return udp_path_hash(&from, h->seed) % HALF_OPEN_ORIGINS;
 }
 
-static void append(struct half_open *h, struct link *l)
+static void append(struct half_open_origin *o, struct link *l)
 {
-	l->half_prev = h->last;
+	l->half_prev = o->last;
 	l->half_next = NULL;
-	if (h->last != NULL)
-		h->last->half_next = l;
+	if (o->last != NULL)
+		o->last->half_next = l;
 	else
-		h->first = l;
-	h->last = l;
+		o->first = l;
+	o->last = l;
 }
 
-static void take_out(struct half_open *h, struct link *l)
+static void take_out(struct half_open_origin *o, struct link *l)
 {
 	if (l->half_prev != NULL)
 		l->half_prev->half_next = l->half_next;
 	else
-		h->first = l->half_next;
+		o->first = l->half_next;
 	if (l->half_next != NULL)
 		l->half_next->half_prev = l->half_prev;
 	else
-		h->last = l->half_prev;
+		o->last = l->half_prev;
 }
 
 void half_open_init(struct half_open *h, uint64_t seed)
@@ -49,39 +47,60 @@ void half_open_init(struct half_open *h, uint64_t seed)
 	h->seed = seed;
 }
 
-struct link *half_open_yields(const struct half_open *h)
+/* From there on round, so that of many that are equal none is always the first. */
+static void find_fullest(struct half_open *h)
 {
-	struct link *most = h->first, *l = h->first;
+	unsigned from = h->fullest;
 
-	for (int i = 0; i < LOOKS && l != NULL; i++, l = l->half_next)
-		if (h->origins[l->half_origin] > h->origins[most->half_origin])
-			most = l;
-	return most;
+	for (unsigned i = 1; i < HALF_OPEN_ORIGINS; i++) {
+		unsigned at = (from + i) % HALF_OPEN_ORIGINS;
+
+		if (h->origins[at].count > h->origins[h->fullest].count)
+			h->fullest = at;
+	}
+}
+
+/* One that has become fuller than the fullest is noticed when it grows, so what is to be looked for is only who follows it
+ * when it has emptied. */
+struct link *half_open_yields(struct half_open *h)
+{
+	if (h->origins[h->fullest].count <= 1)
+		find_fullest(h);
+	return h->origins[h->fullest].first;
 }
 
 void half_open_add(struct half_open *h, struct link *l)
 {
+	struct half_open_origin *o;
+
 	l->half_open = true;
 	l->half_origin = origin(h, &l->path);
-	append(h, l);
-	h->origins[l->half_origin]++;
+	o = &h->origins[l->half_origin];
+	append(o, l);
+	o->count++;
 	h->count++;
+	if (o->count > h->origins[h->fullest].count)
+		h->fullest = l->half_origin;
 }
 
 void half_open_heard(struct half_open *h, struct link *l)
 {
-	if (!l->half_open || h->last == l)
+	struct half_open_origin *o = &h->origins[l->half_origin];
+
+	if (!l->half_open || o->last == l)
 		return;
-	take_out(h, l);
-	append(h, l);
+	take_out(o, l);
+	append(o, l);
 }
 
 void half_open_remove(struct half_open *h, struct link *l)
 {
+	struct half_open_origin *o = &h->origins[l->half_origin];
+
 	if (!l->half_open)
 		return;
 	l->half_open = false;
-	take_out(h, l);
-	h->origins[l->half_origin]--;
+	take_out(o, l);
+	o->count--;
 	h->count--;
 }

@@ -1,8 +1,8 @@
 /* half_open.h - a server's links whose peers have not acknowledged anything yet.
  *
  * They are bounded apart from the others, so that whoever opens many keeps nobody out.  Of too many one of those gives way
- * that come from where most come from: of the few that were silent for longest, as somebody who is there answers
- * within a round trip.  An origin is an address without the port, of IPv6 the first 64 bits; some may be taken for one. */
+ * that come from where most come from, and of these the one that was silent for longest.  An origin is an address without
+ * the port, of IPv6 the first 64 bits; some may be taken for one. */
 #ifndef KT_HALF_OPEN_H
 #define KT_HALF_OPEN_H
 
@@ -10,19 +10,22 @@
 
 struct link;
 
-enum { HALF_OPEN_ORIGINS = 4096 };
+enum { HALF_OPEN_ORIGINS = 1024 };
 
 struct half_open {
-	struct link *first, *last; /* heard longest ago, and last */
 	unsigned count;
-	unsigned origins[HALF_OPEN_ORIGINS]; /* how many from there */
-	uint64_t seed;                       /* of their hash: secret, random */
+	struct half_open_origin {
+		struct link *first, *last; /* heard longest ago, and last */
+		unsigned count;
+	} origins[HALF_OPEN_ORIGINS];
+	unsigned fullest; /* it was, when this was looked for */
+	uint64_t seed;    /* of the hash: secret, random */
 };
 
 /* All else is zero to begin with. */
 void half_open_init(struct half_open *h, uint64_t seed);
 /* The one that is to give way; NULL: there is none. */
-struct link *half_open_yields(const struct half_open *h);
+struct link *half_open_yields(struct half_open *h);
 void half_open_add(struct half_open *h, struct link *l);
 /* It was heard. */
 void half_open_heard(struct half_open *h, struct link *l);
