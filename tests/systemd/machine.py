@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import debian  # noqa: E402
 from cases import Failure, Skip  # noqa: E402
 from proc import Process  # noqa: E402
 
@@ -56,18 +57,10 @@ def need_this_machine():
 
 def mirror():
     """Where this machine's own apt gets its packages from: (URL, release)."""
-    with open("/etc/os-release") as f:
-        found = re.search(r"^VERSION_CODENAME=(\S+)$", f.read(), re.M)
-    if not found:
-        raise Skip("this is no Debian")
-    release = found.group(1)
-    lines = output("apt-get", "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)",
-                   "Created-By: Packages").split("\n")
-    sites = [line.split() for line in lines if line.endswith(" main")]
-    own = [s for s, r, _ in sites if r == release] or [s for s, r, _ in sites if "-" not in r]
-    if not own:
-        raise Skip("apt knows no mirror")
-    return own[0], release
+    try:
+        return debian.mirror()
+    except LookupError as e:
+        raise Skip(str(e)) from e
 
 
 def proxy():
