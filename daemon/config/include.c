@@ -211,7 +211,7 @@ static void read_named(const struct follow *f, const char *folder, const char *n
 	free(path);
 }
 
-/* `names` that are none are no fault: all tunnels of a folder may be gone for now. */
+/* A pattern that no name fits is no fault: the tunnels of a folder come and go. */
 static void read_matching(const struct follow *f, const char *folder, const char *pattern)
 {
 	struct names names = { 0 };

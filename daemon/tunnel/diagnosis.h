@@ -63,7 +63,7 @@ void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far
 void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t held);
 /* A datagram from there would have opened a session, but had come before. */
 void diagnosis_replay(struct tunnel *t, const struct udp_path *path);
-/* There is no session to the server, and will be none for now; the log was told. */
+/* No session to the server could be made; the log was told. */
 void diagnosis_no_session(struct tunnel *t, const char *why);
 /* A stream could not be connected to the target. */
 void diagnosis_target(struct tunnel *t, const char *error);
