@@ -30,10 +30,16 @@ suite = Suite("packages - those of debian/, in a booted machine")
 _machine = _packages = _trouble = None
 
 
-def use(machine, packages, trouble):
-    """The machine and the packages for all cases, or why there are none."""
-    global _machine, _packages, _trouble
-    _machine, _packages, _trouble = machine, packages, trouble
+def use(machine, trouble):
+    """The machine for all cases, or why there is none."""
+    global _machine, _trouble
+    _machine, _trouble = machine, trouble
+
+
+def use_packages(packages):
+    """And the packages."""
+    global _packages
+    _packages = packages
 
 
 def case(name, seconds=60):

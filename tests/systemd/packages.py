@@ -7,33 +7,19 @@ BUILD names a build directory, build if it is not set, of which `meson dist` mak
 not in it.  The trees are kept there from run to run, and so are the packages while the tarball is the same.
 """
 
-import os
-import signal
 import sys
 
-from machine import Failure, Machine, Skip
-from package_cases import suite, use
+import booted
+from machine import Machine
+from package_cases import suite, use, use_packages
 from packaging import Packages
-from run import TOP, only_looks, terminated
 
 
-def main():
-    machine = packages = trouble = None
-    signal.signal(signal.SIGTERM, terminated)
-    if not only_looks():
-        build = os.path.abspath(os.environ.get("BUILD", os.path.join(TOP, "build")))
-        try:
-            packages = Packages(build)
-            machine = Machine(build, install=packages.lay_down)
-        except (Skip, Failure) as e:
-            trouble = e
-    use(machine, packages, trouble)
-    try:
-        return suite.main()
-    finally:
-        if machine:
-            machine.end()
+def start(build):
+    packages = Packages(build)
+    use_packages(packages)
+    return Machine(build, install=packages.lay_down)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(booted.run(suite, start, use))

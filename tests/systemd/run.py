@@ -9,39 +9,11 @@ kept in it from run to run.
 """
 
 import os
-import signal
 import sys
 
-from machine import Failure, Machine, Skip
+import booted
+from machine import Machine
 from unit_cases import suite, use
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-def only_looks():
-    return any(a in ("-l", "--list", "-h", "--help") for a in sys.argv[1:])
-
-
-def terminated(signum, frame):
-    sys.exit(128 + signum)
-
-
-def main():
-    machine = trouble = None
-    signal.signal(signal.SIGTERM, terminated)
-    if not only_looks():
-        try:
-            machine = Machine(os.path.abspath(os.environ.get("BUILD", os.path.join(TOP, "build"))),
-                              os.environ.get("RELEASE"))
-        except (Skip, Failure) as e:
-            trouble = e
-    use(machine, trouble)
-    try:
-        return suite.main()
-    finally:
-        if machine:
-            machine.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(booted.run(suite, lambda build: Machine(build, os.environ.get("RELEASE")), use))

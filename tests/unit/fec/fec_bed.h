@@ -80,6 +80,19 @@ static inline void sender_put(struct sender *s, size_t len)
 	pkt->len = len;
 }
 
+/* What was made is the set. */
+static inline void sender_keep_set(struct sender *s)
+{
+	for (size_t i = 0; i < FEC_SHARDS_MAX; i++)
+		s->set[i].len = 0;
+	for (size_t i = 0; i < s->batch.count; i++) {
+		memcpy(s->set[i].bytes, s->batch.v[i].data, s->batch.v[i].len);
+		s->set[i].len = s->batch.v[i].len;
+	}
+	fec_enc_settle(s->enc);
+	batch_clear(&s->batch);
+}
+
 /* Make one set of packets with payloads of 1 .. len_max bytes. */
 static inline void sender_set(struct sender *s, size_t len_max)
 {
@@ -94,14 +107,7 @@ static inline void sender_set(struct sender *s, size_t len_max)
 		if (chance(&s->rng, 10))
 			fec_enc_settle(s->enc);
 	}
-	for (size_t i = 0; i < FEC_SHARDS_MAX; i++)
-		s->set[i].len = 0;
-	for (size_t i = 0; i < s->batch.count; i++) {
-		memcpy(s->set[i].bytes, s->batch.v[i].data, s->batch.v[i].len);
-		s->set[i].len = s->batch.v[i].len;
-	}
-	fec_enc_settle(s->enc);
-	batch_clear(&s->batch);
+	sender_keep_set(s);
 }
 
 static inline struct view packet_view(const struct wire_packet *p)

@@ -272,14 +272,7 @@ static void sender_equal_set(struct sender *s, size_t len)
 		s->now_us += 1000;
 		fec_enc_add(s->enc, s->now_us, &s->batch, s->batch.count - 1);
 	}
-	for (size_t i = 0; i < FEC_SHARDS_MAX; i++)
-		s->set[i].len = 0;
-	for (size_t i = 0; i < s->batch.count; i++) {
-		memcpy(s->set[i].bytes, s->batch.v[i].data, s->batch.v[i].len);
-		s->set[i].len = s->batch.v[i].len;
-	}
-	fec_enc_settle(s->enc);
-	batch_clear(&s->batch);
+	sender_keep_set(s);
 }
 
 /* Was this payload among those of the last few sets? */
