@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "config.h"
+#include "config_effective.h"
 
 enum { REPORTS_MAX = 1100 };
 
@@ -104,6 +105,30 @@ static inline bool was_said(const char *part)
 			return true;
 	}
 	return false;
+}
+
+static inline void put_value(void *user, const struct conf_effective *v)
+{
+	fprintf(user, "%s%s = %s\n; ^ %s %d\n", v->kind == CONF_HIDDEN ? "; " : "", v->key, v->text,
+		v->origin, v->line);
+}
+
+/* The values that hold as a file; malloc'd. */
+static inline char *as_ini(const struct config *c)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	fputs("[daemon]\n", f);
+	assert_true(config_effective_daemon(&c->daemon, put_value, f));
+	for (size_t i = 0; i < c->tunnel_count; i++) {
+		fprintf(f, "[%s %s]\n", c->tunnels[i]->role == ROLE_CLIENT ? "client" : "server",
+			c->tunnels[i]->name);
+		assert_true(config_effective_tunnel(c->tunnels[i], put_value, f));
+	}
+	fclose(f);
+	return text;
 }
 
 /* Lines 1 and 2 of what the tests put their own lines behind. */
