@@ -121,12 +121,19 @@ static void keep_standard_descriptors(void)
 
 static int tell_good(const struct config *config, const struct options *o)
 {
-	if (!o->dump)
+	bool readable;
+
+	if (!o->dump) {
 		printf("%s: good, %zu tunnel%s\n", o->source.file, config->tunnel_count,
 		       config->tunnel_count == 1 ? "" : "s");
-	else if (!config_effective_ini(config, stdout))
+		return 0;
+	}
+	if (!config_effective_ini(config, stdout, &readable))
 		return EXIT_FAILURE;
-	return 0;
+	if (!readable)
+		fprintf(stderr,
+			"kcptund: a keyfile's path is too long for a line of it, or has a ';': it does not read back\n");
+	return readable ? 0 : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

@@ -115,8 +115,8 @@ static void make_statedir(const char *path, const struct person *p)
  * that of those who may ask. */
 static void give_control(const char *path, const struct person *p)
 {
-	char folder[512];
-	const char *slash;
+	static const char builtin[] = CONF_CONTROL_DEFAULT;
+	char folder[sizeof(builtin)];
 	struct stat st;
 
 	if (path == NULL || lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode))
@@ -124,10 +124,11 @@ static void give_control(const char *path, const struct person *p)
 	if (lchown(path, p->uid, (gid_t)-1) != 0)
 		log_warn(NULL, "control = %s: cannot give it to %s: %s", path, p->name,
 			 strerror(errno));
-	slash = strrchr(path, '/');
-	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-	/* that of the built-in socket is ours; of others nothing is known */
-	if (strcmp(path, CONF_CONTROL_DEFAULT) == 0 && lchown(folder, p->uid, (gid_t)-1) != 0)
+	if (strcmp(path, builtin) != 0)
+		return;
+	/* the folder is ours, too; of others nothing is known */
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(builtin, '/') - builtin), builtin);
+	if (lchown(folder, p->uid, (gid_t)-1) != 0)
 		log_warn(NULL, "control = %s: cannot give %s to %s: %s", path, folder, p->name,
 			 strerror(errno));
 }
@@ -270,13 +271,14 @@ static void free_reals(const struct config *c, char **reals)
 void privilege_check(const struct config *c, conf_report_fn *report, void *user)
 {
 	const char *name = c->daemon.user != NULL ? c->daemon.user : PRIVILEGE_SERVICE_USER;
+	const char *of_user = c->daemon.user != NULL ? c->daemon.group
+						     : NULL; /* else it has no effect */
 	char group[256], **reals;
 	struct person p;
 	struct look l = { .person = &p, .report = report, .user = user };
 	pid_t pid;
 
-	if (geteuid() != 0 || !find_person(&p, name, c->daemon.group, group, sizeof(group)) ||
-	    p.uid == 0)
+	if (geteuid() != 0 || !find_person(&p, name, of_user, group, sizeof(group)) || p.uid == 0)
 		return;
 	reals = find_reals(c);
 	pid = reals != NULL ? fork() : -1;

@@ -65,7 +65,7 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* The log level at once, sockets with the next start. */
+/* The log level at once; its sockets, its user and the state directory with the next start. */
 static void change_daemon(struct kt_daemon *d)
 {
 	const struct conf_daemon *now = &d->config->daemon, *then = &d->fresh->daemon;

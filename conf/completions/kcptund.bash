@@ -46,7 +46,7 @@ _kcptund() {
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W "-c --config --control -t --test -v --verbose -h --help -V --version" -- "$cur"))
+		COMPREPLY=($(compgen -W "-c --config --control -t --test -T --dump -v --verbose -h --help -V --version" -- "$cur"))
 	elif ((COMP_CWORD == 1)); then
 		COMPREPLY=($(compgen -W "client server" -- "$cur"))
 	fi

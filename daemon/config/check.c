@@ -11,11 +11,7 @@
 /* kcptun has this key built in, so everybody knows it. */
 static const char published_key[] = "it's a secrect";
 
-#if KT_JANSSON
-#define MAKE_KEY "make one with: kcptunctl genkey"
-#else /* there is no kcptunctl */
-#define MAKE_KEY "make one with: openssl rand -base64 32"
-#endif
+#define MAKE_KEY "make one with: " CONF_GENKEY
 
 enum { TITLE_BYTES = CONF_NAME_MAX + 16, IN_LINE_BYTES = CONF_LINE_BYTES + 8, SHARDS_BYTES = 16 };
 
@@ -139,6 +135,9 @@ static void doubt_key(const struct check *k)
 		conf_warn(k->r, place(k, KEY_KEY),
 			  "is the one built into kcptun, which everybody "
 			  "knows; " MAKE_KEY);
+	else if (n == strlen(CONF_NOT_SHOWN) && memcmp(key, CONF_NOT_SHOWN, n) == 0)
+		conf_warn(k->r, place(k, KEY_KEY),
+			  "is what stands for a key that was not shown, and no secret");
 	else if (n >= 2 && (key[0] == '"' || key[0] == '\'') && key[n - 1] == key[0])
 		conf_warn(k->r, place(k, KEY_KEY), "the quotes around it are part of it");
 }
@@ -651,7 +650,7 @@ static void refuse_without_jansson(const struct config *c, enum conf_id id, bool
 		conf_fault(r, daemon_place(c, id), CONF_WITHOUT_JANSSON);
 }
 
-static void check_daemon(const struct config *c, struct conf_reporter *r)
+static void check_daemon(struct config *c, struct conf_reporter *r)
 {
 	const struct conf_origin *period = &c->daemon.origins[KEY_DAEMON_SNMPPERIOD];
 
@@ -664,6 +663,10 @@ static void check_daemon(const struct config *c, struct conf_reporter *r)
 		return;
 	refuse_without_jansson(c, KEY_CONTROL, c->daemon.control != NULL, r);
 	refuse_without_jansson(c, KEY_METRICS, c->daemon.metrics.text != NULL, r);
+	if (c->daemon.origins[KEY_CONTROL].from == CONF_BUILTIN) {
+		free(c->daemon.control);
+		c->daemon.control = NULL;
+	}
 }
 
 /* Both are TCP, and only one of them could listen. */
@@ -692,10 +695,6 @@ static void check_metrics(struct config *c, struct conf_reporter *r)
 
 void conf_check(struct config *c, struct conf_reporter *r)
 {
-	if (c->tunnel_count == 0 && r->error_count == 0)
-		conf_fault(r, (struct conf_place){ 0 },
-			   "has no tunnel; add a section [client NAME] "
-			   "or [server NAME]");
 	for (size_t i = 0; i < c->tunnel_count; i++)
 		check_tunnel(c->tunnels[i], r);
 	for (enum conf_id id = 0; id < KEY_COUNT; id++)
@@ -704,4 +703,9 @@ void conf_check(struct config *c, struct conf_reporter *r)
 	check_metrics(c, r);
 	check_snmplogs(c, r);
 	check_daemon(c, r);
+	/* The last: a file of which nothing else is wrong may just not be filled in yet. */
+	if (c->tunnel_count == 0 && r->error_count == 0)
+		conf_fault(r, (struct conf_place){ 0 },
+			   "has no tunnel; add a section [client NAME] "
+			   "or [server NAME]");
 }

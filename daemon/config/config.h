@@ -126,11 +126,15 @@ struct conf_tunnel {
 
 #define CONF_CONTROL_DEFAULT "/run/kcptun/kcptund.sock"
 
+/* What a secret is shown as. */
+#define CONF_NOT_SHOWN "(not shown)"
+
 struct conf_daemon {
 	int loglevel;             /* enum log_level of log.h */
 	char *control;            /* path of the control socket; NULL: none */
 	struct conf_addr metrics; /* text is NULL: none */
 	char *statedir;           /* what outlasts the process is there; NULL: nothing does */
+	bool statedir_auto;       /* it is as systemd says */
 	char *user, *group; /* whom it becomes when root starts it, by name; NULL: nobody else */
 	char *snmplog;      /* of all tunnels together, as in a tunnel */
 	unsigned snmpperiod_s;
@@ -142,7 +146,7 @@ struct config {
 	struct conf_daemon daemon;
 	struct conf_tunnel **tunnels; /* in the order of the files */
 	size_t tunnel_count;
-	struct conf_files *files; /* NULL: it came from none */
+	struct conf_files *files; /* the first is that, or the words, that it was read from */
 };
 
 /* All that was opened for it, to be found again by a later reader: files, keyfiles, folders. */

@@ -114,47 +114,68 @@ bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn,
 
 /* ---- as a file ------------------------------------------------------------------------ */
 
-/* A line that could be read may not become one that cannot. */
+/* Longer ones may not be read back; what is written without blanks was read in one. */
 enum { LINE_GOOD = 180 };
 
-/* From wherever the file is read, if that fits. */
-static char *find_keyfile(const struct conf_effective *value)
-{
-	char *path = NULL;
+struct dump {
+	const struct config *config;
+	FILE *out;
+	bool readable;
+};
 
-	if (strcmp(value->key, conf_rows[KEY_KEYFILE].name) == 0)
-		path = realpath(value->text, NULL);
-	if (!path || strlen(path) <= LINE_GOOD - strlen(value->key))
-		return path;
-	free(path);
-	return NULL;
+static bool fits(const char *key, const char *text)
+{
+	return strlen(key) + strlen(text) <= LINE_GOOD && !strstr(text, " ;");
 }
 
-/* What the mode stands for may not be given beside it. */
+/* From wherever the file is read, if a line can have that; else as it is resolved, if that can be found. */
+static const char *find_keyfile(struct dump *d, const struct conf_effective *value, char **real)
+{
+	*real = realpath(value->text, NULL);
+	if (*real != NULL && fits(value->key, *real))
+		return *real;
+	d->readable &= fits(value->key, value->text);
+	return value->text;
+}
+
+static bool is_key(const struct conf_effective *value, enum conf_id id)
+{
+	return strcmp(value->key, conf_rows[id].name) == 0;
+}
+
+/* What the mode stands for may not be given beside it; what systemd says may be another thing where this is read. */
 static void put_line(void *user, const struct conf_effective *value)
 {
+	struct dump *d = user;
 	bool by_mode = strcmp(value->origin, "mode") == 0;
 	bool is_long = strlen(value->key) + strlen(value->text) > LINE_GOOD;
-	char *path = find_keyfile(value);
+	const char *text = value->text;
+	char *real = NULL;
 
-	fprintf(user, "%s%s%s%s\n", by_mode ? "; by mode: " : "", value->key, is_long ? "=" : " = ",
-		value->kind == CONF_HIDDEN ? CONF_NOT_SHOWN
-		: path                     ? path
-					   : value->text);
-	free(path);
+	if (value->kind == CONF_HIDDEN)
+		text = CONF_NOT_SHOWN;
+	else if (is_key(value, KEY_KEYFILE))
+		text = find_keyfile(d, value, &real);
+	else if (is_key(value, KEY_STATEDIR) && d->config->daemon.statedir_auto)
+		text = "auto";
+	fprintf(d->out, "%s%s%s%s\n", by_mode ? "; by mode: " : "", value->key,
+		is_long ? "=" : " = ", text);
+	free(real);
 }
 
-bool config_effective_ini(const struct config *c, FILE *out)
+bool config_effective_ini(const struct config *c, FILE *out, bool *readable)
 {
+	struct dump d = { .config = c, .out = out, .readable = true };
 	bool good;
 
 	fputs("[daemon]\n", out);
-	good = config_effective_daemon(&c->daemon, put_line, out);
+	good = config_effective_daemon(&c->daemon, put_line, &d);
 	for (size_t i = 0; i < c->tunnel_count && good; i++) {
 		const struct conf_tunnel *t = c->tunnels[i];
 
 		fprintf(out, "\n[%s %s]\n", t->role == ROLE_CLIENT ? "client" : "server", t->name);
-		good = config_effective_tunnel(t, put_line, out);
+		good = config_effective_tunnel(t, put_line, &d);
 	}
+	*readable = d.readable;
 	return good && fflush(out) == 0 && !ferror(out);
 }

@@ -20,10 +20,9 @@ typedef void conf_effective_fn(void *user, const struct conf_effective *value);
 bool config_effective_daemon(const struct conf_daemon *d, conf_effective_fn *fn, void *user);
 bool config_effective_tunnel(const struct conf_tunnel *t, conf_effective_fn *fn, void *user);
 
-/* What a secret is shown as. */
-#define CONF_NOT_SHOWN "(not shown)"
 /* All of it as one file, which reads back as the same configuration but for the secrets; what includes and
- * [defaults] brought stands where it holds.  False when out of memory or when `out` fails. */
-bool config_effective_ini(const struct config *c, FILE *out);
+ * [defaults] brought stands where it holds.  Of `keyfile`s whose path no line can have what was written; then *readable is
+ * false.  False when out of memory or when `out` fails. */
+bool config_effective_ini(const struct config *c, FILE *out, bool *readable);
 
 #endif

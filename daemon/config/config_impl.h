@@ -25,6 +25,13 @@
 #include "config.h"
 #include "wire.h"
 
+/* What makes a key. */
+#if KT_JANSSON /* else there is no kcptunctl */
+#define CONF_GENKEY "kcptunctl genkey"
+#else
+#define CONF_GENKEY "openssl rand -base64 32"
+#endif
+
 #define CONF_WITHOUT_JANSSON "this kcptund was built without jansson, which that takes; say none"
 
 /* One per row of the table, in the order of the manual. */

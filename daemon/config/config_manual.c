@@ -7,7 +7,7 @@
 
 /* clang-format off */
 const struct conf_manual conf_manuals[KEY_COUNT] = {
-	[KEY_INCLUDE] = { "/etc/kcptun.d/*.ini", NULL,
+	[KEY_INCLUDE] = { "/etc/kcptun/tunnels.d/*.ini", NULL,
 		"It may stand there several times, also in the [daemon] of a file that was named so. "
 		"Of a path only the name behind the last slash may be a pattern, with `*`, `?` and "
 		"`[...]` as in a shell; what begins with a dot matches none that does not. A pattern "

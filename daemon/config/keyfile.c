@@ -61,7 +61,7 @@ static bool take_key(struct conf_tunnel *t, int fd, char *why)
 		memcpy(t->key, text, len);
 	conf_wipe_free(text, len + 1);
 	if (len == 0)
-		return conf_wrong(why, "%s is empty; make a key with: kcptunctl genkey > %s",
+		return conf_wrong(why, "%s is empty; make a key with: " CONF_GENKEY " > %s",
 				  t->keyfile, t->keyfile);
 	return t->key || conf_wrong(why, "out of memory");
 }
@@ -76,7 +76,7 @@ static void doubt(const struct conf_tunnel *t, const struct stat *st, char *warn
 			 t->keyfile);
 }
 
-/* A credential is not noted: it is there for the service alone.  Nor are keyfiles of what is from no file. */
+/* A credential is not noted: it is there for the service alone. */
 static void note_file(const struct conf_tunnel *t, bool is_bare)
 {
 	struct conf_file *file;

@@ -398,8 +398,10 @@ static bool parse_statedir(const struct conf_row *row, const char *text, void *b
 {
 	char quoted[CONF_QUOTE_BYTES], first[PATH_MAX];
 	const char *dirs = getenv("STATE_DIRECTORY");
+	struct conf_daemon *d = base;
 
-	if (strcmp(text, "auto") == 0) {
+	d->statedir_auto = strcmp(text, "auto") == 0;
+	if (d->statedir_auto) {
 		if (dirs == NULL || dirs[0] != '/')
 			return true;
 		snprintf(first, sizeof(first), "%.*s", (int)strcspn(dirs, ":"), dirs);

@@ -13,7 +13,9 @@ static int status_of(const json_t *row)
 
 	if (strcmp(health, "well") == 0)
 		return CTL_WELL;
-	return strcmp(health, "degraded") == 0 ? CTL_DEGRADED : CTL_DOWN;
+	if (strcmp(health, "degraded") == 0)
+		return CTL_DEGRADED;
+	return strcmp(health, "down") == 0 ? CTL_DOWN : CTL_UNKNOWN; /* or of an older daemon */
 }
 
 /* The worst of all. */
@@ -26,7 +28,9 @@ static int judge(const json_t *rows, bool aloud)
 	json_array_foreach(rows, i, row) {
 		int status = status_of(row);
 
-		if (aloud)
+		if (aloud && status == CTL_UNKNOWN)
+			printf("%s unknown: the daemon does not say\n", ctl_string(row, "tunnel"));
+		else if (aloud)
 			printf("%s %s: %s\n", ctl_string(row, "tunnel"), ctl_string(row, "health"),
 			       ctl_string(row, "health_text"));
 		worst = status > worst ? status : worst;
@@ -41,8 +45,8 @@ static int judge(const json_t *rows, bool aloud)
 static int show(const struct ctl_client *c, const json_t *document)
 {
 	if (document == NULL || json_object_get(document, "error") != NULL) {
-		fprintf(stderr, "kcptunctl: %s\n",
-			document != NULL ? ctl_string(document, "error") : "the answer is no JSON");
+		printf("unknown: %s\n",
+		       document != NULL ? ctl_string(document, "error") : "the answer is no JSON");
 		return CTL_UNKNOWN;
 	}
 	if (ctl_options.format == CTL_JSON)
@@ -66,6 +70,11 @@ static int ask(struct ctl_client *c, const char *line)
 	return status;
 }
 
+static bool is_name(const char *text)
+{
+	return text[0] != '\0' && strpbrk(text, " \t\r\n") == NULL;
+}
+
 int ctl_check(int argc, char **argv)
 {
 	struct ctl_client client;
@@ -74,7 +83,8 @@ int ctl_check(int argc, char **argv)
 
 	if (status >= 0)
 		return status == CTL_DONE ? CTL_DONE : CTL_UNKNOWN;
-	if (argc - optind > 1 || (argc > optind && strpbrk(argv[optind], " \t\r\n") != NULL)) {
+	if (argc - optind > 1 || (argc > optind && !is_name(argv[optind])) ||
+	    ctl_options.watch_s > 0 || ctl_options.format == CTL_PROMETHEUS) {
 		ctl_usage("check");
 		return CTL_UNKNOWN;
 	}

@@ -240,6 +240,20 @@ static bool is_plain(const char *value)
 	       !strstr(value, " ;");
 }
 
+/* A key of [daemon] that tunnels have as well. */
+static bool is_of_tunnels(const char *name)
+{
+	struct conf_key_info info;
+	char buf[CONF_DESCRIBE_BYTES];
+
+	for (size_t i = 0; i < conf_key_count(); i++) {
+		conf_key_describe(i, &info, buf, sizeof(buf));
+		if (strcmp(info.name, name) == 0 && info.where != ON_DAEMON)
+			return true;
+	}
+	return false;
+}
+
 static void print_key(struct compat *c, FILE *out, const struct conf_tunnel *t,
 		      const struct conf_key_info *key)
 {
@@ -251,7 +265,7 @@ static void print_key(struct compat *c, FILE *out, const struct conf_tunnel *t,
 		if (strcmp(key->name, "key") != 0 && !is_plain(value))
 			compat_say(c, CONF_ERROR, key->name, "cannot stand in an INI file");
 		fprintf(out, "%s = %s\n", key->name, value);
-	} else if (strcmp(key->name, "control") != 0) {
+	} else if (strcmp(key->name, "control") != 0 && !is_of_tunnels(key->name)) {
 		compat_say(c, CONF_WARNING, key->name,
 			   "is one for the whole daemon: write "
 			   "\"%s = %.200s\" into [daemon]",

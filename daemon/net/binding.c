@@ -101,17 +101,29 @@ void bound_note_path(struct bound *s, const char *path)
 	note_file(s);
 }
 
-/* Of a socket that was another's until now.  It listens already, so that it is no reason to have none. */
+static mode_t usual_mode(void)
+{
+	mode_t mask = umask(0777);
+
+	umask(mask);
+	return 0777 & ~mask;
+}
+
+/* Of a socket that was another's until now: as if it were made now.  It listens already, so that it is no reason to
+ * have none. */
 static void renew_rights(const struct bound *s)
 {
 	const struct conf_rights *rights = &s->rights;
+	gid_t group = rights->has_group ? rights->group : getegid();
+	mode_t mode = rights->has_mode ? rights->mode : usual_mode();
+	struct stat st;
 
-	if (s->addr.ss_family != AF_UNIX)
+	if (s->addr.ss_family != AF_UNIX || lstat(path_of(s), &st) != 0)
 		return;
-	if (rights->has_group && lchown(path_of(s), (uid_t)-1, rights->group) != 0)
+	if (st.st_gid != group && lchown(path_of(s), (uid_t)-1, group) != 0)
 		log_warn(NULL, "%s cannot be given to its socketgroup: %s", path_of(s),
 			 strerror(errno));
-	if (rights->has_mode && fchmodat(AT_FDCWD, path_of(s), rights->mode, AT_SYMLINK_NOFOLLOW) != 0)
+	if ((st.st_mode & 07777) != mode && chmod(path_of(s), mode) != 0)
 		log_warn(NULL, "%s cannot be given its socketmode: %s", path_of(s), strerror(errno));
 }
 

@@ -46,7 +46,7 @@ static unsigned thousandths(struct slice s)
 	for (size_t i = 0; i < s.n && unit > 0; i++) {
 		if (s.p[i] == '.' && i == 1)
 			continue;
-		if (s.p[i] < '0' || s.p[i] > '9' || (i == 1 && s.p[0] != '.'))
+		if (s.p[i] < '0' || s.p[i] > '9' || i == 1)
 			return 0;
 		value += (unsigned)(s.p[i] - '0') * unit;
 		unit /= 10;

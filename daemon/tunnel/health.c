@@ -58,18 +58,10 @@ static enum health_state not_open(const struct tunnel *t, struct words *w)
 	return HEALTH_DOWN;
 }
 
-/* Of those that were heard at all. */
-static unsigned sessions(const struct tunnel *t)
+static void add_sessions(const struct tunnel *t, struct words *w)
 {
-	unsigned n = 0;
+	unsigned n = t->heard_count;
 
-	for (const struct link *l = t->links; l != NULL; l = l->next)
-		n += l->heard;
-	return n;
-}
-
-static void add_sessions(const struct tunnel *t, struct words *w, unsigned n)
-{
 	if (n == 0) {
 		add(w, "no session");
 		return;
@@ -83,10 +75,10 @@ static enum health_state of_client(const struct tunnel *t, struct words *w)
 {
 	uint64_t since_us = t->heard_us > t->started_us ? t->heard_us : t->started_us;
 	uint64_t silent_us = t->reactor->now_us - since_us;
-	unsigned n = sessions(t);
+	unsigned n = t->heard_count;
 
 	if (n > 0 && silent_us < LATELY_US(t->conf)) {
-		add_sessions(t, w, n);
+		add_sessions(t, w);
 		return HEALTH_WELL;
 	}
 	add(w, n > 0 ? "%u session%s, silent for " : "connecting for ", n, n == 1 ? "" : "s");
@@ -112,7 +104,7 @@ enum health_state health_look(const struct tunnel *t, char text[static HEALTH_TE
 	if (t->conf->role == ROLE_CLIENT) {
 		state = of_client(t, &w);
 	} else {
-		add_sessions(t, &w, sessions(t));
+		add_sessions(t, &w);
 		state = HEALTH_WELL;
 	}
 	if (said->text[0] == '\0' || t->reactor->now_us - said->us >= FRESH_US)

@@ -273,6 +273,7 @@ void link_input(struct link *l, struct view payload)
 	l->heard_us = l->tunnel->heard_us = l->tunnel->reactor->now_us;
 	if (!l->heard) {
 		l->heard = true;
+		l->tunnel->heard_count++;
 		for (struct relay *relay = l->relays; relay != NULL; relay = relay_next(relay))
 			relay_resume(relay);
 	}

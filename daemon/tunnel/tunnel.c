@@ -389,6 +389,7 @@ void tunnel_remove_link(struct tunnel *t, struct link *l)
 	if (l->next != NULL)
 		l->next->prev = l->prev;
 	t->link_count--;
+	t->heard_count -= l->heard;
 	counters_retire(&t->past, &c);
 	reactor_busy(t->reactor); /* its memory, and the status that counts it */
 }

@@ -87,8 +87,8 @@ struct tunnel {
 	struct port *ports;
 	struct hosts hosts; /* that links are to */
 	struct link *links;
-	unsigned link_count;
-	struct relay *relays; /* all, those without a link too */
+	unsigned link_count, heard_count; /* those that were heard at all */
+	struct relay *relays;             /* all, those without a link too */
 	unsigned relay_count;
 	struct task reaper; /* frees ended links after the pump: */
 	struct link *to_reap;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "config.h"
+#include "config_effective.h"
 #include "wire.h"
 
 #define CLIENT "[client c]\nlocaladdr = 127.0.0.1:1\nremoteaddr = 127.0.0.1:2\nkey = long enough\n"
@@ -43,6 +43,23 @@ struct trial {
 	bool good;
 	const char *words; /* of the refusal */
 };
+
+/* What it prints of itself is no fault in the same build. */
+static void reads_back(const struct config *c)
+{
+	char *text = NULL;
+	bool readable;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+	struct config *again;
+
+	assert_true(config_effective_ini(c, f, &readable));
+	fclose(f);
+	again = read_text(text);
+	assert_non_null(again);
+	config_free(again);
+	free(text);
+}
 
 static void each_is_taken_or_refused_in_words(void **state)
 {
@@ -79,6 +96,8 @@ static void each_is_taken_or_refused_in_words(void **state)
 		assert_int_equal(c != NULL, t->good);
 		if (t->good)
 			assert_string_equal(said, "");
+		if (t->good)
+			reads_back(c);
 		else
 			assert_non_null(strstr(said, t->words));
 		config_free(c);
