@@ -109,21 +109,35 @@ static mode_t usual_mode(void)
 	return 0777 & ~mask;
 }
 
+/* That of the process, but in a folder that gives its own to what is made there. */
+static gid_t usual_group(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	if (slash != NULL)
+		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path);
+	return stat(folder, &st) == 0 && st.st_mode & S_ISGID ? st.st_gid : getegid();
+}
+
 /* Of a socket that was another's until now: as if it were made now.  It listens already, so that it is no reason to
  * have none. */
 static void renew_rights(const struct bound *s)
 {
 	const struct conf_rights *rights = &s->rights;
-	gid_t group = rights->has_group ? rights->group : getegid();
 	mode_t mode = rights->has_mode ? rights->mode : usual_mode();
 	struct stat st;
+	gid_t group;
 
-	if (s->addr.ss_family != AF_UNIX || lstat(path_of(s), &st) != 0)
+	if (s->addr.ss_family != AF_UNIX || lstat(path_of(s), &st) != 0 || !S_ISSOCK(st.st_mode))
 		return;
+	group = rights->has_group ? rights->group : usual_group(path_of(s));
 	if (st.st_gid != group && lchown(path_of(s), (uid_t)-1, group) != 0)
 		log_warn(NULL, "%s cannot be given to its socketgroup: %s", path_of(s),
 			 strerror(errno));
-	if ((st.st_mode & 07777) != mode && chmod(path_of(s), mode) != 0)
+	if ((st.st_mode & 07777) != mode &&
+	    fchmodat(AT_FDCWD, path_of(s), mode, AT_SYMLINK_NOFOLLOW) != 0)
 		log_warn(NULL, "%s cannot be given its socketmode: %s", path_of(s), strerror(errno));
 }
 

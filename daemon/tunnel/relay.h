@@ -66,6 +66,8 @@ bool relay_idle(const struct relay *relay);
 
 /* relay_alive.c: of the tunnel, whose local peers are looked at now and then while it has relays. */
 void relay_alive_init(struct tunnel *t);
+/* `tcptimeout` may be another one now. */
+void relay_alive_renew(struct tunnel *t);
 void relay_alive_stop(struct tunnel *t);
 
 #endif

@@ -51,11 +51,32 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct tunnel *t = w->data;
 
-	for (struct link *l = t->links; l != NULL && t->conf->tcptimeout_s > 0; l = l->next)
-		look_at(l);
-	w->repeat = period(t); /* as it is now */
-	if (t->relay_count == 0 || w->repeat == 0.)
+	if (t->reactor->now_us >= t->alive_from_us)
+		for (struct link *l = t->links; l != NULL; l = l->next)
+			look_at(l);
+	if (t->relay_count == 0)
 		ev_timer_stop(loop, w);
+}
+
+static void start(struct tunnel *t)
+{
+	ev_timer_stop(t->reactor->loop, &t->alive);
+	if (t->conf->tcptimeout_s == 0)
+		return;
+	ev_timer_set(&t->alive, period(t), period(t));
+	ev_timer_start(t->reactor->loop, &t->alive);
+}
+
+/* What a peer that is there was asked until now says nothing about the new time: that has to pass once. */
+void relay_alive_renew(struct tunnel *t)
+{
+	for (struct link *l = t->links; l != NULL; l = l->next)
+		for (struct relay *relay = l->relays; relay != NULL; relay = relay->next)
+			if (relay->fd >= 0)
+				socket_keep_alive(relay->fd, t->conf->tcptimeout_s);
+	t->alive_from_us = t->reactor->now_us + t->conf->tcptimeout_s * UINT64_C(1000000);
+	if (t->relay_count > 0)
+		start(t);
 }
 
 void relay_alive_init(struct tunnel *t)
@@ -74,8 +95,6 @@ void relay_alive_watch(struct relay *relay)
 	struct tunnel *t = relay->tunnel;
 
 	socket_keep_alive(relay->fd, t->conf->tcptimeout_s);
-	if (t->conf->tcptimeout_s == 0 || ev_is_active(&t->alive))
-		return;
-	ev_timer_set(&t->alive, period(t), period(t));
-	ev_timer_start(t->reactor->loop, &t->alive);
+	if (!ev_is_active(&t->alive))
+		start(t);
 }

@@ -181,6 +181,8 @@ bool tunnel_is_empty(const struct tunnel *t)
 
 void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, bool renew)
 {
+	bool alive = conf->tcptimeout_s != t->conf->tcptimeout_s;
+
 	conf_tunnel_free(t->conf);
 	t->conf = conf;
 	t->name = conf->name;
@@ -188,6 +190,8 @@ void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, boo
 		t->hooks->changed(t, t->hooked);
 	if (!changed)
 		return;
+	if (alive)
+		relay_alive_renew(t);
 	fifo_pool_set_max(&t->fifos, conf->memory_bytes);
 	for (struct link *l = t->links; l != NULL; l = l->next)
 		link_change(l);

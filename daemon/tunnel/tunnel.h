@@ -88,11 +88,11 @@ struct tunnel {
 	struct hosts hosts; /* that links are to */
 	struct link *links;
 	unsigned link_count, heard_count; /* those that were heard at all */
-	struct relay *relays;             /* all, those without a link too */
 	unsigned relay_count;
 	struct task reaper; /* frees ended links after the pump: */
 	struct link *to_reap;
-	ev_timer alive; /* looks at the local peers, while there are any */
+	ev_timer alive;         /* looks at the local peers, while there are any, */
+	uint64_t alive_from_us; /* from then on */
 	bool draining;
 	bool suspended;    /* see role->suspend */
 	uint64_t drain_us; /* since when */

@@ -60,15 +60,16 @@ def add(kind):
 
 @suite.case("who_comes_in_a_flood_of_openings_is_served", seconds=60)
 def comes(case):
-    flooded = Flooded(case, LIMIT, own_target=False)
+    flooded = Flooded(case, LIMIT, own_target=False, listen="")  # for IPv4 and IPv6
     target = traffic.Target(flooded.target)
-    process = flooded.flood("openings", 3 * RATE, 8)
+    process = flooded.flood("openings", 3 * RATE, 12)
     wait_until(lambda: flooded.sessions() >= HALF_OPEN, 5, "the flood")
     for i in range(4):
         local = case.path(f"late{i}")
         late = flooded.start_client(f"late{i}", local)
         traffic.run_plan(local, [(1000, 1000)], 3)
         check(late.alive(), "it died")
+        check(process.alive(), "the flood was over before it came")
     sent = flooded.flooded(process, 30)["sent"]
     check(sent > 4 * RATE, f"only {sent} datagrams were sent")
     check(not target.faults, f"the target saw {target.faults[:3]}")

@@ -344,6 +344,9 @@ class Host:
     def cut(self):
         self.case.run_ip("-n", self.name, "link", "set", "veth0", "down")
 
+    def mend(self):
+        self.case.run_ip("-n", self.name, "link", "set", "veth0", "up")
+
     def remove(self):
         subprocess.run(["ip", "link", "del", self.name], check=False)
         subprocess.run(["ip", "netns", "del", self.name], check=False)
@@ -415,6 +418,41 @@ def vanished_target(case):
             took.append(time.monotonic() - start)
         case.note = f"after {took[0]:.1f} s those with something under way, {took[-1]:.1f} s all"
         check(took[-1] < LATEST, f"they were given up after {took[-1]:.1f} s")
+        pair.stop()
+    finally:
+        host.remove()
+
+
+@suite.case("a_shorter_tcptimeout_takes_no_connection_for_gone_that_lives", seconds=60)
+def shorter(case):
+    """A reload brings it while nothing was heard for longer than that; then a moment's cut has something under way."""
+    host = Host(case)
+    try:
+        port = case.port()
+        far = host.start(f"import socket, threading\n"
+                         f"listener = socket.create_server(('{host.far}', {port}))\n"
+                         f"print('there', flush=True)\n"
+                         f"s, _ = listener.accept()\n"
+                         f"while data := s.recv(100): s.sendall(data)\n")
+        wait_until(lambda: "there" in far.log(), 20, "the target listens")
+        pair = Pair(case, f"{host.far}:{port}", server={"tcptimeout": 0})
+        with dial(pair.address) as s:
+            s.settimeout(20)
+            worst_round(s, 0.2)
+            time.sleep(3)
+            case.write("server.ini", pair.texts["server"].replace("tcptimeout = 0", "tcptimeout = 2"))
+            pair.server.signal(signal.SIGHUP)
+            check(pair.server.wait_log("reload: .*tcptimeout", 10), "the reload did nothing")
+            host.cut()
+            s.sendall(b"x")
+            time.sleep(1)
+            host.mend()
+            check(read_exactly(s, 1) == b"x", "it does not go on")
+            host.cut()
+            start = time.monotonic()
+            s.sendall(b"x")
+            ends_within(s, 20)
+            check(time.monotonic() - start < 2 + 1.5, f"it ended after {time.monotonic() - start:.1f} s")
         pair.stop()
     finally:
         host.remove()

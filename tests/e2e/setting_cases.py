@@ -199,6 +199,11 @@ def socket_rights(case):
         case.write("rights.ini", text(socketgroup=group.gr_name))
         p.signal(signal.SIGHUP)
         wait_until(lambda: rights_are(0o660, group.gr_gid), 20, f"the reload: {os.stat(path)}")
+    mask = os.umask(0)
+    os.umask(mask)
+    case.write("rights.ini", text())  # and then with those of any
+    p.signal(signal.SIGHUP)
+    wait_until(lambda: rights_are(0o777 & ~mask, os.getgid()), 20, f"the second reload: {os.stat(path)}")
     ends.stop_cleanly(p)
     check(not os.path.exists(path), "the socket is left")
     if os.geteuid() != 0 or not shutil.which("setpriv") or not group:

@@ -40,7 +40,7 @@ class Flooded:
     """The two ends; connections and target are Unix sockets. Unless the target is somebody else's, the first byte of a
     connection says what is to be done."""
 
-    def __init__(self, case, rate_limit, settings=None, own_target=True):
+    def __init__(self, case, rate_limit, settings=None, own_target=True, listen=SERVER):
         self.case, self.wire = case, Wire(case)
         self.flood_path = flood_program()
         self.local, self.target, self.control = (case.path(n) for n in ("local", "target", "control"))
@@ -49,7 +49,7 @@ class Flooded:
             unixes.listen(self.target, self._serve)
         both = {"key": ends.KEY, "ratelimit": rate_limit, **(settings or {})}
         self.server = self._start("server", self.wire.far,
-                                  {**both, "listen": f"{SERVER}:{PORT}", "target": self.target}, control=self.control)
+                                  {**both, "listen": f"{listen}:{PORT}", "target": self.target}, control=self.control)
         self.both = both
         self.client = self.start_client("client", self.local)
 

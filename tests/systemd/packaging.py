@@ -77,6 +77,8 @@ class Packages:
             wanted += f.read()
         if not stamped(root + ".made-of", wanted):
             shutil.rmtree(root, ignore_errors=True)
+            if os.path.exists(root + ".built"):
+                os.unlink(root + ".built")  # what was built went with it
             subprocess.run(["cp", "-a", "--reflink=auto", base, root], check=True)
             self._lay_source(root)
             print(f"# build dependencies into {root}", flush=True)
