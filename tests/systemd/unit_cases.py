@@ -219,11 +219,12 @@ def ready(m):
 @case("a_unix_socket_is_given_to_the_group_of_the_service", 60)
 def unix_socket(m):
     path = "/run/kcptun/home.sock"
+    mark = m.mark()
     started(m, tunnel("home").replace("127.0.0.1:12948", path) + "socketmode = 0620\nsocketgroup = kcptun\n")
     wait_until(lambda: m.try_run("stat", "-c", "%a %U:%G", path) is not None, 10, "the socket")
     out = m.run("stat", "-c", "%a %U:%G", path).strip()
     check(out == "620 kcptun:kcptun", out)
-    check(not said(m, UNIT, 0, "socketgroup"), "the group could not have it")
+    check(not said(m, UNIT, mark, "socketgroup"), "the group could not have it")
 
 
 @case("traffic_goes_through_and_the_status_tells_of_it", 60)
