@@ -48,4 +48,19 @@ expect "auto" kcptund client -mode a
 expect "auto" kcptund client -sndwnd ""
 expect "fast fast2 fast3" kcptund client -mode fa
 expect "aes-128 aes-192 aes-128-gcm aes-256-gcm" kcptund server --crypt aes-
+
+# All that the programs say of themselves is offered, and nothing else.
+says() {
+	"$1" --help | sed '/^Keys/,$d' | grep -oE -- '(^|[ ,])--?[A-Za-z]+' | tr -d ' ,' | sort -u | tr '\n' ' '
+}
+offers() {
+	expect '*' "$1" -
+	printf '%s\n' "${COMPREPLY[@]}" | sort -u | tr '\n' ' '
+}
+for program in kcptund kcptunctl; do
+	if [[ $(says "$program") != "$(offers "$program")" ]]; then
+		echo "$program says $(says "$program"), and $(offers "$program") is offered"
+		status=1
+	fi
+done
 exit "$status"

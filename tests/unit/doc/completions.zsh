@@ -58,5 +58,6 @@ expect "kcptund server -rcvwnd " auto
 expect "kcptund client -congestion " model
 expect "kcptund server -crypt aes-" aes-256-gcm "between two kcptund only"
 expect "kcptund --con" control
+expect "kcptund --" config control dump test verbose help version
 zpty -d shell
 exit $(( faults > 0 ))
