@@ -32,7 +32,8 @@
  *     list of its level, the number of timeouts it has suffered, and goes to
  *     the tail with each transmission: every list is sorted by tx and by time.
  *     The first of a list is the first of it to be lost or to time out, so
- *     only fronts are looked at, and there are at most LEVELS of them.
+ *     only fronts are looked at, of at most LEVELS lists, and EARLY_LOOKS
+ *     behind them where nothing new can be sent.
  *   - What is found lost goes into a list of its own, and from there out again as windows
  *     and pacing allow.
  *   - A list links slots by sn, which stays valid when the ring is resized.
@@ -2281,7 +2282,7 @@ static uint64_t lost_at(const struct kcp *k, const struct slot *s)
 	return sent_at(k, s) + (k->rtt.reorder_us == 0 ? 0 : k->rtt.latest_us + k->rtt.reorder_us);
 }
 
-/* When the front of a list is resent if nothing new can be sent.  An eighth of
+/* When one that is missing is resent if nothing new can be sent.  An eighth of
  * a round trip is left for what is merely out of order. */
 static uint64_t early_at(const struct kcp *k, const struct slot *s)
 {
@@ -2457,11 +2458,14 @@ static uint16_t told_window(const struct kcp *k)
 
 static void room_made(struct kcp *k)
 {
-	uint32_t most = k->teller.most;
+	uint32_t most = k->teller.most, hold = k->rcv.hold, full = k->cfg.rcv_wnd;
 
+	if (most != 0)
+		full = min32(full, most);
+	if (hold != 0)
+		full = min32(full, hold);
 	advance(k);
-	tell_if_reopened(&k->teller, k->now_us, told_window(k),
-			 most != 0 ? min32(most, k->cfg.rcv_wnd) : k->cfg.rcv_wnd);
+	tell_if_reopened(&k->teller, k->now_us, told_window(k), full);
 }
 
 static void consumed(struct kcp *k)
@@ -2598,7 +2602,7 @@ static bool is_recent(const struct kcp *k, uint32_t sn)
 
 static bool beyond_hold(const struct receiver *r, uint32_t sn)
 {
-	return r->hold != 0 && seq_diff(sn, r->base) >= (int32_t)r->hold;
+	return r->hold != 0 && sn - r->base >= r->hold;
 }
 
 static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
@@ -2612,14 +2616,17 @@ static void push_input(struct kcp *k, const struct kcp_seg_header *h, const uint
 		oneway_hear(&k->oneway, k->now_us, h->ts);
 		clock_hear(&k->peer_clock, k->now_us, h);
 	}
-	if (ahead >= (int32_t)k->cfg.rcv_wnd || beyond_hold(&k->rcv, h->sn)) {
-		k->stats.out_of_window_segs++;
-		return;
-	}
-	if (ahead < 0 || (seq_diff(h->sn, k->rcv.high) < 0 && ring_at(&k->rcv, h->sn)->seg != NULL))
+	if (ahead < 0 || (seq_diff(h->sn, k->rcv.high) < 0 && ring_at(&k->rcv, h->sn)->seg != NULL)) {
 		repeat_input(k, h, ts);
-	else
+	} else if (ahead >= (int32_t)k->cfg.rcv_wnd) {
+		k->stats.out_of_window_segs++;
+	} else if (beyond_hold(&k->rcv, h->sn)) {
+		k->stats.out_of_window_segs++;
+		tell_asked(&k->teller,
+			   k->now_us); /* who keeps to the window may not know yet that it is smaller */
+	} else {
 		store_input(k, h, data, ts, recovered);
+	}
 }
 
 static void seg_input(struct kcp *k, const struct kcp_seg_header *h, const uint8_t *data,
@@ -3855,12 +3862,15 @@ void kcp_set_maps(struct kcp *k, bool on)
 	k->acks.map.on = on;
 }
 
-void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us)
+int kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us)
 {
+	if (cc != NULL && !cc_fits(cc))
+		return KCP_EINVAL;
 	hear_time(k, now_us);
 	k->cfg.cc_arg = cc_arg;
 	cc_start(k, cc);
 	k->pacer.wait_until = 0;
+	return KCP_OK;
 }
 
 void kcp_trim(struct kcp *k)

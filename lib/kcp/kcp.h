@@ -264,7 +264,9 @@ void kcp_set_steady_acks(struct kcp *k, bool on);
  * lowest first, with the highest bit set in all but the last.  A run that is cut off or missing tells nothing.
  * Segments that fill a hole, or come again, have acknowledgements as ever, because these tell which transmission it was. */
 void kcp_set_maps(struct kcp *k, bool on);
-void kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us);
+/* Another controller from now on; NULL: none.  KCP_OK, or KCP_EINVAL: it asks for what there is not here, and the present one
+ * goes on. */
+int kcp_set_cc(struct kcp *k, const struct kcp_cc *cc, void *cc_arg, uint64_t now_us);
 
 /* Queue bytes (stream: merged into segments of mss bytes; message: one
  * message of at most 256 fragments and at most the receive window).
@@ -341,7 +343,7 @@ enum { KCP_SOUNDINGS = 8 };
 
 /* Those before are forgotten, and so are their answers: before others are made. */
 void kcp_sound_anew(struct kcp *k);
-/* Make sounding `which`, below KCP_SOUNDINGS, of exactly `bytes`, 2 * KCP_OVERHEAD .. KCP_MTU_MAX, in `buf`; it leaves
+/* Make sounding `which`, below KCP_SOUNDINGS, of exactly `bytes` in `buf`, KCP_OVERHEAD, with `ask` twice that, to KCP_MTU_MAX; it leaves
  * by other ways than output(), and what leaves next waits for it.  `ask`: with a question for the window, because
  * some peers acknowledge repeats only now and then; any news of the window is taken for an answer. */
 void kcp_sound(struct kcp *k, uint64_t now_us, unsigned which, bool ask, uint8_t *buf, size_t bytes);

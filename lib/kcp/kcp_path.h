@@ -8,7 +8,7 @@
  *                bottleneck, or would have.
  *   round trip   without what it waited on the way back, which is not our sending: that would else be
  *                taken for a queue of ours wherever there is as much to receive.  The least ever,
- *                unless it was looked for several times and not found again.
+ *                unless it was looked for several times, on a path that varies much once, and not found again.
  *                Where the path itself varies, an empty path's is the least and some jitter.
  *   loss         of what was sent to be told apart (`mark`) while the queue was drained, and met no
  *                queue.  What is lost in excess of that is somebody's sending too much.

@@ -101,7 +101,7 @@ static void ask(struct session *s)
 	if (pkt == NULL)
 		return;
 	kcp_sound_anew(s->kcp);
-	kcp_sound(s->kcp, s->flush_us, 0, false, pkt->data, ASK_BYTES);
+	kcp_sound(s->kcp, s->flush_us, KCP_SOUNDINGS - 1, false, pkt->data, ASK_BYTES);
 	pkt->len = ASK_BYTES;
 	pkt->path = s->out_path;
 }

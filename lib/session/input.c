@@ -8,7 +8,6 @@
 #include "tell.h"
 
 enum {
-	PACKET_MTU_USUAL = 1500, /* bytes of memory that a segment of the window may take */
 	WINDOW_LEAST = 32,
 	TELL_AGE_MS = 10000, /* since what is answered left */
 };
@@ -144,7 +143,8 @@ bool session_is_news(const struct session *s, struct view payload)
 	if (!session_sniff(payload, &sniff) || !session_suits(s, &sniff))
 		return false;
 	if (sniff.is_piece)
-		return piece_header(payload, &h) && kcp_is_news(s->kcp, h.sn, h.ts);
+		return piece_header(payload, &h) && !piece_in_has(s->pieces, s->cfg.conv, payload) &&
+		       kcp_is_news(s->kcp, h.sn, h.ts);
 	fec_classify(payload, &inner);
 	return has_newer(s, inner);
 }
@@ -157,7 +157,6 @@ void session_input(struct session *s, uint64_t now_us, struct view payload)
 	s->heard_us = now_us;
 	if (s->born_heard_us == 0)
 		s->born_heard_us = now_us;
-	session_bound_held(s);
 	s->in_bytes += payload.n + s->cfg.seal_overhead;
 	if (payload.n + s->cfg.seal_overhead > s->in_longest)
 		s->in_longest = payload.n + s->cfg.seal_overhead;
@@ -351,7 +350,7 @@ static uint32_t flood_bound(struct session *s, uint64_t now_us)
 /* And so is everybody when memory is short: what comes has to be held until it is in order. */
 static void advertise(struct session *s, uint64_t now_us)
 {
-	size_t room = fifo_account_room(&s->account, FIFO_IN) / PACKET_MTU_USUAL;
+	size_t room = fifo_account_room(&s->account, FIFO_IN) / SEGMENT_MEMORY;
 	uint32_t flood = flood_bound(s, now_us);
 
 	room = room < WINDOW_LEAST ? WINDOW_LEAST : room;
@@ -360,7 +359,6 @@ static void advertise(struct session *s, uint64_t now_us)
 	if (flood != 0 && (room == 0 || flood < room))
 		room = flood;
 	kcp_set_told_window(s->kcp, (uint32_t)room);
-	session_bound_held(s);
 }
 
 static void process(struct session *s, uint64_t now_us)

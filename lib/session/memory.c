@@ -1,10 +1,8 @@
 /* memory.c - what a session holds besides its streams, and what it does when its tunnel holds too much. */
 #include "session_impl.h"
 
-enum {
-	HOLD_SEGMENTS = 64, /* may any session have queued, in flight, or received: it goes on, however full it is */
-	SEGMENT_BYTES = 1500,
-};
+/* So many segments may any session have queued, in flight, or received: it goes on, however full it is. */
+enum { HOLD_SEGMENTS = 64 };
 
 size_t session_codec_memory(const struct session *s)
 {
@@ -19,26 +17,27 @@ size_t session_memory(const struct session *s)
 	       session_codec_memory(s) + piece_in_memory(s->pieces) + s->kept.len;
 }
 
-/* Bytes that wait for KCP are accounted for, and while there are too many of KCP's they stay where
- * they are.  It is looked at again with each acknowledgement, and there are some to come. */
-void session_report_memory(struct session *s)
-{
-	fifo_account_charge(&s->account, session_memory(s));
-	if (s->smux != NULL)
-		smux_hold(s->smux,
-			  fifo_pool_over(s->cfg.pool) && kcp_waiting(s->kcp) >= HOLD_SEGMENTS);
-}
-
 /* The window told is only advice, to which somebody who means ill need not keep. */
-void session_bound_held(struct session *s)
+static void bound_held(struct session *s)
 {
 	size_t most = 0;
 
 	if (fifo_pool_over(s->cfg.pool)) {
-		most = fifo_account_room(&s->account, FIFO_IN) / SEGMENT_BYTES;
+		most = fifo_account_room(&s->account, FIFO_IN) / SEGMENT_MEMORY;
 		most = most < HOLD_SEGMENTS ? HOLD_SEGMENTS
 		       : most > KCP_WND_MAX ? KCP_WND_MAX
 					    : most;
 	}
 	kcp_set_hold(s->kcp, (uint32_t)most);
+}
+
+/* Bytes that wait for KCP are accounted for, and while there are too many of KCP's they stay where
+ * they are.  It is looked at again with each acknowledgement, and there are some to come. */
+void session_report_memory(struct session *s)
+{
+	fifo_account_charge(&s->account, session_memory(s));
+	bound_held(s);
+	if (s->smux != NULL)
+		smux_hold(s->smux,
+			  fifo_pool_over(s->cfg.pool) && kcp_waiting(s->kcp) >= HOLD_SEGMENTS);
 }

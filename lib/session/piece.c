@@ -131,6 +131,23 @@ static bool decode(struct piece *p, uint32_t conv, struct view v)
 	       p->payload.n == (p->part + 1u < p->parts ? each : p->len - p->from);
 }
 
+static uint32_t ts_of(const uint8_t *header)
+{
+	return load_le32(header + 8);
+}
+
+bool piece_in_has(const struct piece_in *in, uint32_t conv, struct view v)
+{
+	const struct whole *w;
+	struct piece p;
+
+	if (in == NULL || !decode(&p, conv, v))
+		return false;
+	w = &in->wholes[p.sn % PIECE_SEGS];
+	return w->sn == p.sn && (w->came & 1u << p.part) != 0 &&
+	       (int32_t)(ts_of(p.header) - ts_of(w->bytes)) <= 0;
+}
+
 bool piece_in_add(struct piece_in *in, uint32_t conv, struct view v, struct view *segment)
 {
 	struct whole *w;

@@ -39,6 +39,8 @@ void piece_in_free(struct piece_in *in);
 /* A datagram of the type, of this conversation.  True when it was the last that was missing: *segment is header and
  * payload, valid until the next call.  Bad ones are ignored. */
 bool piece_in_add(struct piece_in *in, uint32_t conv, struct view piece, struct view *segment);
+/* It came already, and its segment waits for others. */
+bool piece_in_has(const struct piece_in *in, uint32_t conv, struct view piece);
 size_t piece_in_memory(const struct piece_in *in);
 
 #endif

@@ -23,6 +23,8 @@
 #include "pmtu.h"
 #include "session.h"
 
+enum { SEGMENT_MEMORY = 1500 }; /* bytes that a segment of the window may take */
+
 /* Bytes of the peer's stream that wait: until CODEC_DETECT_BYTES of them or less tell the codec,
  * the first ones as they came; after that, plain ones that smux had no room for. */
 struct session_kept {
@@ -220,8 +222,6 @@ size_t session_codec_memory(const struct session *s);
 size_t session_memory(const struct session *s);
 /* Charge it to the pool; if that holds too much, give KCP no more to hold. */
 void session_report_memory(struct session *s);
-/* Of what comes, too, no more than is sure to it while its tunnel holds too much. */
-void session_bound_held(struct session *s);
 
 /* ---- guard.c ---------------------------------------------------------------------- */
 
@@ -229,7 +229,7 @@ void session_bound_held(struct session *s);
 void session_guard_watch(struct session *s);
 /* Bytes of data in the next frame. */
 size_t session_guard_frame_max(struct session *s);
-/* At the end of a flush: where nothing that waits may leave, it may add what asks for the proof. */
+/* At the end of a flush: while something is unanswered, or may not leave, it may add what asks for the proof. */
 void session_guard_flush(struct session *s);
 uint64_t session_guard_deadline(const struct session *s);
 

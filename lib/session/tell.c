@@ -4,22 +4,38 @@
 #include <string.h>
 
 #include "fec.h"
+#include "piece.h"
 
 enum { KIND_UNKNOWN = 1 };
+
+/* Of its first segment, or of the one that it is a piece of; NULL: it has none. */
+static const uint8_t *header_of(struct view answered, struct kcp_seg_header *h)
+{
+	struct view inner;
+
+	switch (fec_classify(answered, &inner)) {
+	case FEC_PLAIN:
+	case FEC_DATA:
+		return kcp_header_decode(h, inner.p, inner.n) ? inner.p : NULL;
+	case FEC_PIECE:
+		return piece_header(answered, h) ? answered.p + PIECE_PREFIX : NULL;
+	default:
+		return NULL;
+	}
+}
 
 bool tell_encode(uint8_t *buf, struct view answered, uint32_t uptime_ms)
 {
 	struct kcp_seg_header h;
-	struct view inner;
-	enum fec_kind kind = fec_classify(answered, &inner);
+	const uint8_t *header = header_of(answered, &h);
 
-	if ((kind != FEC_PLAIN && kind != FEC_DATA) || !kcp_header_decode(&h, inner.p, inner.n))
+	if (header == NULL)
 		return false;
 	store_le32(buf, h.conv);
 	store_le16(buf + 4, FEC_TYPE_TELL);
 	store_le16(buf + 6, KIND_UNKNOWN);
 	store_le32(buf + 8, uptime_ms);
-	memcpy(buf + 12, inner.p, KCP_OVERHEAD);
+	memcpy(buf + 12, header, KCP_OVERHEAD);
 	return true;
 }
 

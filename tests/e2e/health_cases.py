@@ -77,7 +77,7 @@ def no_server(case):
     status = ctl_good(sock, "status")
     check("wrong down: " in status and line_of(status.split("\n\n")[1], "wrong").split()[2] == "down", status)
     code, out, err = ctl(sock, "check", "nope")
-    check(code == UNKNOWN and "no tunnel" in err, f"{code}: {out} {err}")
+    check(code == UNKNOWN and out.startswith("unknown: there is no tunnel"), f"{code}: {out} {err}")
     check(ctl(sock, "check", "a", "b")[0] == UNKNOWN, "two names")
     ends.stop_cleanly(p)
 

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import ports  # noqa: E402
 from cases import Failure, Suite, check, wait_until  # noqa: E402
 
-EXPOSURE_MAX = 1.5
+EXPOSURE_MAX = 1.6  # of which @chown, without CAP_CHOWN, is 0.1
 IDLE_WAKEUPS_MAX = 20  # in 20 s, of two ends in one process
 UNIT, SECOND = "kcptund.service", "kcptund@second.service"
 INI = "/etc/kcptun.ini"

@@ -68,7 +68,7 @@ static void give(struct client *c)
 	}
 }
 
-/* True when all came back, and the server knows that it did: then nothing is due any more. */
+/* True when all came back, and the server has all of ours: then nothing is due any more. */
 static bool transfer(struct client *c)
 {
 	while (c->heard < c->bytes || kcp_deadline(c->kcp) != KCP_NEVER) {

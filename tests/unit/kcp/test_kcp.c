@@ -80,16 +80,23 @@ static void nothing(void)
 static void refuses_a_controller_that_asks_for_more(void **state)
 {
 	struct kcp_config cfg = base_config();
+	struct kcp *k = kcp_new(&cfg, T0);
 	struct kcp_cc cc = kcp_cc_none;
 
 	(void)state;
+	assert_non_null(k);
 	cfg.cc = &cc;
 	assert_int_equal(kcp_config_check(&cfg), KCP_OK);
+	assert_int_equal(kcp_set_cc(k, &cc, NULL, T0), KCP_OK);
 	cc.reserved[ARRAY_LEN(cc.reserved) - 1] = nothing;
 	assert_int_equal(kcp_config_check(&cfg), KCP_EINVAL);
+	assert_int_equal(kcp_set_cc(k, &cc, NULL, T0), KCP_EINVAL);
 	cc = kcp_cc_none;
 	cc.state_size = KCP_CC_STATE_MAX + 1;
 	assert_int_equal(kcp_config_check(&cfg), KCP_EINVAL);
+	assert_int_equal(kcp_set_cc(k, &cc, NULL, T0), KCP_EINVAL);
+	assert_int_equal(kcp_set_cc(k, NULL, NULL, T0), KCP_OK);
+	kcp_free(k);
 }
 
 static void a_config_begins_with_what_suits_most(void **state)

@@ -286,6 +286,76 @@ static void what_is_held_can_be_bounded_below_the_window(void **state)
 	close_peer(p);
 }
 
+static void what_is_held_already_is_acknowledged_when_it_comes_again(void **state)
+{
+	struct peer *p = open_peer(base_config());
+	unsigned answers = 0;
+
+	(void)state;
+	for (uint32_t sn = 1; sn < 8; sn++)
+		give(p, T0, KCP_CMD_PUSH, sn, 0, 1, 10);
+	flush_at(p, T0);
+	kcp_set_hold(p->k, 4);
+	give_push_ts(p, T0 + MS, 6, 4321, 0);
+	assert_int_equal(kcp_stats(p->k)->out_of_window_segs, 0);
+	flush_at(p, T0 + MS);
+	for (unsigned i = 0; i < p->count; i++)
+		answers += p->seg[i].cmd == KCP_CMD_ACK && p->seg[i].sn == 6 && p->seg[i].ts == 4321;
+	assert_int_equal(answers, 1);
+	close_peer(p);
+}
+
+/* Who sends further does not know it, and would learn it from nothing else. */
+static void what_is_not_held_has_the_window_told(void **state)
+{
+	struct peer *p = open_peer(base_config());
+
+	(void)state;
+	kcp_set_hold(p->k, 4);
+	give(p, T0, KCP_CMD_PUSH, 4, 0, 1, 10);
+	assert_int_equal(kcp_stats(p->k)->out_of_window_segs, 1);
+	assert_true(kcp_deadline(p->k) <= T0);
+	flush_at(p, T0);
+	assert_int_equal(p->seg[0].cmd, KCP_CMD_WINS);
+	assert_int_equal(p->seg[0].wnd, 4);
+	close_peer(p);
+}
+
+/* A bound that is far below the window is a window, which is told when it opens again. */
+static void the_window_of_a_small_bound_is_told_when_it_opens(void **state)
+{
+	struct kcp_config cfg = base_config();
+	struct peer *p;
+
+	(void)state;
+	cfg.ack_nodelay = true;
+	p = open_peer(cfg);
+	kcp_set_hold(p->k, 4);
+	for (uint32_t sn = 0; sn < 4; sn++)
+		give(p, T0, KCP_CMD_PUSH, sn, 0, 1, 10);
+	flush_at(p, T0);
+	assert_int_equal(p->count, 1); /* one in order stands for all before it */
+	assert_int_equal(p->seg[0].wnd, 0);
+	kcp_consume(p->k, 10);
+	assert_true(kcp_deadline(p->k) <= T0);
+	flush_at(p, T0);
+	assert_int_equal(p->seg[0].cmd, KCP_CMD_WINS);
+	assert_int_equal(p->seg[0].wnd, 1);
+	close_peer(p);
+}
+
+static void a_bound_beyond_the_window_is_none(void **state)
+{
+	struct peer *p = open_peer(base_config());
+
+	(void)state;
+	kcp_set_hold(p->k, UINT32_MAX);
+	for (uint32_t sn = 0; sn < 64; sn++)
+		give(p, T0, KCP_CMD_PUSH, 63 - sn, 0, 1, 10);
+	assert_int_equal(kcp_stats(p->k)->out_of_window_segs, 0);
+	close_peer(p);
+}
+
 static void a_question_for_the_window_is_answered(void **state)
 {
 	struct peer *p = open_peer(base_config());
@@ -389,6 +459,10 @@ int main(void)
 		cmocka_unit_test(a_rebuilt_segment_is_not_echoed_with_its_old_time),
 		cmocka_unit_test(one_absurd_round_trip_does_not_stretch_the_timeout_for_long),
 		cmocka_unit_test(what_is_held_can_be_bounded_below_the_window),
+		cmocka_unit_test(what_is_held_already_is_acknowledged_when_it_comes_again),
+		cmocka_unit_test(what_is_not_held_has_the_window_told),
+		cmocka_unit_test(the_window_of_a_small_bound_is_told_when_it_opens),
+		cmocka_unit_test(a_bound_beyond_the_window_is_none),
 		cmocka_unit_test(a_question_for_the_window_is_answered),
 		cmocka_unit_test(a_message_of_more_fragments_than_the_window_still_arrives),
 		cmocka_unit_test(fragments_that_count_wrongly_end_somewhere),

@@ -210,11 +210,16 @@ static void a_piece_is_news_like_its_segment(void **state)
 	store_le32(pkt, h.conv);
 	store_le16(pkt + 4, FEC_TYPE_PIECE);
 	pkt[7] = 2;
-	h.len = 1000;
+	h.len = 2;
 	kcp_header_encode(pkt + PIECE_PREFIX, &h);
 	assert_false(session_is_news(t->end[1], piece));
 	h.ts = (uint32_t)(t->now_us / MS) + 1;
 	kcp_header_encode(pkt + PIECE_PREFIX, &h);
+	assert_true(session_is_news(t->end[1], piece));
+	session_input(t->end[1], t->now_us, piece);
+	assert_false(session_is_news(t->end[1],
+				     piece)); /* one that was kept and comes again, from elsewhere */
+	pkt[6] = 1;
 	assert_true(session_is_news(t->end[1], piece));
 	assert_true(session_sniff(piece, &sniff));
 	assert_true(sniff.has_conv && sniff.conv == 77 && sniff.sn == h.sn);
@@ -353,6 +358,25 @@ static void hear(struct tunnel *t, uint32_t conv, uint8_t cmd, uint32_t sn, uint
 	kcp_header_encode(asked, &h);
 	assert_true(tell_encode(told, (struct view){ asked, sizeof(asked) }, 1234));
 	session_input(t->end[0], t->now_us, (struct view){ told, sizeof(told) });
+}
+
+/* Of one that is cut in pieces, each has the header. */
+static void a_piece_is_answered_like_its_segment(void **state)
+{
+	struct kcp_seg_header h = { .conv = 77, .cmd = KCP_CMD_PUSH, .sn = 5, .ts = 9, .len = 1000 };
+	uint8_t segment[KCP_OVERHEAD + 1000] = { 0 }, piece[PIECE_HEADER + 1] = { 0 };
+	uint8_t told[2][TELL_BYTES];
+
+	(void)state;
+	kcp_header_encode(segment, &h);
+	store_le32(piece, h.conv);
+	store_le16(piece + 4, FEC_TYPE_PIECE);
+	piece[7] = 2;
+	kcp_header_encode(piece + PIECE_PREFIX, &h);
+	assert_true(tell_encode(told[0], (struct view){ segment, sizeof(segment) }, 1));
+	assert_true(tell_encode(told[1], (struct view){ piece, sizeof(piece) }, 1));
+	assert_memory_equal(told[0], told[1], TELL_BYTES);
+	assert_false(tell_encode(told[1], (struct view){ piece, PIECE_HEADER - 1 }, 1));
 }
 
 static void what_answers_nothing_under_way_ends_nothing(void **state)
@@ -497,6 +521,7 @@ int main(void)
 		cmocka_unit_test(
 			segments_that_come_in_spite_of_the_window_told_take_no_more_than_the_memory),
 		cmocka_unit_test(what_is_unanswered_leaves_again_at_once_on_another_way),
+		cmocka_unit_test(a_piece_is_answered_like_its_segment),
 		cmocka_unit_test(what_answers_nothing_under_way_ends_nothing),
 		cmocka_unit_test(a_peer_that_has_less_than_before_is_another_one),
 		cmocka_unit_test(another_server_of_the_same_conversation_is_not_taken_for_the_first),
