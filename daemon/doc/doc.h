@@ -1,9 +1,8 @@
-/* doc.h - the table of keys as documentation: sample file, manual page, README.
+/* doc.h - the table of keys as documentation: sample file and manual page.
  *
  *     text.c        wrapping and marking up
  *     ini.c         conf/kcptun.ini
  *     mdoc.c        the key list of kcptun.ini(5)
- *     markdown.c    the key table of README.md
  *     kcptun-doc.c  the program, of use at build time only                    */
 #ifndef KT_DOC_H
 #define KT_DOC_H
@@ -33,6 +32,5 @@ char *doc_ciphers(bool ours);
 
 void doc_ini(FILE *out);
 void doc_mdoc(FILE *out);
-void doc_markdown(FILE *out);
 
 #endif

@@ -11,40 +11,31 @@
 static int usage(void)
 {
 	fputs("usage: kcptun-doc ini             conf/kcptun.ini\n"
-	      "       kcptun-doc markdown        the key table of README.md\n"
-	      "       kcptun-doc readme FILE     README.md with that table between its marks\n"
 	      "       kcptun-doc mdoc FILE       man/kcptun.ini.5.in filled in\n",
 	      stderr);
 	return 2;
 }
 
-/* Copy a file, with what `doc` prints between a line `from` and a line `to`; the lines themselves
- * stay if `keep`.  False when one of them is missing. */
-static bool fill(FILE *in, const char *from, const char *to, bool keep, void (*doc)(FILE *))
+/* Copy a page, with the list of keys in the place of the line that says so.  False when there is none. */
+static bool fill(FILE *in)
 {
 	char *line = NULL;
 	size_t cap = 0;
-	bool skipping = false, done = false;
+	bool done = false;
 
 	while (getline(&line, &cap, in) >= 0) {
-		bool begins = !done && strcmp(line, from) == 0;
-		bool ends = (begins || skipping) && strcmp(line, to) == 0;
-
-		if (!skipping && (!begins || keep))
+		if (strcmp(line, "@KEYS@\n") != 0) {
 			fputs(line, stdout);
-		if (begins)
-			doc(stdout);
-		if (ends && !begins && keep)
-			fputs(line, stdout);
-		skipping = (skipping || begins) && !ends;
-		done |= ends;
+			continue;
+		}
+		doc_mdoc(stdout);
+		done = true;
 	}
 	free(line);
 	return done;
 }
 
-static int fill_file(const char *path, const char *from, const char *to, bool keep,
-		     void (*doc)(FILE *))
+static int fill_file(const char *path)
 {
 	FILE *in = fopen(path, "r");
 	bool good;
@@ -53,7 +44,7 @@ static int fill_file(const char *path, const char *from, const char *to, bool ke
 		fprintf(stderr, "kcptun-doc: %s: %s\n", path, strerror(errno));
 		return 1;
 	}
-	good = fill(in, from, to, keep, doc);
+	good = fill(in);
 	fclose(in);
 	if (!good)
 		fprintf(stderr, "kcptun-doc: %s has no place for the keys\n", path);
@@ -64,12 +55,8 @@ static int run(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "ini") == 0)
 		doc_ini(stdout);
-	else if (argc == 2 && strcmp(argv[1], "markdown") == 0)
-		doc_markdown(stdout);
-	else if (argc == 3 && strcmp(argv[1], "readme") == 0)
-		return fill_file(argv[2], "<!-- keys -->\n", "<!-- /keys -->\n", true, doc_markdown);
 	else if (argc == 3 && strcmp(argv[1], "mdoc") == 0)
-		return fill_file(argv[2], "@KEYS@\n", "@KEYS@\n", false, doc_mdoc);
+		return fill_file(argv[2]);
 	else
 		return usage();
 	return 0;

@@ -20,10 +20,6 @@ same() {
 }
 
 same conf/kcptun.ini "$doc" ini
-# While somebody is still writing it, there is nothing to compare.
-if [ -f "$KT_SOURCE/README.md" ]; then
-	same README.md "$doc" readme "$KT_SOURCE/README.md"
-fi
 
 # A page has an item for each of the words on stdin, led by a macro.
 tells() {
@@ -59,6 +55,14 @@ options "$kcptunctl" >"$words"
 tells kcptunctl.1 Fl <"$words"
 options "$kcptund" >"$words"
 tells kcptund.8 Fl <"$words"
+
+# What a page about keys names is a key.
+"$doc" ini | sed -n 's/^;* *\([a-z-]*\) =.*/\1/p' | sort -u >"$words"
+named=$(grep -o '\bIc [a-z][a-z-]*' "$KT_SOURCE/man/kcptund-migrating.7" | cut -c4- | sort -u)
+[ "$(echo "$named" | wc -l)" -gt 15 ] || { echo "no keys to look for in kcptund-migrating.7" >&2; status=1; }
+for word in $named; do
+	grep -qx -- "$word" "$words" || { echo "kcptund-migrating.7 tells of $word, which is no key" >&2; status=1; }
+done
 
 # kcp(3) has what libkcp shows, in its synopsis and in its text.
 sed -n 's/^\t\(kcp_[a-z_]*\);$/\1/p' "$KT_SOURCE/lib/kcp/libkcp.map" >"$words"
