@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import time
 
 from cases import Skip, check, wait_until
 from control import Channel, ctl
@@ -87,10 +88,12 @@ def bind_late(case):
     words = f"bind = {SECOND}: this machine does not have the address"
     wait_until(lambda: words in tunnel.client.log(), 10, "the log tells of it")
     check(words in tunnel.health(), tunnel.health())
-    wait_until(lambda: "client" in tunnel.health() or "down" in tunnel.health(), 15, "it is down")
+    wait_until(lambda: "down" in tunnel.health(), 15, "it is down")
+    time.sleep(4)  # until by itself it tries only every 8 s and more
     with tunnel.dial() as s:  # which waits
         wires.ip("addr", "add", SECOND + "/24", "dev", "wifi")
-        worst_round(s, 0.2)
+        late = worst_round(s, 0.2)
+        check(late < 2.5, f"it was tried {late:.1f} s after the address came")
         tunnel.check_peer(SECOND)
         wires.ip("addr", "del", SECOND + "/24", "dev", "wifi")
         s.sendall(b"said meanwhile")
@@ -174,6 +177,10 @@ def interface_late(case):
         plug()
         check(s.recv(64) == b"said meanwhile", "something else came")
         worst_round(s, 0.2)
+        wires.ip("link", "del", "mobile")
+        plug()  # within what is one change to those who watch
+        late = worst_round(s, 0.5)
+        check(late < 2, f"it took {late:.1f} s to find out that it is another device")
     tunnel.check_peer(MOBILE + ".2")
     tunnel.stop()
 
