@@ -268,7 +268,7 @@ static void start(struct kt_daemon *d)
 	const struct conf_addr *metrics = &d->config->daemon.metrics;
 
 	d->reloading = true; /* as long as this takes there is no other change */
-	if (!start_control(d) || !privilege_drop(&d->config->daemon)) {
+	if (!start_control(d) || !privilege_drop(d->config)) {
 		give_up(d);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* privilege.c - whom the process is, when root starts it, and what that user can read.
  *
  * Root becomes another before any socket of a tunnel is opened, and keeps the right to bind ports below
- * 1024: else a reload could open less than the start could, and what the start made would belong to
+ * 1024, and to set marks where tunnels have them: else a reload could open less than the start could, and what the start made would belong to
  * root. */
 #include "privilege.h"
 
@@ -31,28 +31,28 @@ struct person {
 	gid_t gid;
 };
 
-/* ---- the right to bind low ports ------------------------------------------------------ */
+/* ---- the rights that are kept --------------------------------------------------------- */
 
 #ifdef __linux__
 
-/* What a change of user would take away; it is given up by keep_ports(). */
+/* What a change of user would take away; it is given up by keep_rights(). */
 static bool begin_keeping(void)
 {
 	return prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) == 0;
 }
 
-/* Of all rights the one alone, if there is that one: a container may not have it. */
-static bool keep_ports(void)
+/* Of all rights these alone, as far as they are there: a container may not have them. */
+static bool keep_rights(bool marks)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { 0 };
-	uint32_t ports = 1u << CAP_NET_BIND_SERVICE;
+	uint32_t kept = 1u << CAP_NET_BIND_SERVICE | (uint32_t)marks << CAP_NET_ADMIN;
 
 	if (syscall(SYS_capget, &head, caps) != 0)
 		return false;
-	ports &= caps[0].permitted;
+	kept &= caps[0].permitted;
 	memset(caps, 0, sizeof(caps));
-	caps[0].permitted = caps[0].effective = ports;
+	caps[0].permitted = caps[0].effective = kept;
 	return syscall(SYS_capset, &head, caps) == 0 && prctl(PR_SET_KEEPCAPS, 0L, 0L, 0L, 0L) == 0 &&
 	       prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) == 0;
 }
@@ -64,8 +64,9 @@ static bool begin_keeping(void)
 	return true;
 }
 
-static bool keep_ports(void)
+static bool keep_rights(bool marks)
 {
+	(void)marks;
 	return true;
 }
 
@@ -140,8 +141,17 @@ static bool is_another(const struct conf_daemon *d)
 	return pw == NULL || pw->pw_uid != geteuid();
 }
 
-bool privilege_drop(const struct conf_daemon *d)
+static bool any_mark(const struct config *c)
 {
+	for (size_t i = 0; i < c->tunnel_count; i++)
+		if (c->tunnels[i]->fwmark != 0)
+			return true;
+	return false;
+}
+
+bool privilege_drop(const struct config *c)
+{
+	const struct conf_daemon *d = &c->daemon;
 	char group[256];
 	struct person p;
 
@@ -161,7 +171,7 @@ bool privilege_drop(const struct conf_daemon *d)
 		return true;
 	make_statedir(d->statedir, &p);
 	give_control(d->control, &p);
-	if (begin_keeping() && become(&p) && keep_ports()) {
+	if (begin_keeping() && become(&p) && keep_rights(any_mark(c))) {
 		log_info(NULL, "running as user %s, group %s", p.name, p.group_name);
 		return true;
 	}

@@ -535,7 +535,8 @@ static void tell_collision(struct conf_tunnel *a, struct conf_tunnel *b, struct 
 bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b)
 {
 	return a->role == b->role && conf_tunnel_bound(a)->text && conf_tunnel_bound(b)->text &&
-	       conf_addr_collide(conf_tunnel_bound(a), conf_tunnel_bound(b));
+	       conf_addr_collide(conf_tunnel_bound(a), conf_tunnel_bound(b)) &&
+	       !conf_tunnels_apart(a, b);
 }
 
 static void check_collisions(struct config *c, struct conf_reporter *r)

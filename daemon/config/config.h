@@ -99,6 +99,9 @@ struct conf_tunnel {
 	uint64_t ratelimit_bytes;          /* per second and session, 0: none */
 	unsigned sndwnd_segs, rcvwnd_segs; /* or CONF_AUTO */
 	unsigned datashard, parityshard;   /* both positive, both 0: no FEC, or both CONF_AUTO */
+	char *bind;      /* client: the address that datagrams leave from, or NULL */
+	char *interface; /* the one device that they go by, or NULL */
+	unsigned fwmark; /* their mark, 0: none */
 	unsigned dscp;
 	enum codec_kind compression;
 	bool nocomp; /* compression == CODEC_NONE */
@@ -199,8 +202,12 @@ enum conf_reach {
 enum conf_reach conf_key_reach(size_t i);
 /* Where it listens. */
 const struct conf_addr *conf_tunnel_bound(const struct conf_tunnel *t);
-/* Both want to be bound to one address. */
+/* Both want to be bound to one address; servers may share one by devices of their own. */
 bool conf_tunnels_collide(const struct conf_tunnel *a, const struct conf_tunnel *b);
+/* What they listen at, if it is one address: are their sockets on devices of their own; and can one take over those of the
+ * other?  What a socket has of device and mark it keeps. */
+bool conf_tunnels_apart(const struct conf_tunnel *a, const struct conf_tunnel *b);
+bool conf_tunnels_same_way(const struct conf_tunnel *a, const struct conf_tunnel *b);
 
 /* What a value is to programs; CONF_HIDDEN is a secret and never shown.  A number may also be
  * the word auto. */

@@ -7,6 +7,7 @@
  *     addr.c           addresses: text to parts, do two collide
  *     nearest.c        which name was meant
  *     value.c          one value's text <-> a field of a struct
+ *     way_value.c      the same of bind, interface and fwmark
  *     keys.c           the table of keys
  *     print.c          the table as text
  *     diff.c           in which keys two tunnels differ
@@ -87,6 +88,9 @@ enum conf_id {
 	KEY_AUTOEXPIRE,
 	KEY_SCAVENGETTL,
 	KEY_MAXSESSIONS,
+	KEY_BIND,
+	KEY_INTERFACE,
+	KEY_FWMARK,
 	KEY_DSCP,
 	KEY_SOCKBUF,
 	KEY_QUIET,
@@ -154,7 +158,7 @@ extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto
 	conf_type_target_addr, conf_type_crypt, conf_type_mode, conf_type_congestion,
 	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
 	conf_type_include, conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group,
-	conf_type_file_mode;
+	conf_type_file_mode, conf_type_source, conf_type_device, conf_type_mark;
 
 void conf_wipe_free(void *p, size_t n); /* NULL is fine */
 

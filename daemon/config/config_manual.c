@@ -185,6 +185,22 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_SCAVENGETTL] = { NULL, NULL, NULL },
 	[KEY_MAXSESSIONS] = { NULL, NULL, NULL },
 
+	[KEY_BIND] = { "192.0.2.7", NULL,
+		"An IPv4 or IPv6 address without port or brackets; of the server's addresses only "
+		"those of that family are tried. While this machine does not have it there are no new "
+		"sessions, which the log and `kcptunctl check` tell, and it is tried again. " },
+	[KEY_INTERFACE] = { "eth1", NULL,
+		"Every user may name one since Linux 5.7. A client goes on when a device of that "
+		"name goes and comes back; a server does, too, and hears nobody in between. Servers "
+		"with different ones may share an address to listen on. " },
+	[KEY_FWMARK] = { "0x1a", NULL,
+		"It is the mark of ip-rule(8), iptables(8) and nft(8). Setting one takes "
+		"CAP_NET_ADMIN, which the units do not give: `systemctl edit kcptund` with the two "
+		"lines `AmbientCapabilities=CAP_NET_ADMIN` and "
+		"`CapabilityBoundingSet=CAP_NET_ADMIN`, both in `[Service]`, and where AppArmor is in "
+		"use the line `capability net_admin,` in /etc/apparmor.d/local/kcptund. A daemon "
+		"that root starts and that becomes `user` keeps the right if a tunnel has a mark at "
+		"the start. " },
 	[KEY_DSCP] = { NULL, NULL, "46 asks for expedited forwarding, where the network cares. " },
 	[KEY_SOCKBUF] = { NULL, NULL,
 		"When the kernel grants less, the log says which sysctl to set. " },
@@ -204,6 +220,6 @@ const struct conf_group conf_groups[] = {
 	{ KEY_DATASHARD, "Forward error correction" },
 	{ KEY_COMPRESSION, "Streams" },
 	{ KEY_CONN, "Sessions" },
-	{ KEY_DSCP, "Sockets, log and counters" },
+	{ KEY_BIND, "Sockets, log and counters" },
 };
 const size_t conf_group_count = ARRAY_LEN(conf_groups);

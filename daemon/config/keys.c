@@ -202,6 +202,16 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(maxsessions), "4096", .min = 1, .max = SESSIONS_MAX,
 		.help = "sessions at once; more are refused" },
 
+	[KEY_BIND] = { "bind", ON_CLIENT, CONF_RESTART, &conf_type_source, T(bind), "none",
+		.help = "the address of this machine that datagrams leave from; none is the "
+			"kernel's choice" },
+	[KEY_INTERFACE] = { "interface", ON_BOTH, CONF_RESTART, &conf_type_device, T(interface),
+		"none",
+		.help = "the one network device that datagrams leave and come by, whatever the routes "
+			"say" },
+	[KEY_FWMARK] = { "fwmark", ON_BOTH, CONF_RESTART, &conf_type_mark, T(fwmark), "0",
+		.help = "the mark by which rules of routing and the packet filter know what is sent; 0 "
+			"for none" },
 	[KEY_DSCP] = { "dscp", ON_BOTH, CONF_RESTART, &conf_type_unsigned, T(dscp), "0",
 		.max = 63, .beyond = "the field has 6 bits",
 		.help = "DSCP value in the IP header of every packet" },

@@ -196,10 +196,12 @@ static void close_all(struct binding *b)
 }
 
 /* bind() says of any file that the address is in use. */
-static const char *reason(const struct binding *b, int err)
+static const char *reason(const struct binding *b, int err, char buf[UDP_WHY_BYTES])
 {
 	struct stat st;
 
+	if (b->spec.datagrams)
+		return udp_refusal_text(b->step, err, &b->spec.udp, buf);
 	if (err == EPERM && b->spec.at->rights.has_group)
 		return "only root or a member can give it to its socketgroup";
 	if (err == EADDRINUSE && b->spec.at->path != NULL && lstat(b->spec.at->path, &st) == 0 &&
@@ -211,12 +213,12 @@ static const char *reason(const struct binding *b, int err)
 static void explain(struct binding *b, unsigned number, int err)
 {
 	const struct conf_addr *at = b->spec.at;
-	char port[16] = "";
+	char port[16] = "", buf[UDP_WHY_BYTES];
 
 	if (at->port != at->port_last)
 		snprintf(port, sizeof(port), ", port %u", number);
 	snprintf(b->why, sizeof(b->why), "cannot listen on %s%s%s: %s",
-		 b->spec.datagrams ? "udp " : "", at->text, port, reason(b, err));
+		 b->spec.datagrams ? "udp " : "", at->text, port, reason(b, err, buf));
 }
 
 static void set_port(struct sockaddr_storage *ss, unsigned number)
@@ -234,10 +236,14 @@ static unsigned port_of(const struct sockaddr_storage *ss)
 	return ss->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)ss)->sin6_port) : 0;
 }
 
-static int open_one(const struct binding *b, struct bound *s)
+static int open_one(struct binding *b, struct bound *s)
 {
+	int err;
+
 	s->held = SOCKET_ELSEWHERE;
-	return bound_open(s, b->spec.datagrams ? &b->spec.udp : NULL);
+	err = bound_open(s, b->spec.datagrams ? &b->spec.udp : NULL);
+	b->step = s->udp.step;
+	return err;
 }
 
 static enum socket_place held(const struct binding *b, const struct sockaddr_storage *addr)
@@ -246,7 +252,7 @@ static enum socket_place held(const struct binding *b, const struct sockaddr_sto
 }
 
 /* 0 or errno.  Who seemed to be in the way need not be. */
-static int try_one(const struct binding *b, struct bound *s)
+static int try_one(struct binding *b, struct bound *s)
 {
 	enum socket_place place = s->held;
 	int err = open_one(b, s);

@@ -57,6 +57,7 @@ struct binding {
 
 	struct reactor *reactor; /* this and what follows is private */
 	struct binding_spec spec;
+	enum udp_step step; /* at which a socket of datagrams was refused */
 	struct resolve_query *query;
 	ev_timer soon;
 	binding_done_fn *done;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int open_socket(sa_family_t family)
+int udp_open_socket(sa_family_t family)
 {
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
 	return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -156,7 +156,7 @@ static int open_with_options(struct udp *u, const struct sockaddr *addr, socklen
 	if (!udp_path_init(&check, addr, len))
 		return -EAFNOSUPPORT;
 	u->family = check.peer.sa.sa_family;
-	u->fd = open_socket(u->family);
+	u->fd = udp_open_socket(u->family);
 	if (u->fd < 0)
 		return -errno;
 	if (u->family == AF_INET6) {
@@ -170,7 +170,7 @@ static int open_with_options(struct udp *u, const struct sockaddr *addr, socklen
 		set_dscp(u, opt->dscp);
 	set_pmtu_policy(u);
 	u->features = find_features(u, opt->features);
-	return 0;
+	return udp_set_way(u, opt);
 }
 
 static int find_port(struct udp *u)
@@ -197,8 +197,10 @@ int udp_listen(struct udp *u, const struct sockaddr *addr, socklen_t len, const 
 {
 	int err = open_with_options(u, addr, len, opt);
 
-	if (err == 0)
+	if (err == 0) {
+		u->step = UDP_BIND;
 		err = bind_listener(u, addr, len);
+	}
 	if (err == 0)
 		err = find_port(u);
 	if (err < 0)
@@ -211,10 +213,12 @@ int udp_connect(struct udp *u, const struct sockaddr *addr, socklen_t len,
 {
 	int err = open_with_options(u, addr, len, opt);
 
-	if (err == 0 && connect(u->fd, addr, len) < 0)
-		err = -errno;
 	if (err == 0)
-		err = find_port(u);
+		err = udp_bind_source(u, opt);
+	if (err == 0) {
+		u->step = UDP_CONNECT;
+		err = connect(u->fd, addr, len) < 0 ? -errno : find_port(u);
+	}
 	u->connected = err == 0;
 	if (err < 0)
 		udp_close(u);
@@ -224,7 +228,7 @@ int udp_connect(struct udp *u, const struct sockaddr *addr, socklen_t len,
 /* As the system has them for a socket that nobody asked anything of. */
 static void reset_bufsizes(struct udp *u)
 {
-	struct udp plain = { .fd = open_socket(u->family) };
+	struct udp plain = { .fd = udp_open_socket(u->family) };
 
 	if (plain.fd < 0)
 		return;
@@ -243,32 +247,6 @@ void udp_renew(struct udp *u, const struct udp_options *opt)
 		reset_bufsizes(u);
 	set_bufsizes(u, opt->sockbuf);
 	set_dscp(u, opt->dscp);
-}
-
-static int source_of(int fd, struct udp_path *ours)
-{
-	union udp_sockaddr a;
-	socklen_t len = sizeof(a);
-
-	if (getsockname(fd, &a.sa, &len) < 0)
-		return -errno;
-	return udp_path_init(ours, &a.sa, len) ? 0 : -EAFNOSUPPORT;
-}
-
-int udp_source(const struct udp *u, struct udp_path *ours)
-{
-	return source_of(u->fd, ours);
-}
-
-int udp_source_to(const struct udp_path *peer, struct udp_path *ours)
-{
-	int fd = open_socket(peer->peer.sa.sa_family), err;
-
-	if (fd < 0)
-		return -errno;
-	err = connect(fd, &peer->peer.sa, peer->peer_len) < 0 ? -errno : source_of(fd, ours);
-	close(fd);
-	return err;
 }
 
 void udp_close(struct udp *u)

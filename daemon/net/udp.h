@@ -49,12 +49,6 @@ bool udp_path_same_peer(const struct udp_path *a, const struct udp_path *b);
  * keeps strangers from choosing addresses that collide. */
 uint64_t udp_path_hash(const struct udp_path *p, uint64_t seed);
 
-struct udp;
-/* Our own address that a connected socket sends from, in the place of the peer's; and that which one would get that is
- * connected to this peer now, to which nothing is sent.  0 or -errno. */
-int udp_source(const struct udp *u, struct udp_path *ours);
-int udp_source_to(const struct udp_path *peer, struct udp_path *ours);
-
 /* The memory that receives land in: one for all sockets of a process.  */
 struct udp_rx;
 struct udp_rx *udp_rx_new(void); /* NULL: out of memory */
@@ -66,7 +60,14 @@ struct udp_options {
 	unsigned sockbuf;  /* SO_RCVBUF and SO_SNDBUF, bytes; 0: leave */
 	unsigned dscp;     /* 0 .. 63 */
 	unsigned features; /* of enum udp_feature to use if there; ~0u for all */
+	/* udp_way.c; the strings are borrowed */
+	const char *source; /* the address, as text, that a connected socket sends from; NULL: the kernel's choice */
+	const char *device; /* the one network device that is used; NULL: any */
+	uint32_t mark;      /* by which the kernel's rules know what is sent; 0: none */
 };
+
+/* What is done to open a socket, one after another. */
+enum udp_step { UDP_SOCKET, UDP_DEVICE, UDP_MARK, UDP_SOURCE, UDP_BIND, UDP_CONNECT };
 
 struct udp_stats {
 	uint64_t recv_errs, send_errs;                   /* errors other than "would block" */
@@ -80,6 +81,7 @@ struct udp {
 	int fd;
 	sa_family_t family;
 	bool connected;
+	enum udp_step step;      /* of its opening the last, at which it may have failed */
 	unsigned features;       /* in use */
 	uint16_t port;           /* ours, host order */
 	unsigned rcvbuf, sndbuf; /* what the kernel gave, in the unit that was asked for */
@@ -99,10 +101,24 @@ int udp_listen(struct udp *u, const struct sockaddr *addr, socklen_t len,
 /* A socket connected to `addr` (client).  0 or -errno. */
 int udp_connect(struct udp *u, const struct sockaddr *addr, socklen_t len,
 		const struct udp_options *opt);
+/* Why one could not be opened, in words: what udp_listen() or udp_connect() returned, at which step.  Returns buf. */
+enum { UDP_WHY_BYTES = 256 };
+const char *udp_refusal_text(enum udp_step step, int err, const struct udp_options *opt,
+			     char buf[UDP_WHY_BYTES]);
 void udp_close(struct udp *u); /* drops the backlog */
-/* It goes on for somebody else, who wants these options: what it has received waits for him, and
- * what it had to send is dropped.  The statistics begin anew. */
+/* It goes on for somebody else, who wants these options, of which device and mark are as they were: what it has received
+ * waits for him, and what it had to send is dropped.  The statistics begin anew. */
 void udp_renew(struct udp *u, const struct udp_options *opt);
+
+/* Our own address that a connected socket sends from, in the place of the peer's; and that which one with these options
+ * would get that is connected to this peer now, to which nothing is sent.  0 or -errno. */
+int udp_source(const struct udp *u, struct udp_path *ours);
+int udp_source_to(const struct udp_path *peer, const struct udp_options *opt, struct udp_path *ours);
+/* Can the peer have datagrams from opt->source, as far as its family says? */
+bool udp_source_suits(const struct udp_path *peer, const struct udp_options *opt);
+/* The device that the socket is bound to is gone, or has another name than opt->device by now; one that came in its place
+ * is another one for the kernel. */
+bool udp_lost_device(const struct udp *u, const struct udp_options *opt);
 
 /* Receive what is there, at most `max` packets: fills pkts[] with views into rx
  * and paths[] with where each came from; pkts[i].path points to &paths[i].  Valid until the

@@ -47,6 +47,12 @@ size_t udp_path_put_source(const struct udp_path *p, struct cmsghdr *c);
 /* udp.c: may IP cut what is sent from now on?  At first it may not. */
 void udp_set_fragments(struct udp *u, bool may);
 
+/* udp.c: non-blocking, close-on-exec; or -1. */
+int udp_open_socket(sa_family_t family);
+/* udp_way.c: device and mark of a socket that is not bound yet; the address that it sends from.  0 or -errno. */
+int udp_set_way(struct udp *u, const struct udp_options *opt);
+int udp_bind_source(struct udp *u, const struct udp_options *opt);
+
 /* udp_send.c */
 void udp_backlog_drop(struct udp *u);
 

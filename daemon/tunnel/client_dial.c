@@ -1,6 +1,6 @@
 /* client_dial.c - from an empty slot to a link: a name, an address, a socket, a session. */
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "client_impl.h"
 #include "socket.h"
@@ -33,10 +33,18 @@ static void retry_later(struct slot *slot, bool shortage)
 	ev_timer_start(client_loop(slot->tunnel), &slot->retry);
 }
 
-static void failed(struct slot *slot, const char *what, bool shortage)
+/* As long as the address, the device or a route is missing here. */
+static bool is_our_network(int err)
 {
+	return err == EADDRNOTAVAIL || err == ENODEV || err == ENETUNREACH || err == ENETDOWN;
+}
+
+static void failed(struct slot *slot, const char *what, int err)
+{
+	bool shortage = is_shortage(err);
 	struct tunnel *t = slot->tunnel;
 
+	slot->ours = is_our_network(err);
 	if (log_allow(&slot->limit, t->reactor->now_us, 60 * 1000000ull))
 		log_warn(t->name, "no session to %s: %s; trying on", t->conf->remoteaddr.text, what);
 	diagnosis_no_session(t, what);
@@ -52,7 +60,13 @@ static bool answers_lately(const struct tunnel *t, const struct udp_path *path)
 	return false;
 }
 
-struct link *client_open_link(struct tunnel *t, const struct udp_path *path, int *err)
+static void refuse(struct refusal *why, int err, const char *text)
+{
+	why->err = err < 0 ? -err : err;
+	snprintf(why->text, sizeof(why->text), "%s", text);
+}
+
+struct link *client_open_link(struct tunnel *t, const struct udp_path *path, struct refusal *why)
 {
 	bool trusted = answers_lately(t, path);
 	struct udp_options opt;
@@ -60,13 +74,17 @@ struct link *client_open_link(struct tunnel *t, const struct udp_path *path, int
 	struct port *p;
 	struct link *l;
 	uint32_t conv;
+	int err;
 
 	tunnel_udp_options(t, &opt);
-	*err = udp_connect(&udp, &path->peer.sa, path->peer_len, &opt);
-	if (*err != 0)
+	err = udp_connect(&udp, &path->peer.sa, path->peer_len, &opt);
+	if (err != 0) {
+		why->err = -err;
+		udp_refusal_text(udp.step, err, &opt, why->text);
 		return NULL;
+	}
 	tunnel_check_sockbuf(t, &udp);
-	*err = -ENOMEM;
+	refuse(why, ENOMEM, "out of memory");
 	p = port_new(t, &udp);
 	if (p == NULL)
 		return NULL;
@@ -94,14 +112,13 @@ static void ask_those_at_rest(const struct link *fresh)
 	}
 }
 
-int client_fill(struct slot *slot, const struct udp_path *path)
+bool client_fill(struct slot *slot, const struct udp_path *path, struct refusal *why)
 {
 	struct tunnel *t = slot->tunnel;
-	int err;
 
-	slot->link = client_open_link(t, path, &err);
+	slot->link = client_open_link(t, path, why);
 	if (slot->link == NULL)
-		return err;
+		return false;
 	slot->link->slot = slot->index;
 	client_watch_init(slot->link);
 	log_info(t->name, "session %08x to %s opened", slot->link->conv, slot->link->peer);
@@ -111,25 +128,22 @@ int client_fill(struct slot *slot, const struct udp_path *path)
 	}
 	session_ping(slot->link->session);
 	ask_those_at_rest(slot->link);
-	return 0;
+	return true;
 }
 
 static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t count,
 			const char *error)
 {
 	struct slot *slot = user;
-	int err;
+	struct refusal why;
 
 	slot->query = NULL;
-	if (count == 0) {
-		failed(slot, error, false);
-		return;
-	}
-	err = client_race(slot, addrs, count);
-	if (err != 0)
-		failed(slot, strerror(-err), is_shortage(-err));
-	else
+	if (count == 0)
+		failed(slot, error, 0);
+	else if (client_race(slot, addrs, count, &why))
 		client_serve_waiting(slot);
+	else
+		failed(slot, why.text, why.err);
 }
 
 static uint16_t draw_port(const struct conf_addr *a)
@@ -149,19 +163,29 @@ void client_dial(struct slot *slot)
 		return;
 	slot->query = resolve_start(t->reactor->resolver, a->host, draw_port(a), on_resolved, slot);
 	if (slot->query == NULL)
-		failed(slot, "out of memory", true);
+		failed(slot, "out of memory", ENOMEM);
 }
 
 bool client_dial_like(struct slot *slot, const struct link *like)
 {
 	struct udp_path path = like->path;
+	struct refusal why;
 	uint16_t number = htons(draw_port(&slot->tunnel->conf->remoteaddr));
 
 	if (path.peer.sa.sa_family == AF_INET6)
 		path.peer.v6.sin6_port = number;
 	else
 		path.peer.v4.sin_port = number;
-	return client_fill(slot, &path) == 0;
+	return client_fill(slot, &path, &why);
+}
+
+void client_dial_anew(struct slot *slot)
+{
+	if (!slot->ours || !ev_is_active(&slot->retry))
+		return;
+	ev_timer_stop(client_loop(slot->tunnel), &slot->retry);
+	slot->attempts = 0;
+	client_dial(slot);
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)

@@ -34,6 +34,7 @@ struct slot {
 	struct link *link;           /* NULL: none now */
 	struct resolve_query *query; /* under way */
 	unsigned attempts;           /* that failed, since the last good session */
+	bool ours; /* the last one failed for want of something on this machine's network */
 	ev_timer retry, expiry;
 	/* client_race.c: of the server's name, and the links to those that were tried beside the first */
 	struct udp_path addresses[CLIENT_ADDRESSES_MAX];
@@ -96,17 +97,25 @@ bool client_dial_like(struct slot *slot, const struct link *like);
 void client_redial(struct slot *slot, const struct link *ended);
 void client_dial_cancel(struct slot *slot);
 
-/* A link to there, which nobody knows of yet; NULL and a negative errno. */
-struct link *client_open_link(struct tunnel *t, const struct udp_path *path, int *err);
-/* A link for an empty slot; 0 or a negative errno. */
-int client_fill(struct slot *slot, const struct udp_path *path);
+/* Why there is no link to somewhere. */
+struct refusal {
+	int err;                  /* of errno */
+	char text[UDP_WHY_BYTES]; /* in words */
+};
+
+/* A link to there, which nobody knows of yet; NULL and why. */
+struct link *client_open_link(struct tunnel *t, const struct udp_path *path, struct refusal *why);
+/* A link for an empty slot; false and why. */
+bool client_fill(struct slot *slot, const struct udp_path *path, struct refusal *why);
+/* The network of this machine is another: what was wanting for a session may be there. */
+void client_dial_anew(struct slot *slot);
 
 /* ---- client_race.c: a name with several addresses ---------------------------------------- */
 
 void client_race_init(struct slot *slot);
-/* A link for an empty slot to the first of these, and to the others as long as none answers; 0 or a negative
- * errno. */
-int client_race(struct slot *slot, const struct sockaddr_storage *addrs, size_t count);
+/* A link for an empty slot to the first of these, and to the others as long as none answers; false and why. */
+bool client_race(struct slot *slot, const struct sockaddr_storage *addrs, size_t count,
+		 struct refusal *why);
 /* It was heard for the first time. */
 void client_race_won(struct link *l);
 /* It has ended. */

@@ -4,6 +4,7 @@
  * place, and the others end; none of them has read from a connection before it was heard, so all of those go over, but for
  * those that came from a session that was forgotten with what they had said.  What answered last is tried first the next time. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client_impl.h"
@@ -17,17 +18,21 @@ static bool is_good(const struct client *c, const struct udp_path *path)
 	return c->has_good && hosts_same(&c->good, path);
 }
 
-/* In the order of the resolver, but for the one that answered last. */
+/* In the order of the resolver, but for the one that answered last, and without those that the address of ours that
+ * is to be used cannot reach. */
 static void take_addresses(struct slot *slot, const struct sockaddr_storage *addrs, size_t count)
 {
 	struct client *c = slot->tunnel->state;
+	struct udp_options opt;
 	struct udp_path path;
 
+	tunnel_udp_options(slot->tunnel, &opt);
 	slot->address_count = slot->address_next = 0;
 	for (size_t i = 0; i < count && slot->address_count < CLIENT_ADDRESSES_MAX; i++) {
 		unsigned at = slot->address_count;
 
-		if (!udp_path_init(&path, (const struct sockaddr *)&addrs[i], sockaddr_len(&addrs[i])))
+		if (!udp_path_init(&path, (const struct sockaddr *)&addrs[i], sockaddr_len(&addrs[i])) ||
+		    !udp_source_suits(&path, &opt))
 			continue;
 		if (is_good(c, &path)) {
 			memmove(slot->addresses + 1, slot->addresses, at * sizeof(path));
@@ -47,29 +52,43 @@ static void next_step(struct slot *slot)
 	ev_timer_start(client_loop(slot->tunnel), &slot->race);
 }
 
-int client_race(struct slot *slot, const struct sockaddr_storage *addrs, size_t count)
+static void no_address(const struct tunnel *t, struct refusal *why)
 {
-	int err = -EAFNOSUPPORT;
+	struct udp_options opt;
 
+	tunnel_udp_options(t, &opt);
+	why->err = EAFNOSUPPORT;
+	if (opt.source != NULL)
+		snprintf(why->text, sizeof(why->text),
+			 "bind = %.64s is an IPv%c address, and the server has none", opt.source,
+			 strchr(opt.source, ':') != NULL ? '6' : '4');
+	else
+		snprintf(why->text, sizeof(why->text), "%s", strerror(EAFNOSUPPORT));
+}
+
+bool client_race(struct slot *slot, const struct sockaddr_storage *addrs, size_t count,
+		 struct refusal *why)
+{
+	no_address(slot->tunnel, why);
 	client_race_stop(slot); /* what is left of another race */
 	take_addresses(slot, addrs, count);
 	while (slot->link == NULL && slot->address_next < slot->address_count)
-		err = client_fill(slot, &slot->addresses[slot->address_next++]);
+		client_fill(slot, &slot->addresses[slot->address_next++], why);
 	if (slot->link == NULL)
-		return err;
+		return false;
 	next_step(slot);
-	return 0;
+	return true;
 }
 
 static void on_step(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct slot *slot = w->data;
+	struct refusal why;
 	struct link *l;
-	int err;
 
 	if (slot->link == NULL || slot->link->heard)
 		return;
-	l = client_open_link(slot->tunnel, &slot->addresses[slot->address_next++], &err);
+	l = client_open_link(slot->tunnel, &slot->addresses[slot->address_next++], &why);
 	if (l != NULL) {
 		l->slot = slot->index;
 		client_watch_init(l);

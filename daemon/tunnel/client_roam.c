@@ -65,11 +65,14 @@ static bool way_is_another(struct link *l)
 {
 	bool was_lost = l->way_lost;
 	struct udp_path now, ours;
+	struct udp_options opt;
 
-	l->way_lost = udp_source_to(&l->path, &now) != 0;
+	tunnel_udp_options(l->tunnel, &opt);
+	l->way_lost = udp_source_to(&l->path, &opt, &now) != 0;
 	if (l->way_lost)
 		return false;
-	return was_lost || udp_source(&l->port->udp, &ours) != 0 || !hosts_same(&now, &ours);
+	return was_lost || udp_lost_device(&l->port->udp, &opt) ||
+	       udp_source(&l->port->udp, &ours) != 0 || !hosts_same(&now, &ours);
 }
 
 /* Before it was heard, a server that does not follow would serve both: what waits for an answer must not have left yet. */
@@ -103,7 +106,7 @@ static void look(struct link *l)
 static bool is_about_the_way(int err)
 {
 	return err == ENETUNREACH || err == EHOSTUNREACH || err == EADDRNOTAVAIL ||
-	       err == ENETDOWN || err == EINVAL;
+	       err == ENETDOWN || err == EINVAL || err == ENODEV;
 }
 
 static bool met_errors(struct link *l)
@@ -127,6 +130,7 @@ void client_roam_look(struct link *l)
 static void on_change(void *user)
 {
 	struct tunnel *t = user;
+	struct client *c = t->state;
 	struct link *next;
 
 	for (struct link *l = t->links; l != NULL; l = next) {
@@ -134,6 +138,8 @@ static void on_change(void *user)
 		if (!l->ended)
 			look(l);
 	}
+	for (unsigned i = 0; i < c->slot_count; i++)
+		client_dial_anew(&c->slots[i]);
 }
 
 void client_roam_start(struct tunnel *t)

@@ -103,6 +103,9 @@ enum health_state health_look(const struct tunnel *t, char text[static HEALTH_TE
 	}
 	if (t->conf->role == ROLE_CLIENT) {
 		state = of_client(t, &w);
+	} else if (t->deaf) {
+		add(&w, "interface %s is gone: nobody is heard", t->conf->interface);
+		state = HEALTH_DOWN;
 	} else {
 		add_sessions(t, &w);
 		state = HEALTH_WELL;

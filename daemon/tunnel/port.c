@@ -2,6 +2,8 @@
 #include "port.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 
 #include "loop.h"
@@ -226,9 +228,16 @@ void port_suspend(struct port *p, struct sockaddr_storage *at)
 	udp_close(&p->udp);
 }
 
+static void watch_anew(struct port *p)
+{
+	ev_io_set(&p->in, p->udp.fd, EV_READ);
+	ev_io_set(&p->out, p->udp.fd, EV_WRITE);
+	ev_io_start(p->tunnel->reactor->loop, &p->in);
+	resume_stalled(p);
+}
+
 int port_resume(struct port *p, const struct sockaddr_storage *at)
 {
-	struct ev_loop *loop = p->tunnel->reactor->loop;
 	struct udp_stats stats = p->udp.stats;
 	struct udp_options opt;
 	int err;
@@ -236,11 +245,33 @@ int port_resume(struct port *p, const struct sockaddr_storage *at)
 	tunnel_udp_options(p->tunnel, &opt);
 	err = udp_listen(&p->udp, (const struct sockaddr *)at, sockaddr_len(at), &opt);
 	p->udp.stats = stats;
+	if (err == 0)
+		watch_anew(p);
+	return err;
+}
+
+/* The kernel allows both for a moment, since they are on different devices. */
+int port_reopen(struct port *p)
+{
+	struct sockaddr_storage at = { 0 };
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&at;
+	socklen_t len = sizeof(at);
+	struct udp_options opt;
+	struct udp fresh;
+	int err;
+
+	tunnel_udp_options(p->tunnel, &opt);
+	if (getsockname(p->udp.fd, (struct sockaddr *)&at, &len) != 0)
+		return -errno;
+	if (at.ss_family == AF_INET6 && v6->sin6_scope_id != 0)
+		v6->sin6_scope_id = if_nametoindex(opt.device);
+	err = udp_listen(&fresh, (const struct sockaddr *)&at, sockaddr_len(&at), &opt);
 	if (err != 0)
 		return err;
-	ev_io_set(&p->in, p->udp.fd, EV_READ);
-	ev_io_set(&p->out, p->udp.fd, EV_WRITE);
-	ev_io_start(loop, &p->in);
-	resume_stalled(p);
+	fresh.stats = p->udp.stats;
+	stop_watching(p);
+	udp_close(&p->udp);
+	p->udp = fresh;
+	watch_anew(p);
 	return 0;
 }

@@ -45,6 +45,9 @@ void port_yield(struct port *p, struct udp *udp);
 /* Close the socket for a moment; 0 or a negative errno when it is opened again at `at`. */
 void port_suspend(struct port *p, struct sockaddr_storage *at);
 int port_resume(struct port *p, const struct sockaddr_storage *at);
+/* Of one that listens on a device: another socket in the place of its own, on that which has the name now.  0, or a
+ * negative errno, and all is as before. */
+int port_reopen(struct port *p);
 
 /* A turn at the end of this iteration; one that is stalled has to wait. */
 void port_touch(struct port *p, struct port_turn *turn);

@@ -6,6 +6,7 @@
 #include "half_open.h"
 #include "link_table.h"
 #include "log.h"
+#include "netwatch.h"
 #include "relay.h"
 #include "replay_store.h"
 #include "seal.h"
@@ -23,6 +24,7 @@ struct server {
 	struct half_open half_open;
 	struct sockaddr_storage *away; /* suspended: where the ports were, in their order */
 	struct replay_store *seen; /* what may open no session again; NULL: the method has no nonce */
+	struct netwatch_listener network; /* of one that listens on an interface of its own */
 	struct log_limit refused;
 	uint64_t tell_us; /* when this second began */
 	unsigned tells;   /* in it */
@@ -291,6 +293,39 @@ static bool open_ports(struct tunnel *t, struct binding *b)
 	return true;
 }
 
+/* A device that goes and comes back is another one for the kernel, which brings nothing to sockets of the first. */
+static void on_network(void *user)
+{
+	struct tunnel *t = user;
+	bool was_deaf = t->deaf, anew = false;
+	struct udp_options opt;
+
+	t->deaf = false;
+	tunnel_udp_options(t, &opt);
+	for (struct port *p = t->ports; p != NULL; p = p->next) {
+		if (p->udp.fd < 0 || !udp_lost_device(&p->udp, &opt))
+			continue;
+		if (port_reopen(p) == 0)
+			anew = true;
+		else
+			t->deaf = true;
+	}
+	if (t->deaf && !was_deaf)
+		log_warn(t->name, "interface = %s is gone: nobody is heard until it is back",
+			 opt.device);
+	else if (anew && !t->deaf)
+		log_info(t->name, "interface = %s is back", opt.device);
+}
+
+static void watch_device(struct tunnel *t)
+{
+	struct server *s = t->state;
+
+	s->network = (struct netwatch_listener){ .changed = on_network, .user = t };
+	if (t->conf->interface != NULL)
+		netwatch_add(t->reactor->netwatch, &s->network);
+}
+
 static bool remember(struct tunnel *t)
 {
 	struct server *s = t->state;
@@ -317,6 +352,7 @@ static bool start(struct tunnel *t, struct binding *b)
 	half_open_init(&s->half_open, seed);
 	if (!link_table_init(&s->links, seed) || !remember(t) || !open_ports(t, b))
 		return false;
+	watch_device(t);
 	log_info(t->name, "server: udp %s, target %s, crypt %s", t->conf->listen.text,
 		 t->conf->target.text, t->conf->crypt->name);
 	return true;
@@ -403,6 +439,7 @@ static void stop(struct tunnel *t)
 {
 	struct server *s = t->state;
 
+	netwatch_remove(&s->network);
 	while (t->ports != NULL)
 		port_free(t->ports);
 	link_table_dispose(&s->links);

@@ -324,6 +324,9 @@ void tunnel_udp_options(const struct tunnel *t, struct udp_options *opt)
 		.sockbuf = t->conf->sockbuf_bytes,
 		.dscp = t->conf->dscp,
 		.features = ~0u,
+		.source = t->conf->bind,
+		.device = t->conf->interface,
+		.mark = t->conf->fwmark,
 	};
 }
 

@@ -125,14 +125,20 @@ static bool stays(const struct tunnel_change *c, const struct tunnel *t)
 	return false;
 }
 
-static enum socket_place place_of(const struct tunnel *t, enum conf_role role,
+/* A socket that was opened for another way is only in the way of one that `conf` asks for. */
+static enum socket_place place_of(const struct tunnel *t, const struct conf_tunnel *conf,
 				  const struct sockaddr_storage *addr)
 {
-	return t->conf->role == role && t->state != NULL ? t->role->place(t, addr) : SOCKET_ELSEWHERE;
+	enum socket_place place;
+
+	if (t->conf->role != conf->role || t->state == NULL || conf_tunnels_apart(t->conf, conf))
+		return SOCKET_ELSEWHERE;
+	place = t->role->place(t, addr);
+	return place == SOCKET_THERE && !conf_tunnels_same_way(t->conf, conf) ? SOCKET_IN_WAY : place;
 }
 
 /* Whoever has something of a kind at an address or in its way, of those that go or of those that stay. */
-static struct tunnel *find_holder(const struct tunnel_change *c, enum conf_role role,
+static struct tunnel *find_holder(const struct tunnel_change *c, const struct conf_tunnel *conf,
 				  const struct sockaddr_storage *addr, bool goes,
 				  enum socket_place *place)
 {
@@ -141,7 +147,7 @@ static struct tunnel *find_holder(const struct tunnel_change *c, enum conf_role 
 	*place = SOCKET_ELSEWHERE;
 	for (size_t i = 0; i < c->set->count; i++) {
 		struct tunnel *t = c->set->tunnels[i];
-		enum socket_place one = place_of(t, role, addr);
+		enum socket_place one = place_of(t, conf, addr);
 
 		if (one <= *place || stays(c, t) == goes)
 			continue;
@@ -149,7 +155,7 @@ static struct tunnel *find_holder(const struct tunnel_change *c, enum conf_role 
 		found = t;
 	}
 	for (struct leaving_tunnel *l = c->set->leaving; l != NULL && goes; l = l->next) {
-		enum socket_place one = place_of(l->tunnel, role, addr);
+		enum socket_place one = place_of(l->tunnel, conf, addr);
 
 		if (one <= *place)
 			continue;
@@ -165,7 +171,7 @@ static enum socket_place held(void *user, const struct sockaddr_storage *addr)
 	const struct plan *p = user;
 	enum socket_place place;
 
-	find_holder(p->change, p->fresh->conf->role, addr, true, &place);
+	find_holder(p->change, p->fresh->conf, addr, true, &place);
 	return place;
 }
 
@@ -179,8 +185,7 @@ static bool is_denied(struct plan *p)
 		const struct tunnel *t = NULL;
 
 		if (b->list[i].held)
-			t = find_holder(p->change, p->fresh->conf->role, &b->list[i].addr, false,
-					&place);
+			t = find_holder(p->change, p->fresh->conf, &b->list[i].addr, false, &place);
 		if (t == NULL)
 			continue;
 		opening_fail(p->fresh, "cannot listen on %s: %s has it, and goes on as it was",
@@ -206,7 +211,7 @@ static void suspend_in_way(struct tunnel_change *c, struct plan *p, const struct
 	struct tunnel *t;
 
 	/* One that is suspended is nowhere. */
-	while ((t = find_holder(c, p->fresh->conf->role, addr, true, &place)) != NULL) {
+	while ((t = find_holder(c, p->fresh->conf, addr, true, &place)) != NULL) {
 		if (t->suspended)
 			break;
 		t->role->suspend(t);
@@ -277,7 +282,7 @@ static void take_over(struct tunnel_change *c, struct plan *p)
 		struct tunnel *t = NULL;
 
 		if (b->list[i].held)
-			t = find_holder(c, p->fresh->conf->role, &b->list[i].addr, true, &place);
+			t = find_holder(c, p->fresh->conf, &b->list[i].addr, true, &place);
 		if (t != NULL && place == SOCKET_THERE) {
 			note_yielded(c, t);
 			t->role->yield(t, &b->list[i]);

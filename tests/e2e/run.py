@@ -38,6 +38,7 @@ import spread_cases  # noqa: F401
 import standstill_cases  # noqa: F401
 import top_cases  # noqa: F401
 import transfer_cases  # noqa: F401
+import way_cases  # noqa: F401
 import word_cases  # noqa: F401
 
 if __name__ == "__main__":

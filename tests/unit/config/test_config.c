@@ -125,6 +125,34 @@ static void reads_every_key_of_a_client(void **state)
 	config_free(c);
 }
 
+static void reads_which_way_datagrams_take(void **state)
+{
+	struct config *c = read_good(
+		CLIENT "bind = fe80::7%eth0\ninterface = fifteen-letters\nfwmark = 0xFFffFFff\n"
+		       "[server s]\nlisten = :1\ntarget = h:1\nkey = some secret\nfwmark = 10\n"
+		       "[client none]\nlocaladdr = :3\nremoteaddr = h:1\nkey = some secret\n"
+		       "bind = none\ninterface = none\nfwmark = 0\n"
+		       "[client four]\nlocaladdr = :4\nremoteaddr = h:1\nkey = some secret\n"
+		       "bind = 192.0.2.7\n");
+	const struct conf_tunnel *const *t = (const struct conf_tunnel *const *)c->tunnels;
+
+	assert_string_equal(t[0]->bind, "fe80::7%eth0");
+	assert_string_equal(t[0]->interface, "fifteen-letters");
+	assert_int_equal(t[0]->fwmark, UINT32_MAX);
+	assert_null(t[1]->bind);
+	assert_null(t[1]->interface);
+	assert_int_equal(t[1]->fwmark, 10);
+	assert_null(t[2]->bind);
+	assert_null(t[2]->interface);
+	assert_int_equal(t[2]->fwmark, 0);
+	assert_string_equal(t[3]->bind, "192.0.2.7");
+	/* a socket of a server is as it was opened; where a client listens it does not matter */
+	assert_true(conf_tunnels_same_way(t[0], t[2]));
+	assert_false(conf_tunnels_same_way(t[1], t[0]));
+	assert_true(conf_tunnels_same_way(t[1], t[1]));
+	config_free(c);
+}
+
 static void every_mode_sets_its_four_numbers(void **state)
 {
 	static const struct {
@@ -543,6 +571,7 @@ int main(void)
 		cmocka_unit_test(gives_a_client_defaults_that_need_no_tuning),
 		cmocka_unit_test(gives_a_server_the_same_defaults),
 		cmocka_unit_test(reads_every_key_of_a_client),
+		cmocka_unit_test(reads_which_way_datagrams_take),
 		cmocka_unit_test(every_mode_sets_its_four_numbers),
 		cmocka_unit_test(defaults_are_inherited_wherever_they_stand),
 		cmocka_unit_test(the_origin_of_each_value_is_kept),

@@ -131,6 +131,38 @@ static void every_fault_is_one_line_with_its_place(void **state)
 			   "[server s]\nlisten = :1\ntarget = h:2\n",
 		  "t.ini:3: [defaults] conn: 0 is below 1, the least allowed" },
 
+		{ CLIENT "interface = an-interface-name\n",
+		  "t.ini:6: [client c] interface: 'an-interface-name' is no name of a network device, such as "
+		  "eth0: at most 15 characters, without slash, colon or blank" },
+		{ CLIENT "interface = eth 0\n",
+		  "t.ini:6: [client c] interface: 'eth 0' is no name of a network device, such as "
+		  "eth0: at most 15 characters, without slash, colon or blank" },
+		{ SERVER "interface = ../eth0\n",
+		  "t.ini:6: [server s] interface: '../eth0' is no name of a network device, such as "
+		  "eth0: at most 15 characters, without slash, colon or blank" },
+		{ CLIENT "bind = 192.0.2.7:1\n",
+		  "t.ini:6: [client c] bind: '192.0.2.7:1' is neither an IPv4 nor an IPv6 address; write "
+		  "it without port and brackets, as 192.0.2.7 or 2001:db8::7" },
+		{ CLIENT "bind = [2001:db8::7]\n",
+		  "t.ini:6: [client c] bind: '[2001:db8::7]' is neither an IPv4 nor an IPv6 address; write "
+		  "it without port and brackets, as 192.0.2.7 or 2001:db8::7" },
+		{ CLIENT "bind = fe80::1%\n",
+		  "t.ini:6: [client c] bind: 'fe80::1%' is neither an IPv4 nor an IPv6 address; write "
+		  "it without port and brackets, as 192.0.2.7 or 2001:db8::7" },
+		{ CLIENT "bind = ::ffff:192.0.2.7\n",
+		  "t.ini:6: [client c] bind: '::ffff:192.0.2.7' is an IPv4 address; write 192.0.2.7" },
+		{ SERVER "bind = 192.0.2.7\n",
+		  "t.ini:6: [server s] bind: is a client's key and means nothing here; it may stand in "
+		  "[defaults]" },
+		{ CLIENT "fwmark = 4294967296\n", "t.ini:6: [client c] fwmark: '4294967296' is no mark: 0 "
+						  "to 4294967295, or 0x0 to 0xffffffff" },
+		{ CLIENT "fwmark = 0x\n", "t.ini:6: [client c] fwmark: '0x' is no mark: 0 to 4294967295, "
+					  "or 0x0 to 0xffffffff" },
+		{ CLIENT "fwmark = 1a\n", "t.ini:6: [client c] fwmark: '1a' is no mark: 0 to 4294967295, "
+					  "or 0x0 to 0xffffffff" },
+		{ CLIENT "fwmark = -1\n", "t.ini:6: [client c] fwmark: '-1' is no mark: 0 to 4294967295, "
+					  "or 0x0 to 0xffffffff" },
+
 		/* between keys */
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n",
 		  "t.ini:1: [client c] key: is "

@@ -57,6 +57,37 @@ static void servers_on_one_address_are_told(void **state)
 	}
 }
 
+/* The kernel gives each its own part of what comes. */
+static void servers_may_share_an_address_on_devices_of_their_own(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool collide;
+	} pairs[] = {
+		{ "", "interface = eth0", true },
+		{ "interface = eth0", "interface = eth0", true },
+		{ "interface = eth0", "interface = eth1", false },
+		{ "interface = none", "fwmark = 7", true },
+	};
+	char text[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof(text),
+			 "%s[server a]\nlisten = :1\ntarget = h:1\n%s\n"
+			 "[server b]\nlisten = :1\ntarget = h:1\n%s\n",
+			 DEFAULTS, pairs[i].a, pairs[i].b);
+		c = read_text(text);
+		assert_int_equal(c == NULL, pairs[i].collide);
+		config_free(c);
+	}
+	/* A client's is for what it sends, not for where it listens. */
+	assert_null(read_text(DEFAULTS
+			      "[client a]\nlocaladdr = :1\nremoteaddr = h:1\ninterface = eth0\n"
+			      "[client b]\nlocaladdr = :1\nremoteaddr = h:1\ninterface = eth1\n"));
+}
+
 static void clients_on_one_address_are_told_but_not_beside_a_server(void **state)
 {
 	config_free(read_good(CLIENT "[server s]\nlisten = :1\ntarget = h:2\n"));
@@ -134,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(servers_on_one_address_are_told),
+		cmocka_unit_test(servers_may_share_an_address_on_devices_of_their_own),
 		cmocka_unit_test(clients_on_one_address_are_told_but_not_beside_a_server),
 		cmocka_unit_test(a_client_at_the_address_of_metrics_is_told),
 		cmocka_unit_test(an_inherited_address_serves_one_tunnel),
