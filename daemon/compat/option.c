@@ -232,6 +232,16 @@ static void fill_in(struct compat *c, const char *key, const char *value)
 		settings_set(&c->settings, key, value);
 }
 
+/* What kcptun has one of, whatever ours may have. */
+static void check_target(struct compat *c)
+{
+	const char *value = settings_get(&c->settings, "target");
+
+	if (value && strchr(value, ','))
+		compat_say(c, CONF_ERROR, "target",
+			   "is one address here; several are for a kcptun.ini");
+}
+
 static void replace(struct compat *c, const char *key, const char *before, const char *value)
 {
 	char *text;
@@ -321,6 +331,7 @@ void compat_finish(struct compat *c)
 		fill_in(c, "listen", ":29900");
 		fill_in(c, "target", "127.0.0.1:12948");
 		read_as_go(c, "target", true, true);
+		check_target(c);
 	}
 	drop_overridden(c);
 	fill_in_built_in(c);

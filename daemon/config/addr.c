@@ -187,6 +187,98 @@ void conf_addr_dispose(struct conf_addr *a)
 	*a = (struct conf_addr){ 0 };
 }
 
+/* ---- targets --------------------------------------------------------------- */
+
+static char *trim(char *text)
+{
+	static const char blanks[] = " \t";
+	size_t n;
+
+	text += strspn(text, blanks);
+	n = strlen(text);
+	while (n > 0 && strchr(blanks, text[n - 1]))
+		n--;
+	text[n] = '\0';
+	return text;
+}
+
+static bool add_target(struct conf_targets *t, const char *text, char *why)
+{
+	char quoted[CONF_QUOTE_BYTES], sentence[CONF_WHY_BYTES];
+
+	if (text[0] == '\0')
+		return conf_wrong(why, "a target is missing before or behind a comma");
+	if (t->count == CONF_TARGETS_MAX)
+		return conf_wrong(why, "has more than %d targets", CONF_TARGETS_MAX);
+	for (size_t i = 0; i < t->count; i++)
+		if (strcmp(t->list[i].text, text) == 0)
+			return conf_wrong(why, "has the target '%s' twice", conf_quote(quoted, text));
+	if (!conf_addr_parse(&t->list[t->count], text, ADDR_PATH, sentence))
+		return conf_wrong(why, "of the target '%s': %.*s", conf_quote(quoted, text),
+				  CONF_WHY_BYTES - CONF_QUOTE_BYTES - 24, sentence);
+	t->count++;
+	return true;
+}
+
+static bool add_targets(struct conf_targets *t, char *text, char *why)
+{
+	char *item;
+
+	while ((item = strsep(&text, ",")) != NULL)
+		if (!add_target(t, trim(item), why))
+			return false;
+	return true;
+}
+
+/* As they stand, with one blank behind each comma. */
+static char *list_text(const struct conf_targets *t)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < t->count; i++)
+		fprintf(out, "%s%s", i > 0 ? ", " : "", t->list[i].text);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+bool conf_targets_parse(struct conf_targets *t, const char *text, char *why)
+{
+	struct conf_targets fresh = { 0 };
+	char *copy = strdup(text);
+	bool ok;
+
+	if (!copy)
+		return conf_wrong(why, "out of memory");
+	if (strchr(copy, ',')) {
+		ok = add_targets(&fresh, copy, why);
+	} else {
+		ok = conf_addr_parse(&fresh.list[0], copy, ADDR_PATH, why);
+		fresh.count = ok;
+	}
+	free(copy);
+	if (ok && !(fresh.text = list_text(&fresh)))
+		ok = conf_wrong(why, "out of memory");
+	if (ok)
+		*t = fresh;
+	else
+		conf_targets_dispose(&fresh);
+	return ok;
+}
+
+void conf_targets_dispose(struct conf_targets *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		conf_addr_dispose(&t->list[i]);
+	free(t->text);
+	*t = (struct conf_targets){ 0 };
+}
+
 /* ---- collisions ------------------------------------------------------------ */
 
 /* What a socket bound to a host takes. */

@@ -46,6 +46,14 @@ struct conf_addr {
 bool conf_addr_copy(struct conf_addr *to, const struct conf_addr *from);
 void conf_addr_dispose(struct conf_addr *a);
 
+/* Where a server connects streams to: the first is the best. */
+enum { CONF_TARGETS_MAX = 8 };
+struct conf_targets {
+	char *text; /* all of them, "a, b" */
+	struct conf_addr list[CONF_TARGETS_MAX];
+	size_t count;
+};
+
 /* What `mode` stands for; "manual" is the last and takes the four keys as given. */
 struct conf_mode {
 	const char *name;
@@ -78,7 +86,8 @@ struct conf_tunnel {
 	int line;
 
 	struct conf_addr localaddr, remoteaddr; /* client */
-	struct conf_addr listen, target;        /* server */
+	struct conf_addr listen;                /* server, and */
+	struct conf_targets target;
 	unsigned socketmode; /* of the path of localaddr, or CONF_AUTO; its rights */
 	char *socketgroup;   /* follow from both.  NULL: none */
 

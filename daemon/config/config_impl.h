@@ -155,7 +155,7 @@ struct conf_type {
 extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto_bytes,
 	conf_type_bytes, conf_type_rate, conf_type_ttl, conf_type_bool, conf_type_secret,
 	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
-	conf_type_target_addr, conf_type_crypt, conf_type_mode, conf_type_congestion,
+	conf_type_targets, conf_type_crypt, conf_type_mode, conf_type_congestion,
 	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
 	conf_type_include, conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group,
 	conf_type_file_mode, conf_type_source, conf_type_device, conf_type_mark;
@@ -171,6 +171,9 @@ enum conf_addr_allow {
 };
 
 bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char *why);
+/* A list with commas between its addresses, of which each may also be the path of a Unix socket. */
+bool conf_targets_parse(struct conf_targets *t, const char *text, char *why);
+void conf_targets_dispose(struct conf_targets *t);
 /* Would two sockets bound to these be refused by the kernel?  Names are taken as equal only if
  * they read the same. */
 bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);

@@ -67,7 +67,12 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"and port that were asked. " },
 	[KEY_TARGET] = { "127.0.0.1:8388", NULL,
 		"A name is resolved anew for each stream. While the target cannot be reached, "
-		"streams are closed at once. " },
+		"streams are closed at once. `127.0.0.1:8388, 127.0.0.1:8389, /run/app.sock` are "
+		"several, of which there may be 8; so a path has no comma in it. A stream is "
+		"connected to the first; to the next one when that fails, or when nothing was heard "
+		"of it for 1 s, and then to whichever answers sooner. It ends when all have "
+		"failed. What failed is tried last for 10 s, and then again in its place. To answer "
+		"means to accept the connection. " },
 
 	[KEY_KEY] = { NULL,
 		"There is none built in. Make one with: `kcptunctl genkey`. ",

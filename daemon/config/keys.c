@@ -73,8 +73,9 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		.help = "the server, over UDP; of a range of ports each session draws one" },
 	[KEY_LISTEN] = { "listen", ON_SERVER, CONF_RESTART, &conf_type_listen_addr, T(listen), "",
 		.help = "where clients are awaited, over UDP, on every port of a range" },
-	[KEY_TARGET] = { "target", ON_SERVER, CONF_IN_USE, &conf_type_target_addr, T(target), "",
-		.help = "where each stream is connected to: TCP, or the path of a Unix socket" },
+	[KEY_TARGET] = { "target", ON_SERVER, CONF_IN_USE, &conf_type_targets, T(target), "",
+		.help = "where each stream is connected to: TCP, or the path of a Unix socket; of several, "
+			"with commas between them, the first that answers" },
 
 	[KEY_KEY] = { "key", ON_BOTH, CONF_RESTART, &conf_type_secret, T(key), "",
 		.help = "the secret that both ends share; this or keyfile is required" },

@@ -310,9 +310,9 @@ static bool parse_remote(const struct conf_row *row, const char *text, void *bas
 	return conf_addr_parse(field(row, base), text, ADDR_RANGE, why);
 }
 
-static bool parse_target(const struct conf_row *row, const char *text, void *base, char *why)
+static bool parse_targets(const struct conf_row *row, const char *text, void *base, char *why)
 {
-	return conf_addr_parse(field(row, base), text, ADDR_PATH, why);
+	return conf_targets_parse(field(row, base), text, why);
 }
 
 static void print_addr(const struct conf_row *row, const void *base, FILE *out)
@@ -322,9 +322,21 @@ static void print_addr(const struct conf_row *row, const void *base, FILE *out)
 	fputs(a->text, out);
 }
 
+static void print_targets(const struct conf_row *row, const void *base, FILE *out)
+{
+	const struct conf_targets *t = field_const(row, base);
+
+	fputs(t->text, out);
+}
+
 static void dispose_addr(const struct conf_row *row, void *base)
 {
 	conf_addr_dispose(field(row, base));
+}
+
+static void dispose_targets(const struct conf_row *row, void *base)
+{
+	conf_targets_dispose(field(row, base));
 }
 
 const struct conf_type conf_type_stream_addr = { CONF_TEXT, "host:port or path", parse_stream,
@@ -333,8 +345,8 @@ const struct conf_type conf_type_listen_addr = { CONF_TEXT, "host:port[-port]", 
 						 print_addr, dispose_addr };
 const struct conf_type conf_type_remote_addr = { CONF_TEXT, "host:port[-port]", parse_remote,
 						 print_addr, dispose_addr };
-const struct conf_type conf_type_target_addr = { CONF_TEXT, "host:port or path", parse_target,
-						 print_addr, dispose_addr };
+const struct conf_type conf_type_targets = { CONF_TEXT, "host:port or path, up to 8", parse_targets,
+					     print_targets, dispose_targets };
 
 /* ---- sockets of the daemon itself -------------------------------------------- */
 

@@ -31,6 +31,7 @@ static void remember(struct tunnel *t, const char *fmt, ...)
 	vsnprintf(said->text, sizeof(said->text), fmt, args);
 	va_end(args);
 	said->us = t->reactor->now_us;
+	said->of_targets = false;
 }
 
 /* A client's peer is its server; a server's may be anybody. */
@@ -255,11 +256,66 @@ void diagnosis_no_session(struct tunnel *t, const char *why)
 	remember(t, "no session to %s: %s", t->conf->remoteaddr.text, why);
 }
 
-void diagnosis_target(struct tunnel *t, const char *error)
+static const char *target_text(const struct tunnel *t, unsigned i)
 {
-	remember(t, "cannot connect to target %s: %s", t->conf->target.text, error);
-	if (log_allow(&t->diagnosis.target, t->reactor->now_us, MINUTE_US) && line_allowed(t))
-		log_warn(t->name, "cannot connect to target %s: %s", t->conf->target.text, error);
+	return t->conf->target.list[i].text;
+}
+
+void diagnosis_target(struct tunnel *t, unsigned i, const char *error, bool others)
+{
+	struct diagnosis *d = &t->diagnosis;
+
+	if (!log_allow(&d->targets[i], t->reactor->now_us, MINUTE_US) || !line_allowed(t))
+		return;
+	d->target_told[i] = true;
+	log_warn(t->name, "cannot connect to target %s: %s%s", target_text(t, i), error,
+		 others ? "; another one is tried" : "");
+}
+
+void diagnosis_no_target(struct tunnel *t)
+{
+	const struct targets *s = &t->targets;
+	char text[DIAGNOSIS_TEXT_BYTES] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < s->count && n < sizeof(text); i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s: %s", i > 0 ? "; " : "",
+				      target_text(t, i), s->each[i].why);
+	remember(t, "cannot connect to target %s", text);
+	t->diagnosis.said.of_targets = s->count > 1;
+}
+
+/* So that it is seen which one has what the first should have. */
+static void remember_substitute(struct tunnel *t, unsigned i)
+{
+	remember(t, "target %s does not answer: %s; %s serves", target_text(t, 0),
+		 t->targets.each[0].why, target_text(t, i));
+	t->diagnosis.said.of_targets = true;
+}
+
+void diagnosis_target_serves(struct tunnel *t, unsigned i, bool again)
+{
+	struct diagnosis *d = &t->diagnosis;
+
+	if (again && d->target_told[i]) {
+		d->target_told[i] = false;
+		if (line_allowed(t))
+			log_info(t->name, "target %s answers again", target_text(t, i));
+	}
+	if (i > 0 && t->targets.each[0].failed)
+		remember_substitute(t, i);
+	else if (d->said.of_targets)
+		d->said.text[0] = '\0';
+}
+
+void diagnosis_targets_changed(struct tunnel *t)
+{
+	struct diagnosis *d = &t->diagnosis;
+
+	memset(d->targets, 0, sizeof(d->targets));
+	memset(d->target_told, 0, sizeof(d->target_told));
+	if (d->said.of_targets)
+		d->said.text[0] = '\0';
 }
 
 void diagnosis_replay(struct tunnel *t, const struct udp_path *path)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config.h"
 #include "log.h"
 #include "udp.h"
 
@@ -29,11 +30,12 @@ struct diagnosis_peer {
 	struct log_limit limit;
 };
 
-enum { DIAGNOSIS_TEXT_BYTES = 256 };
+enum { DIAGNOSIS_TEXT_BYTES = 400 };
 
 /* What was concluded last of what is ours: a client's server, a server's target.  Strangers can be the cause of none. */
 struct diagnosis_said {
 	uint64_t us;
+	bool of_targets; /* until one serves, and it is the first */
 	char text[DIAGNOSIS_TEXT_BYTES];
 };
 
@@ -42,7 +44,9 @@ struct diagnosis {
 	struct diagnosis_said said;
 	struct diagnosis_peer peers[DIAGNOSIS_PEERS];
 	unsigned peer_count;
-	struct log_limit silence, barren, target, replay;
+	struct log_limit silence, barren, replay;
+	struct log_limit targets[CONF_TARGETS_MAX];
+	bool target_told[CONF_TARGETS_MAX]; /* that it failed; and not yet that it answers again */
 	unsigned barren_count;
 	struct log_quota lines;
 };
@@ -65,7 +69,13 @@ void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t 
 void diagnosis_replay(struct tunnel *t, const struct udp_path *path);
 /* No session to the server could be made; the log was told. */
 void diagnosis_no_session(struct tunnel *t, const char *why);
-/* A stream could not be connected to the target. */
-void diagnosis_target(struct tunnel *t, const char *error);
+/* A stream could not be connected to target i; `others`: there are some that it may get yet. */
+void diagnosis_target(struct tunnel *t, unsigned i, const char *error, bool others);
+/* Nor to any other: of each t->targets knows why. */
+void diagnosis_no_target(struct tunnel *t);
+/* Target i took a stream; `again`: the last one it did not take. */
+void diagnosis_target_serves(struct tunnel *t, unsigned i, bool again);
+/* They are others now. */
+void diagnosis_targets_changed(struct tunnel *t);
 
 #endif

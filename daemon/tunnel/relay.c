@@ -151,13 +151,12 @@ void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st)
 		log_info(relay->tunnel->name, "stream %u opened", smux_sid(st));
 }
 
-static void on_dialled(void *user, int fd, const char *error)
+static void on_dialled(void *user, int fd)
 {
 	struct relay *relay = user;
 
 	relay->dial = NULL;
 	if (fd < 0) {
-		diagnosis_target(relay->tunnel, error);
 		relay_abort(relay);
 		return;
 	}
@@ -196,7 +195,7 @@ void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st)
 		relay_refuse(st);
 		return;
 	}
-	relay->dial = dial_start(t->reactor, &t->conf->target, on_dialled, relay);
+	relay->dial = target_dial_start(t, on_dialled, relay);
 	if (relay->dial == NULL) {
 		relay_free(relay);
 		relay_refuse(st);

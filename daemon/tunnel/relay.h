@@ -24,7 +24,7 @@ struct relay;
 struct relay *relay_accept(struct tunnel *t, int fd);
 /* Give it a stream.  It starts to read once the link answers. */
 void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st);
-/* Server: for a stream that the peer opened: connects to the tunnel's target. */
+/* Server: for a stream that the peer opened: connects to one of the tunnel's targets. */
 void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st);
 /* Nobody is to have this stream: its peer sees a reset. */
 void relay_refuse(struct smux_stream *st);

@@ -58,7 +58,7 @@ void relay_free(struct relay *relay)
 	ev_io_stop(loop, &relay->writable);
 	stop_idle(relay);
 	if (relay->dial != NULL)
-		dial_cancel(relay->dial);
+		target_dial_cancel(relay->dial);
 	relay_kept_end(relay);
 	if (relay->fd >= 0)
 		close(relay->fd);

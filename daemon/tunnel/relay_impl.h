@@ -33,9 +33,9 @@
 
 #include <ev.h>
 
-#include "dial.h"
 #include "link.h"
 #include "relay.h"
+#include "target_dial.h"
 #include "tunnel.h"
 
 enum relay_life {
@@ -55,7 +55,7 @@ struct relay {
 	struct tunnel *tunnel;
 	struct link *link;          /* NULL while waiting */
 	struct smux_stream *stream; /* NULL likewise */
-	struct dial *dial;          /* server: connecting */
+	struct target_dial *dial;   /* server: connecting */
 	struct relay *prev, *next;  /* of the link */
 	struct relay *wait_next;
 	int fd; /* -1 while connecting */

@@ -353,8 +353,9 @@ static bool start(struct tunnel *t, struct binding *b)
 	if (!link_table_init(&s->links, seed) || !remember(t) || !open_ports(t, b))
 		return false;
 	watch_device(t);
-	log_info(t->name, "server: udp %s, target %s, crypt %s", t->conf->listen.text,
-		 t->conf->target.text, t->conf->crypt->name);
+	log_info(t->name, "server: udp %s, %s %s, crypt %s", t->conf->listen.text,
+		 t->conf->target.count > 1 ? "targets" : "target", t->conf->target.text,
+		 t->conf->crypt->name);
 	return true;
 }
 

@@ -81,6 +81,7 @@ struct tunnel *tunnel_new(struct reactor *r, struct conf_tunnel *conf, const str
 	t->reactor = r;
 	t->conf = conf;
 	t->name = conf->name;
+	targets_set(&t->targets, (unsigned)conf->target.count);
 	t->role = conf->role == ROLE_CLIENT ? &client_role : &server_role;
 	t->reaper.run = reap;
 	relay_alive_init(t);
@@ -179,10 +180,20 @@ bool tunnel_is_empty(const struct tunnel *t)
 	return t->links == NULL;
 }
 
+/* What was known of the ones before is not known of these. */
+static void change_targets(struct tunnel *t, const struct conf_tunnel *conf)
+{
+	if (t->conf->role != ROLE_SERVER || strcmp(conf->target.text, t->conf->target.text) == 0)
+		return;
+	targets_set(&t->targets, (unsigned)conf->target.count);
+	diagnosis_targets_changed(t);
+}
+
 void tunnel_change(struct tunnel *t, struct conf_tunnel *conf, bool changed, bool renew)
 {
 	bool alive = conf->tcptimeout_s != t->conf->tcptimeout_s;
 
+	change_targets(t, conf);
 	conf_tunnel_free(t->conf);
 	t->conf = conf;
 	t->name = conf->name;

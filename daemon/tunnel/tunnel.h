@@ -2,7 +2,7 @@
  *
  * What differs between the two roles is behind struct tunnel_role: client.c opens
  * links for the TCP connections it accepts, server.c makes links for the clients that
- * send to it and connects each stream to the target. */
+ * send to it and connects each stream to a target. */
 #ifndef KT_TUNNEL_H
 #define KT_TUNNEL_H
 
@@ -17,6 +17,7 @@
 #include "opening.h"
 #include "qpp.h"
 #include "reactor.h"
+#include "targets.h"
 
 /* Unsent bytes that one stream may hold before its socket is read no more. */
 #define STREAM_SEND_MAX ((size_t)128 << 10)
@@ -106,7 +107,8 @@ struct tunnel {
 	uint64_t heard_us;               /* when any peer was last; 0: never */
 	struct udp_stats past_udp;       /* of ports that are gone */
 	struct flow flow;
-	struct walk *walks; /* looks under way */
+	struct walk *walks;     /* looks under way */
+	struct targets targets; /* a server's */
 	struct diagnosis diagnosis;
 	struct log_quota tales;           /* of sessions and streams that come and go */
 	const struct tunnel_hooks *hooks; /* borrowed; NULL: none */

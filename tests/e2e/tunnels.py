@@ -69,8 +69,8 @@ def check_traffic(address, target, plan=((300_000, 500_000), (500_000, 300_000),
 class Listener:
     """A TCP server whose every connection is handed to handler(socket) in a thread."""
 
-    def __init__(self, handler):
-        self.sock = socket.create_server((LOCAL, 0), backlog=4096)
+    def __init__(self, handler, port=0):
+        self.sock = socket.create_server((LOCAL, port), backlog=4096)
         self.port = self.sock.getsockname()[1]
         self.handler = handler
         self.results = []

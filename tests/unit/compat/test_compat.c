@@ -81,7 +81,7 @@ static void the_quick_start_works_as_it_is_written(void **state)
 	t = only_tunnel(&l);
 	assert_int_equal(t->role, ROLE_SERVER);
 	assert_int_equal(t->listen.port, 4000);
-	assert_string_equal(t->target.host, "192.0.2.7");
+	assert_string_equal(t->target.list[0].host, "192.0.2.7");
 	assert_int_equal(t->sndwnd_segs, 1024);
 	end_line(&l);
 	assert_int_equal(said_of(CONF_ERROR), 0);
@@ -374,8 +374,12 @@ static void addresses_are_read_as_go_reads_them(void **state)
 	assert_string_equal(only_tunnel(&l)->target.text, "127.0.0.1:8388");
 	assert_int_equal(only_tunnel(&l)->listen.port_last, 4010);
 	end_line(&l);
+	SERVER(&l, "-t", ":1,:2", "-key", "some key");
+	assert_null(l.config);
+	assert_said(CONF_ERROR, "target: is one address here; several are for a kcptun.ini");
+	end_line(&l);
 	SERVER(&l, "-t", "path/to/unix_socket", "-key", "some key");
-	assert_string_equal(only_tunnel(&l)->target.path, "path/to/unix_socket");
+	assert_string_equal(only_tunnel(&l)->target.list[0].path, "path/to/unix_socket");
 	end_line(&l);
 }
 

@@ -275,7 +275,7 @@ static void the_values_that_hold_read_back_as_the_same_config(void **state)
 	assert_string_equal(conf_modes[t->mode].name, "fast2");
 	assert_int_equal(t->interval_ms, 20);
 	assert_int_equal(t->listen.port_last, 80);
-	assert_string_equal(t->target.path, "/run/t.sock");
+	assert_string_equal(t->target.list[0].path, "/run/t.sock");
 	assert_true(t->acknodelay);
 	again = as_file(d);
 	assert_string_equal(text, again);
@@ -283,6 +283,35 @@ static void the_values_that_hold_read_back_as_the_same_config(void **state)
 	free(again);
 	config_free(c);
 	config_free(d);
+}
+
+static void targets_are_a_list(void **state)
+{
+	struct config *c = read_good(
+		"[defaults]\nkey = some secret\n"
+		"[server s]\nlisten = :1\n"
+		"target = 127.0.0.1:8388,[::1]:8389 ,\t/run/app.sock\n"
+		"[server t]\nlisten = :2\ntarget = 127.0.0.1:8388, [::1]:8389, /run/app.sock\n"
+		"[server u]\nlisten = :3\ntarget = [::1]:8389, 127.0.0.1:8388, /run/app.sock\n"
+		"[server v]\nlisten = :4\ntarget = a:1,b:1,c:1,d:1,e:1,f:1,g:1,h:1\n");
+	const struct conf_targets *t = &c->tunnels[0]->target;
+	size_t key = 0;
+
+	assert_string_equal(t->text, "127.0.0.1:8388, [::1]:8389, /run/app.sock");
+	assert_int_equal(t->count, 3);
+	assert_string_equal(t->list[0].host, "127.0.0.1");
+	assert_int_equal(t->list[0].port, 8388);
+	assert_string_equal(t->list[1].host, "::1");
+	assert_int_equal(t->list[1].port, 8389);
+	assert_string_equal(t->list[2].path, "/run/app.sock");
+	assert_int_equal(c->tunnels[3]->target.count, CONF_TARGETS_MAX);
+	assert_string_equal(c->tunnels[3]->target.list[7].host, "h");
+	while (strcmp(conf_key_name(key), "target") != 0)
+		key++;
+	assert_true(conf_tunnel_key_equal(c->tunnels[0], c->tunnels[1], key));
+	assert_false(conf_tunnel_key_equal(c->tunnels[0], c->tunnels[2], key));
+	assert_int_equal(conf_key_reach(key), CONF_IN_USE);
+	config_free(c);
 }
 
 static void a_long_line_reads_back(void **state)
@@ -576,6 +605,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_inherited_wherever_they_stand),
 		cmocka_unit_test(the_origin_of_each_value_is_kept),
 		cmocka_unit_test(the_values_that_hold_read_back_as_the_same_config),
+		cmocka_unit_test(targets_are_a_list),
 		cmocka_unit_test(a_long_line_reads_back),
 		cmocka_unit_test(bom_crlf_indentation_and_comments_are_accepted),
 		cmocka_unit_test(yes_and_no_have_four_spellings_each),

@@ -2,6 +2,9 @@
 #include "config_bed.h"
 #include "wire.h"
 
+/* A server that lacks its target. */
+#define LISTENS DEFAULTS "[server s]\nlisten = :1\n"
+
 /* ---- faults ---------------------------------------------------------------------------- */
 
 static void every_fault_is_one_line_with_its_place(void **state)
@@ -162,6 +165,25 @@ static void every_fault_is_one_line_with_its_place(void **state)
 					  "or 0x0 to 0xffffffff" },
 		{ CLIENT "fwmark = -1\n", "t.ini:6: [client c] fwmark: '-1' is no mark: 0 to 4294967295, "
 					  "or 0x0 to 0xffffffff" },
+		{ LISTENS "target = h:2,\n",
+		  "t.ini:5: [server s] target: a target is missing before or behind a comma" },
+		{ LISTENS "target = ,h:2\n",
+		  "t.ini:5: [server s] target: a target is missing before or behind a comma" },
+		{ LISTENS "target = h:2, ,h:3\n",
+		  "t.ini:5: [server s] target: a target is missing before or behind a comma" },
+		{ LISTENS "target = h:2, :3\n",
+		  "t.ini:5: [server s] target: of the target ':3': the host before the port is missing" },
+		{ LISTENS "target = h:2, h:3-4\n",
+		  "t.ini:5: [server s] target: of the target 'h:3-4': takes one port, not the range 3-4" },
+		{ LISTENS "target = h:2, ::1:3\n",
+		  "t.ini:5: [server s] target: of the target '::1:3': an IPv6 "
+		  "address goes in brackets: [::1]:29900" },
+		{ LISTENS "target = h:2, i:2,h:2\n",
+		  "t.ini:5: [server s] target: has the target 'h:2' twice" },
+		{ LISTENS "target = a:1,b:1,c:1,d:1,e:1,f:1,g:1,h:1,i:1\n",
+		  "t.ini:5: [server s] target: has more than 8 targets" },
+		{ LISTENS "target = :3\n",
+		  "t.ini:5: [server s] target: the host before the port is missing" },
 
 		/* between keys */
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n",
