@@ -163,11 +163,31 @@ static void forget_reload(void *user, struct control_reload *r)
 
 static const struct control_ops control_ops = { .reload = reload_by_control, .forget = forget_reload };
 
+bool daemon_move_control(struct kt_daemon *d, const char *path, char why[static CONTROL_WHY_BYTES],
+			 bool *without)
+{
+	if (d->control == NULL)
+		d->control = control_new(&d->report, &control_ops);
+	if (d->control != NULL)
+		return control_move(d->control, path, why, without);
+	snprintf(why, CONTROL_WHY_BYTES, "control: out of memory");
+	*without = false;
+	return false;
+}
+
+bool daemon_make_metrics(struct kt_daemon *d)
+{
+	if (d->metrics == NULL)
+		d->metrics = metrics_new(&d->report);
+	return d->metrics != NULL;
+}
+
 /* False when the daemon may not start without it. */
 static bool start_control(struct kt_daemon *d)
 {
 	const char *path = d->config->daemon.control;
-	bool without = false;
+	char why[CONTROL_WHY_BYTES];
+	bool without;
 
 	d->report = (struct report_source){
 		.reactor = d->reactor,
@@ -176,9 +196,15 @@ static bool start_control(struct kt_daemon *d)
 		.tunnels = present_tunnels,
 		.config = present_config,
 	};
-	if (path != NULL)
-		d->control = control_new(path, &d->report, &control_ops, &without);
-	return path == NULL || d->control != NULL || without;
+	if (path == NULL)
+		return true;
+	if (daemon_move_control(d, path, why, &without)) {
+		if (why[0] != '\0')
+			log_debug(NULL, "%s", why);
+		return true;
+	}
+	log_msg(without ? LOG_LEVEL_WARN : LOG_LEVEL_ERR, NULL, "%s", why);
+	return without;
 }
 
 /* ---- the beginning ---------------------------------------------------------------------- */
@@ -276,8 +302,7 @@ static void start(struct kt_daemon *d)
 		start_tunnels(d);
 		return;
 	}
-	d->metrics = metrics_new(metrics, &d->report, on_metrics, d);
-	if (d->metrics != NULL)
+	if (daemon_make_metrics(d) && metrics_start(d->metrics, metrics, on_metrics, d))
 		return;
 	log_err("metrics", "out of memory");
 	give_up(d);

@@ -10,7 +10,7 @@
 struct daemon_source {
 	const char *file;
 	const char *control; /* a control socket that overrides the file's, or NULL */
-	bool verbose;        /* the file's log level does not count */
+	bool verbose;        /* debug, whatever the file says */
 };
 
 /* NULL after every fault was handed to `report`. */

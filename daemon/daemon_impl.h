@@ -21,8 +21,8 @@ struct kt_daemon {
 	struct service service;
 	struct snmplog snmplog;
 	struct report_source report;
-	struct control *control;
-	struct metrics *metrics;
+	struct control *control; /* NULL: never had one */
+	struct metrics *metrics; /* likewise */
 	struct signals signals;
 	ev_timer drain; /* looks whether all is out */
 	double drained_s;
@@ -32,9 +32,16 @@ struct kt_daemon {
 	bool reloading;                          /* or starting */
 	bool wanted;                             /* another one, when that is over */
 	struct config *fresh;                    /* of the one under way */
+	bool moving_metrics;                     /* it waits for that alone */
+	bool partly;                             /* something of it failed */
 	struct control_reload *asking, *waiting; /* who asked for it; who for the next */
 	ev_timer next_reload;
 };
+
+/* See control_move() and metrics_new(): made when they are needed. */
+bool daemon_move_control(struct kt_daemon *d, const char *path, char why[static CONTROL_WHY_BYTES],
+			 bool *without);
+bool daemon_make_metrics(struct kt_daemon *d);
 
 /* Starting or reloading is over; `note`: see service_ready(). */
 void daemon_tell_ready(struct kt_daemon *d, const char *note);

@@ -166,6 +166,6 @@ int main(int argc, char **argv)
 		config_free(config);
 		return status;
 	}
-	log_set_level(o.source.verbose ? LOG_LEVEL_DEBUG : (enum log_level)config->daemon.loglevel);
+	log_set_level((enum log_level)config->daemon.loglevel);
 	return daemon_run(config, &o.source);
 }

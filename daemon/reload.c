@@ -1,4 +1,5 @@
 /* reload.c - the configuration is read again, one time after the other. */
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon_impl.h"
@@ -48,13 +49,25 @@ static void turn_away(struct control_reload **list, const char *why)
 
 /* ---- [daemon] ------------------------------------------------------------------------- */
 
+/* What the command line says holds whatever is in the file. */
+static bool override(struct config *config, const struct daemon_source *source,
+		     conf_report_fn *report, void *user)
+{
+	struct conf_daemon *d = &config->daemon;
+
+	if (source->verbose) {
+		d->loglevel = LOG_LEVEL_DEBUG;
+		d->origins[conf_daemon_key("loglevel")] = (struct conf_origin){ .from = CONF_GIVEN };
+	}
+	return source->control == NULL || config_set_control(config, source->control, report, user);
+}
+
 struct config *daemon_read_config(const struct daemon_source *source, conf_report_fn *report,
 				  void *user)
 {
 	struct config *config = config_read(source->file, report, user);
 
-	if (config == NULL || source->control == NULL ||
-	    config_set_control(config, source->control, report, user))
+	if (config == NULL || override(config, source, report, user))
 		return config;
 	config_free(config);
 	return NULL;
@@ -65,33 +78,75 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* The log level at once; its sockets, its user and the state directory with the next start. */
-static void change_daemon(struct kt_daemon *d)
+static void change_in_use(struct kt_daemon *d)
 {
 	const struct conf_daemon *now = &d->config->daemon, *then = &d->fresh->daemon;
 
-	if (then->loglevel != now->loglevel && !d->source->verbose) {
+	if (then->loglevel != now->loglevel) {
 		log_set_level((enum log_level)then->loglevel);
 		say(d, NULL, "log level changed", false);
 	}
 	if (!same_text(then->snmplog, now->snmplog) || then->snmpperiod_s != now->snmpperiod_s)
 		say(d, NULL, "snmplog of [daemon] changed", false);
 	snmplog_set(&d->snmplog, then->snmplog, then->snmpperiod_s);
-	if (!same_text(then->control, now->control) ||
-	    !same_text(then->metrics.text, now->metrics.text) ||
-	    !same_text(then->statedir, now->statedir) || !same_text(then->user, now->user) ||
-	    !same_text(then->group, now->group))
-		say(d, NULL,
-		    "[daemon] control, metrics, statedir, user and group change with a restart only",
-		    false);
-	config_free(d->config);
-	d->config = d->fresh;
-	d->fresh = NULL;
+}
+
+/* Said each time, and not only by the reload that brought it: else the next one would seem to have done it. */
+static void keep_until_restart(struct kt_daemon *d)
+{
+	struct conf_daemon *now = &d->config->daemon, *then = &d->fresh->daemon;
+	char text[128];
+
+	for (size_t i = 0; i < conf_key_count(); i++) {
+		if (conf_key_reach(i) != CONF_RESTART || conf_daemon_key_equal(now, then, i))
+			continue;
+		snprintf(text, sizeof(text), "%s: needs a restart", conf_key_name(i));
+		say(d, NULL, text, false);
+		conf_daemon_keep(then, now, i);
+	}
+}
+
+/* ---- the sockets of [daemon] ---------------------------------------------------------- */
+
+static void say_not_moved(struct kt_daemon *d, const char *what, const char *why)
+{
+	char text[CONTROL_WHY_BYTES + 64];
+
+	snprintf(text, sizeof(text), "%s not changed, it goes on as it was: %s", what, why);
+	d->partly = true;
+	say(d, NULL, text, true);
+}
+
+static void say_moved(struct kt_daemon *d, const char *what, const char *where)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s changed: %s", what, where != NULL ? where : "none");
+	say(d, NULL, text, false);
+}
+
+static void move_control(struct kt_daemon *d)
+{
+	struct conf_daemon *now = &d->config->daemon, *then = &d->fresh->daemon;
+	size_t key = conf_daemon_key("control");
+	char why[CONTROL_WHY_BYTES];
+	bool without;
+
+	if (conf_daemon_key_equal(now, then, key))
+		return;
+	if (!daemon_move_control(d, then->control, why, &without)) {
+		say_not_moved(d, "control", why);
+		conf_daemon_keep(then, now, key);
+		return;
+	}
+	say_moved(d, "control", then->control);
+	if (why[0] != '\0')
+		say(d, NULL, why, false);
 }
 
 /* ---- one reload ----------------------------------------------------------------------- */
 
-static void finish(void *user, enum reload_result result)
+static void conclude(struct kt_daemon *d, enum reload_result result)
 {
 	static const struct {
 		enum control_verdict verdict;
@@ -101,17 +156,62 @@ static void finish(void *user, enum reload_result result)
 		[RELOAD_PARTLY] = { CONTROL_PARTLY, "last reload failed in part, see the log" },
 		[RELOAD_REFUSED] = { CONTROL_REFUSED, "last reload was refused, see the log" },
 	};
-	struct kt_daemon *d = user;
 
-	if (result == RELOAD_REFUSED)
-		log_err(NULL, "reload refused: the running configuration stays");
-	else
-		change_daemon(d);
 	config_free(d->fresh);
 	d->fresh = NULL;
 	daemon_tell_ready(d, ends[result].note);
 	answer(&d->asking, ends[result].verdict);
 	daemon_reload_next(d);
+}
+
+/* All of [daemon] but metrics, whose address may have had to be asked for. */
+static void change_daemon(struct kt_daemon *d)
+{
+	struct config *before = d->config;
+
+	change_in_use(d);
+	keep_until_restart(d);
+	move_control(d);
+	d->config = d->fresh;
+	d->fresh = before;
+	conclude(d, d->partly ? RELOAD_PARTLY : RELOAD_DONE);
+}
+
+static void on_metrics_moved(void *user, const char *why)
+{
+	struct kt_daemon *d = user;
+	struct conf_daemon *now = &d->config->daemon, *then = &d->fresh->daemon;
+
+	d->moving_metrics = false;
+	if (why == NULL) {
+		say_moved(d, "metrics", then->metrics.text);
+	} else {
+		say_not_moved(d, "metrics", why);
+		conf_daemon_keep(then, now, conf_daemon_key("metrics"));
+	}
+	change_daemon(d);
+}
+
+/* Behind the tunnels, since nothing of this changes if they are refused, and an address that one of them has left is free. */
+static void finish(void *user, enum reload_result result)
+{
+	struct kt_daemon *d = user;
+
+	if (result == RELOAD_REFUSED) {
+		log_err(NULL, "reload refused: the running configuration stays");
+		conclude(d, result);
+		return;
+	}
+	d->partly = result == RELOAD_PARTLY;
+	if (conf_daemon_key_equal(&d->config->daemon, &d->fresh->daemon, conf_daemon_key("metrics"))) {
+		change_daemon(d);
+		return;
+	}
+	d->moving_metrics = true;
+	if (daemon_make_metrics(d))
+		metrics_move(d->metrics, &d->fresh->daemon.metrics, on_metrics_moved, d);
+	else
+		on_metrics_moved(d, "out of memory");
 }
 
 static void begin(struct kt_daemon *d)
@@ -182,6 +282,10 @@ void daemon_refuse_reloads(struct kt_daemon *d)
 	if (d->set.change != NULL)
 		say(d, NULL, "refused: stopping", true);
 	tunnel_set_cancel_reload(&d->set);
+	if (d->moving_metrics) {
+		metrics_cancel_move(d->metrics);
+		on_metrics_moved(d, "stopping");
+	}
 	if (d->waiting != NULL)
 		turn_away(&d->waiting, "refused: stopping");
 }

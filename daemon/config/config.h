@@ -70,8 +70,9 @@ struct conf_files;
 /* NULL: there is no such file, or there are none. */
 const char *conf_file_name(const struct conf_files *f, unsigned file);
 
-/* Where a value came from; CONF_GIVEN: from elsewhere than a file of ours. */
-enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL, CONF_GIVEN };
+/* Where a value came from; CONF_GIVEN: from elsewhere than a file of ours; CONF_KEPT: from before a reload, which could
+ * not put the file's into effect. */
+enum conf_from { CONF_BUILTIN, CONF_DEFAULTS, CONF_TUNNEL, CONF_GIVEN, CONF_KEPT };
 struct conf_origin {
 	enum conf_from from;
 	unsigned file; /* its number; 0: the one that is named on the command line */
@@ -201,12 +202,19 @@ void config_free(struct config *c); /* NULL is fine */
 void conf_tunnel_free(struct conf_tunnel *t);
 /* Key i: does it say the same in both?  Of a key that is a file, the content counts. */
 bool conf_tunnel_key_equal(const struct conf_tunnel *a, const struct conf_tunnel *b, size_t i);
+/* The same of [daemon]; a key that does not stand there is equal. */
+bool conf_daemon_key_equal(const struct conf_daemon *a, const struct conf_daemon *b, size_t i);
+/* The two change their values of key i: `then` goes on with that of `now`, as CONF_KEPT.  For those that a reload may not
+ * be able to put into effect: control, metrics, and what takes a restart. */
+void conf_daemon_keep(struct conf_daemon *then, struct conf_daemon *now, size_t i);
 const char *conf_key_name(size_t i);
+/* The key of that name in [daemon]. */
+size_t conf_daemon_key(const char *name);
 /* What it takes to go over to another value of key i. */
 enum conf_reach {
 	CONF_IN_USE,       /* sessions and streams in use take it over */
 	CONF_NEW_SESSIONS, /* counts for sessions opened from then on: it is settled when one begins */
-	CONF_RESTART, /* the tunnel must be started anew: it is bound to, keyed with or made of it */
+	CONF_RESTART, /* the tunnel must be started anew: it is bound to, keyed with or made of it; of [daemon], the daemon */
 };
 enum conf_reach conf_key_reach(size_t i);
 /* Where it listens. */

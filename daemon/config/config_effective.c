@@ -12,6 +12,8 @@ static const char *origin_text(const struct conf_origin *o)
 		return "default";
 	if (o->from == CONF_GIVEN)
 		return "given"; /* on the command line, by a plugin's option, or in a file of kcptun's */
+	if (o->from == CONF_KEPT)
+		return "kept";
 	return o->from == CONF_DEFAULTS ? "defaults" : "section";
 }
 

@@ -10,9 +10,9 @@ struct conf_effective {
 	const char *key;
 	const char *text; /* borrowed for the call; "" for CONF_HIDDEN: a secret is never told */
 	enum conf_value_kind kind;
-	const char *origin; /* default, defaults (the section), section (its own), mode, given */
-	int line;           /* 0: none */
-	const char *file;   /* that it is a line of, if not of the first; borrowed like text */
+	const char *origin; /* default, defaults (the section), section (its own), mode, given, kept (from before a reload) */
+	int line;         /* 0: none */
+	const char *file; /* that it is a line of, if not of the first; borrowed like text */
 };
 typedef void conf_effective_fn(void *user, const struct conf_effective *value);
 

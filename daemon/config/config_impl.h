@@ -120,7 +120,7 @@ struct conf_type;
 struct conf_row {
 	const char *name;
 	enum conf_where where;
-	enum conf_reach reach; /* of a tunnel's key */
+	enum conf_reach reach;
 	const struct conf_type *type;
 	size_t offset;      /* in conf_daemon or conf_tunnel */
 	const char *dflt;   /* "" for none */

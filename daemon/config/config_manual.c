@@ -23,13 +23,14 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"Root and the group kcptun may ask; only root and the daemon's own user may change "
 		"anything. ",
 		"`none` turns it off. A second instance, kcptund@NAME, has "
-		"/run/kcptun/NAME.sock. " },
+		"/run/kcptun/NAME.sock. A reload makes the new socket, as the user that the daemon is by "
+		"then, before it removes the old one, and answers whoever asked there. " },
 	[KEY_METRICS] = { NULL,
 		"There is no password: anyone who can reach the address can read the numbers. ",
-		NULL },
+		"A reload listens at the new address before it leaves the old one. " },
 	[KEY_STATEDIR] = { "/var/lib/kcptun", NULL,
-		"It is made with mode 0700 if it is missing; another one takes a restart of the "
-		"daemon. A process needs one of its own. With `none`, or where auto finds that "
+		"It is made with mode 0700 if it is missing. Another one takes a restart of the "
+		"daemon, of which each reload tells. A process needs one of its own. With `none`, or where auto finds that "
 		"$STATE_DIRECTORY is not set, sessions that were recorded may be replayed once after "
 		"each restart. " },
 	[KEY_USER] = { "kcptun", NULL,
@@ -38,8 +39,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"The configuration and the keys are read, and the control socket and a missing "
 		"`statedir` are made, before; all else is done by that user, at the start as in a "
 		"reload, which must be able to read the configuration: `kcptund -t` tells if it is "
-		"not. " },
-	[KEY_GROUP] = { "kcptun", NULL, NULL },
+		"not. Another one takes a restart of the daemon, of which each reload tells. " },
+	[KEY_GROUP] = { "kcptun", NULL, "Another one takes a restart of the daemon, too. " },
 	[KEY_DAEMON_SNMPLOG] = { NULL,
 		SNMPLOG_LAYOUT "A relative path starts at the working folder, under systemd at "
 		"/var/log/kcptun. ",

@@ -42,13 +42,13 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_METRICS] = { "metrics", ON_DAEMON, CONF_IN_USE, &conf_type_metrics, D(metrics), "none",
 		.help = "where Prometheus may fetch /metrics, over HTTP; 127.0.0.1:9329 for "
 			"example" },
-	[KEY_STATEDIR] = { "statedir", ON_DAEMON, CONF_IN_USE, &conf_type_statedir, D(statedir), "auto",
+	[KEY_STATEDIR] = { "statedir", ON_DAEMON, CONF_RESTART, &conf_type_statedir, D(statedir), "auto",
 		.help = "the folder where servers keep what they refuse to take a second time, also "
 			"after a restart; auto is that of systemd, or none" },
-	[KEY_USER] = { "user", ON_DAEMON, CONF_IN_USE, &conf_type_user, D(user), "none",
+	[KEY_USER] = { "user", ON_DAEMON, CONF_RESTART, &conf_type_user, D(user), "none",
 		.help = "whom the daemon becomes when root starts it; for starts without systemd, "
 			"whose unit says it" },
-	[KEY_GROUP] = { "group", ON_DAEMON, CONF_IN_USE, &conf_type_group, D(group), "none",
+	[KEY_GROUP] = { "group", ON_DAEMON, CONF_RESTART, &conf_type_group, D(group), "none",
 		.help = "the group that it then has, instead of that user's own" },
 	[KEY_DAEMON_SNMPLOG] = { "snmplog", ON_DAEMON, CONF_IN_USE, &conf_type_snmplog,
 		D(snmplog), "none",

@@ -343,8 +343,9 @@ static void add_value(struct table *t, const json_t *value)
 	static const struct {
 		const char *origin, *text;
 	} origins[] = {
-		{ "default", "built in" },    { "mode", "by mode" }, { "given", "given" },
-		{ "defaults", "[defaults]" }, { "section", "" },
+		{ "default", "built in" }, { "mode", "by mode" },
+		{ "given", "given" },      { "defaults", "[defaults]" },
+		{ "section", "" },         { "kept", "before the reload" },
 	};
 	const json_t *v = json_object_get(value, "value");
 	const char *origin = ctl_string(value, "origin"), *text = origin;

@@ -97,8 +97,8 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- life ------------------------------------------------------------------------- */
 
-static struct listener *make(struct reactor *r, size_t count, const char *tag,
-			     listener_accept_fn *accept_fn, void *user)
+struct listener *listener_prepare(struct reactor *r, size_t count, const char *tag,
+				  listener_accept_fn *accept_fn, void *user)
 {
 	struct listener *l = calloc(1, sizeof(*l) + count * sizeof(l->doors[0]));
 
@@ -130,7 +130,7 @@ static void add_door(struct listener *l, const struct bound *s)
 struct listener *listener_adopt(struct reactor *r, int fd, const char *path, const char *tag,
 				listener_accept_fn *accept_fn, void *user)
 {
-	struct listener *l = make(r, 1, tag, accept_fn, user);
+	struct listener *l = listener_prepare(r, 1, tag, accept_fn, user);
 	struct bound s = { .fd = fd, .udp.fd = -1 };
 
 	bound_note_path(&s, path);
@@ -146,15 +146,23 @@ struct listener *listener_adopt(struct reactor *r, int fd, const char *path, con
 	return NULL;
 }
 
-struct listener *listener_new(struct reactor *r, struct binding *b, const char *tag,
-			      listener_accept_fn *accept_fn, void *user)
+void listener_take(struct listener *l, struct binding *b)
 {
-	struct listener *l = make(r, b->count, tag, accept_fn, user);
-
-	for (size_t i = 0; l != NULL && i < b->count; i++) {
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->list[i].fd < 0)
+			continue;
 		add_door(l, &b->list[i]);
 		b->list[i].fd = -1;
 	}
+}
+
+struct listener *listener_new(struct reactor *r, struct binding *b, const char *tag,
+			      listener_accept_fn *accept_fn, void *user)
+{
+	struct listener *l = listener_prepare(r, b->count, tag, accept_fn, user);
+
+	if (l != NULL)
+		listener_take(l, b);
 	return l;
 }
 

@@ -14,6 +14,11 @@ typedef void listener_accept_fn(void *user, int fd);
  * is for the log. */
 struct listener *listener_new(struct reactor *r, struct binding *b, const char *tag,
 			      listener_accept_fn *accept, void *user);
+/* The same in two steps, for whoever takes sockets from another: room for `count` sockets, without which nothing need be
+ * taken; and those of the binding, what is not open in it left out. */
+struct listener *listener_prepare(struct reactor *r, size_t count, const char *tag,
+				  listener_accept_fn *accept, void *user);
+void listener_take(struct listener *l, struct binding *b);
 /* The same on a Unix socket that is already bound to `path`; it is taken over, failing as well.
  * It takes connections also when only those descriptors are left that are kept back. */
 struct listener *listener_adopt(struct reactor *r, int fd, const char *path, const char *tag,

@@ -107,6 +107,17 @@ void conn_close_after(struct conn *c)
 	c->closing = true;
 }
 
+/* What one that seems to ask nothing has sent a moment ago may not have been read yet. */
+void conn_set_retire(struct conn_set *set)
+{
+	for (struct conn *c = set->list; c != NULL; c = c->next) {
+		c->last = true;
+		c->closing |= is_busy(c);
+		if (!is_busy(c) && !c->leaving)
+			set_limit(c, GOODBYE_S);
+	}
+}
+
 /* A turn of making more of the answer; the clients that wait for one share its steps. */
 static bool produce(struct conn *c)
 {
@@ -174,6 +185,7 @@ static void take_request(struct conn *c)
 	if (c->in_len > 0)
 		used = c->set->ops->input(c, c->in, c->in_len, c->eof);
 	c->hungry = used == 0;
+	c->closing |= c->last && used > 0;
 	c->in_len -= used;
 	memmove(c->in, c->in + used, c->in_len);
 	if (is_busy(c))

@@ -63,6 +63,7 @@ struct conn {
 	bool producing;   /* the answer is not whole yet */
 	bool waiting;     /* the answer comes from elsewhere, later */
 	bool closing;     /* once `out` is sent */
+	bool last;        /* what it asks next is the last */
 	bool eof;         /* the client sends no more */
 	bool leaving;     /* all is said; what it still sends is dropped */
 	unsigned dropped; /* reads */
@@ -80,6 +81,8 @@ void conn_wait(struct conn *c);
 void conn_resume(struct conn *c);
 /* For input() and produce(): nothing follows after what is in c->out. */
 void conn_close_after(struct conn *c);
+/* The service has moved: who has asked is answered and then left, and who has not in a moment. */
+void conn_set_retire(struct conn_set *set);
 void conn_set_dispose(struct conn_set *set);
 
 #endif

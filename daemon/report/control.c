@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,7 +19,8 @@
 struct control {
 	const struct report_source *src;
 	const struct control_ops *ops;
-	struct listener *listener;
+	struct listener *listener; /* NULL: nobody can ask */
+	char *path;                /* where it listens */
 	struct conn_set clients;
 };
 
@@ -355,20 +357,12 @@ static void on_accept(void *user, int fd)
 
 /* ---- life ------------------------------------------------------------------------- */
 
-struct control *control_new(const char *path, const struct report_source *src,
-			    const struct control_ops *ops, bool *without)
+struct control *control_new(const struct report_source *src, const struct control_ops *ops)
 {
-	int fd = control_socket(path, without);
-	struct control *ctl;
+	struct control *ctl = calloc(1, sizeof(*ctl));
 
-	if (fd < 0)
+	if (ctl == NULL)
 		return NULL;
-	ctl = calloc(1, sizeof(*ctl));
-	if (ctl == NULL) {
-		log_err(NULL, "out of memory");
-		close(fd);
-		return NULL;
-	}
 	ctl->src = src;
 	ctl->ops = ops;
 	ctl->clients = (struct conn_set){
@@ -377,11 +371,50 @@ struct control *control_new(const char *path, const struct report_source *src,
 		.owner = ctl,
 		.max = CONTROL_CLIENTS_MAX,
 	};
-	ctl->listener = listener_adopt(src->reactor, fd, path, "control", on_accept, ctl);
-	if (ctl->listener != NULL)
-		return ctl;
-	control_free(ctl);
-	return NULL;
+	return ctl;
+}
+
+/* NULL: `why` not. */
+static struct listener *listen_at(struct control *ctl, const char *path,
+				  char why[static CONTROL_WHY_BYTES], bool *without)
+{
+	int fd = control_socket(path, why, without);
+	struct listener *l;
+
+	if (fd < 0)
+		return NULL;
+	l = listener_adopt(ctl->src->reactor, fd, path, "control", on_accept, ctl);
+	if (l == NULL)
+		snprintf(why, CONTROL_WHY_BYTES, "control = %s: cannot listen there", path);
+	return l;
+}
+
+bool control_move(struct control *ctl, const char *path, char why[static CONTROL_WHY_BYTES],
+		  bool *without)
+{
+	char *kept = path != NULL ? strdup(path) : NULL;
+	struct listener *fresh = NULL;
+
+	why[0] = '\0';
+	*without = false;
+	if (path != NULL && kept == NULL) {
+		snprintf(why, CONTROL_WHY_BYTES, "out of memory");
+		return false;
+	}
+	if (path != NULL && ctl->path != NULL && control_same_socket(path, ctl->path)) {
+		free(kept); /* the same by another name: its own is the one that it is removed by */
+		return true;
+	}
+	if (path != NULL && (fresh = listen_at(ctl, path, why, without)) == NULL) {
+		free(kept);
+		return false;
+	}
+	listener_free(ctl->listener);
+	free(ctl->path);
+	ctl->listener = fresh;
+	ctl->path = kept;
+	conn_set_retire(&ctl->clients);
+	return true;
 }
 
 void control_free(struct control *ctl)
@@ -390,5 +423,6 @@ void control_free(struct control *ctl)
 		return;
 	listener_free(ctl->listener);
 	conn_set_dispose(&ctl->clients);
+	free(ctl->path);
 	free(ctl);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "control_socket.h"
 #include "report.h"
 
 enum control_verdict {
@@ -33,10 +34,13 @@ struct control_ops {
 
 struct control;
 
-/* Listen on `path`.  NULL after having logged why; with *without the daemon may go on all the same.
- * `src` and `ops` are borrowed; `src->user` is handed to ops as well. */
-struct control *control_new(const char *path, const struct report_source *src,
-			    const struct control_ops *ops, bool *without);
+/* Nobody can ask yet.  `src` and `ops` are borrowed; `src->user` is handed to ops as well.  NULL: out of memory. */
+struct control *control_new(const struct report_source *src, const struct control_ops *ops);
+/* Be asked at `path` from now on; NULL: nowhere.  Who has asked where it was before still gets his answer, and others there
+ * are left.  False: it goes on where it was, `why` tells the reason; with *without a daemon may start all the same.  Else
+ * `why` is "", or says what is not as it should be. */
+bool control_move(struct control *c, const char *path, char why[static CONTROL_WHY_BYTES],
+		  bool *without);
 void control_free(struct control *c);
 
 /* Limits that tests look at. */

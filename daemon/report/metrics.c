@@ -6,6 +6,7 @@
 #include "metrics.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +22,18 @@ enum { LINES_PER_STEP = 32 };
 
 struct metrics {
 	const struct report_source *src;
-	struct conf_addr at;       /* owned: a reload may bring another configuration */
+	struct conf_addr at; /* owned: a reload may bring another configuration; text is NULL: none */
 	struct binding *binding;   /* while the address is opened */
 	struct backoff backoff;    /* when that failed */
 	struct listener *listener; /* NULL until it is open */
 	metrics_ready_fn *ready;   /* NULL: was called */
-	void *user;
+	void *ready_user;
 	struct conn_set clients;
+	/* going over to another address */
+	struct conf_addr next;
+	struct binding *moving; /* NULL: it does not */
+	metrics_moved_fn *moved;
+	void *moved_user;
 };
 
 /* An answer under way: the document is made first, because a family's points must stand
@@ -203,7 +209,7 @@ static size_t input(struct conn *c, const char *bytes, size_t n, bool eof)
 	return len;
 }
 
-/* ---- life ------------------------------------------------------------------------- */
+/* ---- clients ---------------------------------------------------------------------- */
 
 static bool arrived(struct conn *c)
 {
@@ -224,13 +230,15 @@ static void on_accept(void *user, int fd)
 	conn_add(&m->clients, fd);
 }
 
+/* ---- the first address -------------------------------------------------------------- */
+
 static void tell(struct metrics *m, bool good)
 {
 	metrics_ready_fn *ready = m->ready;
 
 	m->ready = NULL;
 	if (ready != NULL)
-		ready(m->user, good);
+		ready(m->ready_user, good);
 }
 
 static bool serve(struct metrics *m, enum binding_end end, const char *why)
@@ -268,18 +276,130 @@ static void open_address(void *user)
 		backoff_failed(&m->backoff);
 }
 
-struct metrics *metrics_new(const struct conf_addr *at, const struct report_source *src,
-			    metrics_ready_fn *ready, void *user)
+bool metrics_start(struct metrics *m, const struct conf_addr *at, metrics_ready_fn *ready, void *user)
+{
+	if (!conf_addr_copy(&m->at, at))
+		return false;
+	m->ready = ready;
+	m->ready_user = user;
+	open_address(m);
+	return true;
+}
+
+/* ---- from one address to another ---------------------------------------------------- */
+
+static enum socket_place held(void *user, const struct sockaddr_storage *addr)
+{
+	const struct metrics *m = user;
+
+	return m->listener != NULL ? listener_place(m->listener, addr) : SOCKET_ELSEWHERE;
+}
+
+static bool is_in_way(const struct metrics *m)
+{
+	for (size_t i = 0; i < m->moving->count; i++)
+		if (m->moving->list[i].held == SOCKET_IN_WAY)
+			return true;
+	return false;
+}
+
+/* Where the old is merely in the way it is closed for the moment of the try.  False: it has its sockets again, or will. */
+static bool make_way(struct metrics *m)
+{
+	if (!is_in_way(m))
+		return true;
+	listener_suspend(m->listener);
+	if (binding_open_in_way(m->moving))
+		return true;
+	if (!listener_resume(m->listener)) {
+		log_err("metrics", "%s cannot be listened on again; trying on", m->at.text);
+		listener_free(m->listener);
+		m->listener = NULL;
+		backoff_failed(&m->backoff);
+	}
+	return false;
+}
+
+static void leave_address(struct metrics *m)
+{
+	binding_free(m->binding);
+	m->binding = NULL;
+	backoff_stop(&m->backoff);
+	listener_free(m->listener);
+	m->listener = NULL;
+	conf_addr_dispose(&m->at);
+}
+
+/* The listener is made before anything is taken from the old one. */
+static bool go_over(struct metrics *m)
+{
+	struct binding *b = m->moving;
+	struct listener *fresh = listener_prepare(m->src->reactor, b->count, "metrics", on_accept, m);
+
+	if (fresh == NULL)
+		snprintf(b->why, sizeof(b->why), "out of memory");
+	if (fresh == NULL || !make_way(m)) {
+		listener_free(fresh);
+		return false;
+	}
+	for (size_t i = 0; i < b->count; i++)
+		if (b->list[i].held == SOCKET_THERE)
+			listener_yield(m->listener, &b->list[i]);
+	binding_complete(b);
+	listener_take(fresh, b);
+	leave_address(m);
+	m->listener = fresh;
+	m->at = m->next;
+	m->next = (struct conf_addr){ 0 };
+	return true;
+}
+
+static void on_moved(void *user, enum binding_end end, const char *why)
+{
+	struct metrics *m = user;
+	char text[BINDING_WHY_BYTES];
+	bool good = end == BINDING_OPEN && go_over(m);
+
+	snprintf(text, sizeof(text), "%s", good ? "" : m->moving->why);
+	metrics_cancel_move(m);
+	m->moved(m->moved_user, good ? NULL : text);
+}
+
+void metrics_move(struct metrics *m, const struct conf_addr *at, metrics_moved_fn *moved, void *user)
+{
+	struct binding_spec spec = { .at = &m->next, .held = held, .held_user = m };
+
+	m->moved = moved;
+	m->moved_user = user;
+	if (at->text == NULL) {
+		leave_address(m);
+		moved(user, NULL);
+		return;
+	}
+	if (conf_addr_copy(&m->next, at))
+		m->moving = binding_start(m->src->reactor, &spec, on_moved, m);
+	if (m->moving == NULL) {
+		metrics_cancel_move(m);
+		moved(user, "out of memory");
+	}
+}
+
+void metrics_cancel_move(struct metrics *m)
+{
+	binding_free(m->moving);
+	m->moving = NULL;
+	conf_addr_dispose(&m->next);
+}
+
+/* ---- life ------------------------------------------------------------------------- */
+
+struct metrics *metrics_new(const struct report_source *src)
 {
 	struct metrics *m = calloc(1, sizeof(*m));
 
-	if (m == NULL || !conf_addr_copy(&m->at, at)) {
-		free(m);
+	if (m == NULL)
 		return NULL;
-	}
 	m->src = src;
-	m->ready = ready;
-	m->user = user;
 	m->clients = (struct conn_set){
 		.reactor = src->reactor,
 		.ops = &client_ops,
@@ -288,7 +408,6 @@ struct metrics *metrics_new(const struct conf_addr *at, const struct report_sour
 		.max = METRICS_CLIENTS_MAX,
 	};
 	backoff_init(&m->backoff, src->reactor, open_address, m);
-	open_address(m);
 	return m;
 }
 
@@ -296,10 +415,8 @@ void metrics_free(struct metrics *m)
 {
 	if (m == NULL)
 		return;
-	backoff_stop(&m->backoff);
-	binding_free(m->binding);
-	listener_free(m->listener);
+	metrics_cancel_move(m);
+	leave_address(m);
 	conn_set_dispose(&m->clients);
-	conf_addr_dispose(&m->at);
 	free(m);
 }

@@ -15,6 +15,7 @@ import address_cases  # noqa: F401
 import compat_cases  # noqa: F401
 import config_cases  # noqa: F401
 import control_cases  # noqa: F401
+import daemon_reload_cases  # noqa: F401
 import failed_cases  # noqa: F401
 import fault_cases  # noqa: F401
 import flood_cases  # noqa: F401

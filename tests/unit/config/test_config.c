@@ -592,6 +592,52 @@ static void the_command_line_moves_the_control_socket(void **state)
 	config_free(c);
 }
 
+static void what_a_reload_cannot_change_is_kept_and_differs_again(void **state)
+{
+	const char *tunnel = "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = some secret\n";
+	char text[512];
+	struct config *now, *then;
+	static const char *const names[] = { "control", "metrics", "statedir", "user" };
+
+	snprintf(text, sizeof(text),
+		 "[daemon]\ncontrol = /a\nmetrics = :9\nstatedir = /s\nuser = root\n%s", tunnel);
+	now = read_good(text);
+	then = read_good(tunnel);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t key = conf_daemon_key(names[i]);
+
+		assert_string_equal(conf_key_name(key), names[i]);
+		assert_false(conf_daemon_key_equal(&now->daemon, &then->daemon, key));
+		conf_daemon_keep(&then->daemon, &now->daemon, key);
+		assert_int_equal(then->daemon.origins[key].from, CONF_KEPT);
+		assert_false(conf_daemon_key_equal(&now->daemon, &then->daemon, key));
+	}
+	assert_string_equal(then->daemon.control, "/a");
+	assert_string_equal(now->daemon.control, CONF_CONTROL_DEFAULT);
+	assert_string_equal(then->daemon.metrics.text, ":9");
+	assert_null(now->daemon.metrics.text);
+	assert_string_equal(then->daemon.statedir, "/s");
+	assert_false(then->daemon.statedir_auto);
+	assert_true(now->daemon.statedir_auto);
+	assert_string_equal(then->daemon.user, "root");
+	config_free(now);
+	config_free(then);
+}
+
+static void a_group_without_a_user_is_no_difference(void **state)
+{
+	const char *tunnel = "[client c]\nlocaladdr = :1\nremoteaddr = h:2\nkey = some secret\n";
+	struct config *a = read_good(tunnel), *b = read_good(tunnel);
+	size_t key = conf_daemon_key("group");
+
+	b->daemon.group = strdup("root");
+	assert_true(conf_daemon_key_equal(&a->daemon, &b->daemon, key));
+	b->daemon.user = strdup("root");
+	assert_false(conf_daemon_key_equal(&a->daemon, &b->daemon, key));
+	config_free(a);
+	config_free(b);
+}
+
 /* ---- main --------------------------------------------------------------------------------------- */
 
 int main(void)
@@ -617,6 +663,8 @@ int main(void)
 		cmocka_unit_test(a_unix_socket_has_a_mode_and_a_group),
 		cmocka_unit_test(auto_can_be_said_as_well),
 		cmocka_unit_test(the_command_line_moves_the_control_socket),
+		cmocka_unit_test(what_a_reload_cannot_change_is_kept_and_differs_again),
+		cmocka_unit_test(a_group_without_a_user_is_no_difference),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
