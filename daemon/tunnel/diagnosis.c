@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "relay.h"
 #include "tunnel.h"
 
 #define MINUTE_US (60 * 1000000ull)
@@ -238,15 +239,16 @@ void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far
 		 d->barren_count, client ? "to" : "of", l->peer);
 }
 
-void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t held)
+void diagnosis_given_up(const struct relay *relay, size_t held)
 {
-	struct tunnel *t = l->tunnel;
+	struct tunnel *t = relay_tunnel(relay);
+	char name[RELAY_NAME_BYTES];
 
 	if (line_allowed(t))
 		log_warn(t->name,
-			 "stream %u between %s and %s was reset: it held %zu bytes that were not taken "
+			 "%s was reset: it held %zu bytes that were not taken "
 			 "while others found no room; memory = %llu, of which %zu are held",
-			 sid, local, l->peer, held, (unsigned long long)t->conf->memory_bytes,
+			 relay_name(relay, name), held, (unsigned long long)t->conf->memory_bytes,
 			 fifo_pool_held(&t->fifos));
 }
 
@@ -255,11 +257,15 @@ void diagnosis_no_session(struct tunnel *t, const char *why)
 	remember(t, "no session to %s: %s", t->conf->remoteaddr.text, why);
 }
 
-void diagnosis_target(struct tunnel *t, const char *error)
+void diagnosis_target(const struct relay *relay, const char *error)
 {
+	struct tunnel *t = relay_tunnel(relay);
+	char name[RELAY_NAME_BYTES];
+
 	remember(t, "cannot connect to target %s: %s", t->conf->target.text, error);
 	if (log_allow(&t->diagnosis.target, t->reactor->now_us, MINUTE_US) && line_allowed(t))
-		log_warn(t->name, "cannot connect to target %s: %s", t->conf->target.text, error);
+		log_warn(t->name, "%s: cannot connect to target %s: %s", relay_name(relay, name),
+			 t->conf->target.text, error);
 }
 
 void diagnosis_replay(struct tunnel *t, const struct udp_path *path)
