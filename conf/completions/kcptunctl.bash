@@ -56,6 +56,7 @@ _kcptunctl() {
 		COMPREPLY=($(compgen -W "$(_kcptunctl_names tunnel status "${ask[@]}")" -- "$cur"))
 		;;
 	close) COMPREPLY=($(compgen -W "$(_kcptunctl_names session sessions "${ask[@]}")" -- "$cur")) ;;
+	help) COMPREPLY=($(compgen -W "$(_kcptunctl_commands "$program")" -- "$cur")) ;;
 	loglevel) COMPREPLY=($(compgen -W "error warn info debug" -- "$cur")) ;;
 	import)
 		compopt -o filenames

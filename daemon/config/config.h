@@ -126,7 +126,8 @@ struct conf_tunnel {
 	unsigned tcptimeout_s;
 	unsigned connecttimeout_s;
 	unsigned closewait_s;
-	bool quiet; /* do not log each stream */
+	bool quiet;     /* log no stream at debug, and of a server no session that comes or goes */
+	bool accesslog; /* log each stream's end at info */
 	bool qpp;
 	unsigned qpp_count;
 	unsigned maxsessions, maxstreams; /* maxstreams: per session */

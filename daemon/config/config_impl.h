@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "nearest.h"
 #include "wire.h"
 
 /* What makes a key. */
@@ -94,6 +95,7 @@ enum conf_id {
 	KEY_DSCP,
 	KEY_SOCKBUF,
 	KEY_QUIET,
+	KEY_ACCESSLOG,
 	KEY_SNMPLOG,
 	KEY_SNMPPERIOD,
 	KEY_COUNT
@@ -133,11 +135,6 @@ extern const struct conf_row conf_rows[KEY_COUNT];
 /* The key of that name that may stand in a section of `where`; else one that stands elsewhere. NULL: no
  * such key. */
 const struct conf_row *conf_row_find(const char *name, unsigned where);
-
-/* ---- nearest.c: names ---------------------------------------------------- */
-
-/* The best match for a misspelt name among `names`, or NULL when nothing is near. */
-const char *conf_nearest(const char *name, const char *const *names, size_t count);
 
 /* ---- value.c: values ----------------------------------------------------- */
 

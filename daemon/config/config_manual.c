@@ -17,8 +17,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"4096 of them at most, of 1 MiB each and 16 MiB together, and they may name others "
 		"8 deep. " },
 	[KEY_LOGLEVEL] = { NULL, NULL,
-		"error is what needs a human, warn what does not work, info the life of tunnels, "
-		"sessions and streams, debug more. " },
+		"error is what needs a human, warn what does not work, info the life of tunnels and "
+		"sessions, debug more, each stream among it. " },
 	[KEY_CONTROL] = { NULL,
 		"Root and the group kcptun may ask; only root and the daemon's own user may change "
 		"anything. ",
@@ -210,7 +210,16 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_DSCP] = { NULL, NULL, "46 asks for expedited forwarding, where the network cares. " },
 	[KEY_SOCKBUF] = { NULL, NULL,
 		"When the kernel grants less, the log says which sysctl to set. " },
-	[KEY_QUIET] = { NULL, NULL, NULL },
+	[KEY_QUIET] = { NULL, NULL, "It silences neither `accesslog` nor warnings. kcptun has it, too. " },
+	[KEY_ACCESSLOG] = { NULL, NULL,
+		"It is of the level info, and names the stream as `kcptunctl streams` does, with its session: "
+		"`NAME/1 stream 3 of ADDRESS ended after 2.041 s, 512 bytes out, 90210 in: closed`, the server's "
+		"with ` to TARGET` behind the address. ADDRESS is the client's, `unix` on a Unix socket, and for a "
+		"server where the session's datagrams come from; out is towards the other end of the tunnel. At "
+		"the end stands what else may have happened: who reset it, what timed out, why the session was "
+		"lost. A client's connection that never got a stream has such a line as well. kcptund holds no "
+		"line back, however many there are. journald may, and says how many: see `LogRateLimitBurst` in "
+		"systemd.exec(5). " },
 	[KEY_SNMPLOG] = { NULL,
 		SNMPLOG_LAYOUT "Two tunnels cannot write to one file. ",
 		"Lines, paths and troubles are those of `snmplog` in `[daemon]`. " },

@@ -220,7 +220,10 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 		T(sockbuf_bytes), "4194304", .min = BUFFER_MIN, .max = BUFFER_MAX,
 		.help = "bytes of the UDP socket's buffers in the kernel" },
 	[KEY_QUIET] = { "quiet", ON_BOTH, CONF_IN_USE, &conf_type_bool, T(quiet), "no",
-		.help = "do not log each stream" },
+		.help = "tell of no stream at loglevel = debug, nor as a server of sessions that come and "
+			"go" },
+	[KEY_ACCESSLOG] = { "accesslog", ON_BOTH, CONF_IN_USE, &conf_type_bool, T(accesslog), "no",
+		.help = "one line for each stream when it has ended: whose, bytes, seconds, and why" },
 	[KEY_SNMPLOG] = { "snmplog", ON_BOTH, CONF_IN_USE, &conf_type_snmplog, T(snmplog), "none",
 		.help = "the file for this tunnel's counters, as lines of CSV" },
 	[KEY_SNMPPERIOD] = { "snmpperiod", ON_BOTH, CONF_IN_USE, &conf_type_unsigned,

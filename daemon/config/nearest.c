@@ -1,6 +1,7 @@
 /* nearest.c - which name somebody meant who wrote another. */
-#include "config_impl.h"
+#include "nearest.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum { WORD_MAX = 32 }; /* nothing longer is a misspelling of ours */

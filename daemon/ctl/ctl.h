@@ -3,6 +3,7 @@
 #define KT_CTL_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* The exit status of kcptunctl. */
 enum ctl_exit {
@@ -30,14 +31,25 @@ extern struct ctl_options ctl_options;
 struct ctl_command {
 	const char *name, *arguments, *help;
 	int (*run)(int argc, char **argv); /* argv[0] is the name; returns an enum ctl_exit */
+	const char *options;               /* letters of those that mean something to it */
+	const char *exits, *about;         /* its exit status, and a paragraph */
 };
 
-/* Says how the command is used; always CTL_USAGE. */
+/* ---- commands.c ---- */
+
+const struct ctl_command *ctl_command_find(const char *name); /* NULL: there is none */
+void ctl_print_help(FILE *out);
+void ctl_print_command_help(FILE *out, const struct ctl_command *c);
+/* Says how the command is used; "" is the program.  Always CTL_USAGE. */
 int ctl_usage(const char *command);
+/* Says what may have been meant; always CTL_USAGE. */
+int ctl_unknown_command(const char *name);
+
 /* Take the options out of argv and set optind to what is left.  -1, or an enum ctl_exit when
  * that was all or was wrong. */
 int ctl_parse_options(int argc, char **argv);
 
+int ctl_help(int argc, char **argv);
 int ctl_genkey(int argc, char **argv);
 int ctl_import(int argc, char **argv);
 int ctl_ask(int argc, char **argv);   /* one of the daemon's commands, as it is named */

@@ -46,9 +46,28 @@ void ctl_client_close(struct ctl_client *c)
 	text_dispose(&c->answer);
 }
 
+/* The unit whose socket has that path: kcptund, or kcptund@NAME.  False: it is none of those. */
+static bool unit_of(const char *path, char *unit, size_t cap)
+{
+	static const char folder[] = CTL_SOCKET_FOLDER, end[] = CTL_SOCKET_END;
+	const char *name = path + sizeof(folder) - 1;
+	size_t n;
+
+	if (strncmp(path, folder, sizeof(folder) - 1) != 0 || strchr(name, '/') != NULL)
+		return false;
+	n = strlen(name);
+	if (n < sizeof(end) || strcmp(name + n - (sizeof(end) - 1), end) != 0)
+		return false;
+	if (strcmp(path, CONF_CONTROL_DEFAULT) == 0)
+		snprintf(unit, cap, "kcptund");
+	else
+		snprintf(unit, cap, "kcptund@%.*s", (int)(n - (sizeof(end) - 1)), name);
+	return true;
+}
+
 static bool unreachable(struct ctl_client *c, const char *path, int err)
 {
-	bool is_default = strcmp(path, CONF_CONTROL_DEFAULT) == 0;
+	char unit[sizeof(((struct sockaddr_un *)0)->sun_path) + 16];
 
 	if (err == EACCES || err == EPERM)
 		return wrong(c,
@@ -56,10 +75,17 @@ static bool unreachable(struct ctl_client *c, const char *path, int err)
 			     " (usermod -aG " CONTROL_GROUP
 			     " USER, then log in again), or ask as root",
 			     path);
+	if ((err == ENOENT || err == ECONNREFUSED || err == ENOTDIR) &&
+	    unit_of(path, unit, sizeof(unit)))
+		return wrong(c,
+			     "nobody answers on %s: %s is not running; "
+			     "see why: systemctl status %s, or start it: systemctl start %s",
+			     path, unit, unit, unit);
 	if (err == ENOENT || err == ECONNREFUSED || err == ENOTDIR)
-		return wrong(c, "nobody answers on %s: kcptund is not running%s", path,
-			     is_default ? "; start it with: systemctl start kcptund"
-					: ", or its control key names another path");
+		return wrong(c,
+			     "nobody answers on %s: kcptund is not running, or its control key names "
+			     "another path",
+			     path);
 	if (err == EAGAIN)
 		return wrong(c, "%s: kcptund does not accept connections", path);
 	return wrong(c, "%s: %s", path, strerror(err));

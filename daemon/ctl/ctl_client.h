@@ -8,7 +8,11 @@
 #include "text.h"
 
 /* A reload may wait for another one, and either for name servers that do not answer. */
-enum { CTL_WHY_BYTES = 384, CTL_ANSWER_S = 40 };
+enum { CTL_WHY_BYTES = 512, CTL_ANSWER_S = 40 };
+
+/* Between them the name of an instance, in the path of its socket; that of kcptund.service is CONF_CONTROL_DEFAULT. */
+#define CTL_SOCKET_FOLDER "/run/kcptun/"
+#define CTL_SOCKET_END ".sock"
 
 struct ctl_client {
 	int fd;                  /* -1: not connected */

@@ -13,7 +13,6 @@
 #include <openssl/crypto.h>
 
 #include "compat.h"
-#include "ctl.h"
 #include "wire.h"
 
 enum { NAME_BYTES = 48 }; /* of a tunnel's name, with what makes it unique */
@@ -428,25 +427,4 @@ char *import_files(const char *const *paths, size_t count, conf_report_fn *repor
 		OPENSSL_cleanse(text, len);
 	free(text);
 	return NULL;
-}
-
-static void to_stderr(void *user, enum conf_severity severity, const char *line)
-{
-	fprintf(stderr, "%s%s\n", line, severity == CONF_WARNING ? " (warning)" : "");
-}
-
-int ctl_import(int argc, char **argv)
-{
-	char *text;
-	bool printed;
-
-	if (argc < 2 || argv[1][0] == '-')
-		return ctl_usage(argv[0]);
-	text = import_files((const char *const *)argv + 1, (size_t)argc - 1, to_stderr, NULL);
-	if (!text)
-		return CTL_REFUSED;
-	printed = fputs(text, stdout) >= 0 && fflush(stdout) == 0;
-	OPENSSL_cleanse(text, strlen(text));
-	free(text);
-	return printed ? CTL_DONE : CTL_REFUSED;
 }

@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,9 +18,11 @@ int ctl_genkey(int argc, char **argv)
 {
 	uint8_t key[KEY_BYTES];
 	uint8_t text[TEXT_BYTES];
-	int rc;
+	int rc = ctl_parse_options(argc, argv);
 
-	if (argc != 1)
+	if (rc >= 0)
+		return rc;
+	if (argc != optind)
 		return ctl_usage(argv[0]);
 	/* up to 256 bytes come whole or not at all */
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key)) {

@@ -7,64 +7,10 @@
 
 #include "config.h"
 #include "ctl.h"
+#include "ctl_client.h"
 #include "wire.h"
 
 struct ctl_options ctl_options = { .socket = CONF_CONTROL_DEFAULT };
-
-static const struct ctl_command commands[] = {
-	{ "status", "[TUNNEL]", "what runs, and how it is", ctl_ask },
-	{ "check", "[TUNNEL]", "in a sentence; exits with 0: well, 1: degraded, 2: down", ctl_check },
-	{ "stats", "[TUNNEL]", "counters, rates and what follows from them", ctl_ask },
-	{ "sessions", "[TUNNEL]", "sessions with their peers, rates, round trips, losses", ctl_ask },
-	{ "streams", "[TUNNEL]", "the streams of the sessions", ctl_ask },
-	{ "config", "[TUNNEL]", "the values in use and where each is from", ctl_ask },
-	{ "top", "", "tunnels and sessions as they change, on the whole screen", ctl_top },
-	{ "reload", "", "have the daemon read its configuration again", ctl_ask },
-	{ "reset", "[TUNNEL]", "set counters to zero", ctl_ask },
-	{ "loglevel", "LEVEL", "log error, warn, info or debug messages", ctl_ask },
-	{ "close", "SESSION", "end a session and its streams", ctl_ask },
-	{ "version", "", "the versions of this program and of the daemon", ctl_ask },
-	{ "genkey", "", "print a new random key", ctl_genkey },
-	{ "import", "FILE.json...", "turn kcptun's JSON files into a kcptun.ini, on stdout",
-	  ctl_import },
-};
-
-static const struct ctl_command *find(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	}
-	return NULL;
-}
-
-int ctl_usage(const char *command)
-{
-	const struct ctl_command *c = find(command);
-
-	fprintf(stderr, "usage: kcptunctl %s %s\n", command, c ? c->arguments : "");
-	return CTL_USAGE;
-}
-
-static void print_help(FILE *out)
-{
-	fprintf(out, "usage: kcptunctl [OPTION...] COMMAND [ARGUMENT...]\n\nCommands:\n");
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(out, "  %-8s %-14s %s\n", commands[i].name, commands[i].arguments,
-			commands[i].help);
-	fprintf(out,
-		"\nOptions:\n"
-		"  -s, --socket SOCKET   path of the daemon's socket, or NAME of the instance kcptund@NAME\n"
-		"                        (%s)\n"
-		"  -j, --json            print the daemon's JSON document as it is\n"
-		"  -p, --prometheus      print Prometheus' text format (status, stats, sessions, streams)\n"
-		"  -w, --watch SECONDS   look again and again; rates are those since the last look\n"
-		"  -a, --all             show counters that are zero, and all of sessions\n"
-		"  -h, --help            this text\n"
-		"  -V, --version         the version of this program\n"
-		"\nExit status: 0 done, 1 refused, 2 usage, 3 no daemon reached; check has its own.\n",
-		CONF_CONTROL_DEFAULT);
-}
 
 /* ---- options ---------------------------------------------------------------------- */
 
@@ -73,7 +19,7 @@ static bool set_socket(const char *arg)
 {
 	bool is_path = strchr(arg, '/') != NULL;
 	int n = snprintf(ctl_options.socket, sizeof(ctl_options.socket),
-			 is_path ? "%s" : "/run/kcptun/%s.sock", arg);
+			 is_path ? "%s" : CTL_SOCKET_FOLDER "%s" CTL_SOCKET_END, arg);
 
 	if (arg[0] != '\0' && n > 0 && (size_t)n < sizeof(ctl_options.socket))
 		return true;
@@ -92,8 +38,8 @@ static bool set_watch(const char *arg)
 	return false;
 }
 
-/* -1 to go on, else the exit status. */
-static int take_option(int opt)
+/* -1 to go on, else the exit status.  Behind a command, it is that command's. */
+static int take_option(int opt, const struct ctl_command *of)
 {
 	switch (opt) {
 	case 's':
@@ -110,18 +56,20 @@ static int take_option(int opt)
 		ctl_options.all = true;
 		return -1;
 	case 'h':
-		print_help(stdout);
+		if (of != NULL)
+			ctl_print_command_help(stdout, of);
+		else
+			ctl_print_help(stdout);
 		return CTL_DONE;
 	case 'V':
 		printf("kcptunctl " KT_VERSION "\n");
 		return CTL_DONE;
 	default:
-		print_help(stderr);
-		return CTL_USAGE;
+		return ctl_usage(of != NULL ? of->name : "");
 	}
 }
 
-static int parse(int argc, char **argv, const char *shorts)
+static int parse(int argc, char **argv, const char *shorts, const struct ctl_command *of)
 {
 	static const struct option longs[] = {
 		{ "socket", required_argument, NULL, 's' },
@@ -137,13 +85,13 @@ static int parse(int argc, char **argv, const char *shorts)
 
 	optind = 0; /* start over: these are other arguments than before */
 	while (status < 0 && (opt = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
-		status = take_option(opt);
+		status = take_option(opt, of);
 	return status;
 }
 
 int ctl_parse_options(int argc, char **argv)
 {
-	return parse(argc, argv, "s:w:jpahV");
+	return parse(argc, argv, "s:w:jpahV", ctl_command_find(argv[0]));
 }
 
 static bool wants_colour(void)
@@ -158,20 +106,17 @@ int main(int argc, char **argv)
 {
 	const struct ctl_command *command;
 	/* '+': what follows the command belongs to it */
-	int status = parse(argc, argv, "+s:w:jpahV");
+	int status = parse(argc, argv, "+s:w:jpahV", NULL);
 
 	if (status >= 0)
 		return status;
 	if (optind == argc) {
-		print_help(stderr);
+		ctl_print_help(stderr);
 		return CTL_USAGE;
 	}
-	command = find(argv[optind]);
-	if (!command) {
-		fprintf(stderr, "kcptunctl: unknown command: %s\n", argv[optind]);
-		print_help(stderr);
-		return CTL_USAGE;
-	}
+	command = ctl_command_find(argv[optind]);
+	if (command == NULL)
+		return ctl_unknown_command(argv[optind]);
 	ctl_options.colour = wants_colour();
 	return command->run(argc - optind, argv + optind);
 }

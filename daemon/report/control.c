@@ -145,7 +145,7 @@ static void do_close(struct conn *c, char *const *args)
 		return;
 	}
 	log_info(l->tunnel->name, "session %08x with %s is closed by kcptunctl", l->conv, l->peer);
-	link_close(l);
+	link_close(l, RELAY_SESSION_CLOSED);
 	answer(c, json_pack("{s:s, s:s}", "type", "close", "session", args[1]));
 }
 

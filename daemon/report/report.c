@@ -94,7 +94,7 @@ struct tunnel *report_find_tunnel(const struct report_source *src, const char *n
 static struct link *find_by_serial(const struct report_source *src, const char *id)
 {
 	const char *slash = strrchr(id, '/');
-	char name[REPORT_ID_BYTES], text[REPORT_ID_BYTES];
+	char name[LINK_ID_BYTES], text[LINK_ID_BYTES];
 	const struct tunnel *t;
 
 	if (slash == NULL || (size_t)(slash - id) >= sizeof(name))
@@ -103,7 +103,7 @@ static struct link *find_by_serial(const struct report_source *src, const char *
 	name[slash - id] = '\0';
 	t = report_find_tunnel(src, name);
 	for (struct link *l = t != NULL ? t->links : NULL; l != NULL; l = l->next)
-		if (!l->ended && strcmp(report_id(l, text), id) == 0)
+		if (!l->ended && strcmp(link_id(l, text), id) == 0)
 			return l;
 	return NULL;
 }

@@ -235,11 +235,11 @@ json_t *report_reset_row(const struct tunnel *t)
 json_t *report_stream_row(const struct link *l, const struct relay *relay)
 {
 	struct row r = row_begin();
-	char id[REPORT_ID_BYTES];
+	char id[LINK_ID_BYTES];
 	struct relay_info info;
 
 	relay_get_info(relay, &info);
-	row_str(&r, "session", report_id(l, id));
+	row_str(&r, "session", link_id(l, id));
 	row_str(&r, "tunnel", l->tunnel->name);
 	row_int(&r, "sid", info.sid);
 	row_str(&r, "peer", info.peer);

@@ -27,10 +27,6 @@ struct report_gauges {
 };
 void report_gauges_add(struct report_gauges *g, const struct session_info *info);
 
-enum { REPORT_ID_BYTES = 96 };
-/* What a session is called: its tunnel's name and a number that is never used again. */
-const char *report_id(const struct link *l, char buf[static REPORT_ID_BYTES]);
-
 /* All: NULL when out of memory. */
 json_t *report_status_row(const struct tunnel *t);
 /* `c`: settled, see tunnel_settle_counters(). */

@@ -8,12 +8,6 @@
 #include "derived.h"
 #include "seal.h"
 
-const char *report_id(const struct link *l, char buf[static REPORT_ID_BYTES])
-{
-	snprintf(buf, REPORT_ID_BYTES, "%s/%" PRIu64, l->tunnel->name, l->serial);
-	return buf;
-}
-
 static const char *session_state(const struct link *l)
 {
 	if (l->ended)
@@ -118,14 +112,14 @@ json_t *report_session_row(const struct link *l)
 {
 	const struct tunnel *t = l->tunnel;
 	struct row r = row_begin();
-	char id[REPORT_ID_BYTES], conv[16];
+	char id[LINK_ID_BYTES], conv[16];
 	struct session_info info;
 	struct counters c;
 
 	session_get_info(l->session, &info);
 	session_counters(l->session, &c);
 	snprintf(conv, sizeof(conv), "%08" PRIx32, l->conv);
-	row_str(&r, "session", report_id(l, id));
+	row_str(&r, "session", link_id(l, id));
 	row_str(&r, "tunnel", t->name);
 	row_str(&r, "role", report_role(t));
 	row_str(&r, "peer", l->peer);

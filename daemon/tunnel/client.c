@@ -54,6 +54,7 @@ static void on_accept(void *user, int fd)
 	struct tunnel *t = user;
 	struct client *c = t->state;
 	struct relay *relay = relay_accept(t, fd);
+	char name[RELAY_NAME_BYTES];
 
 	if (relay == NULL)
 		return;
@@ -61,9 +62,9 @@ static void on_accept(void *user, int fd)
 		return;
 	t->past.streams_refused++;
 	if (log_allow(&c->slots[0].limit, t->reactor->now_us, 60 * 1000000ull))
-		log_warn(t->name, "connection refused: every session has its %u streams (maxstreams)",
-			 t->conf->maxstreams);
-	relay_abort(relay);
+		log_warn(t->name, "%s refused: every session has its %u streams (maxstreams)",
+			 relay_name(relay, name), t->conf->maxstreams);
+	relay_abort(relay, RELAY_REFUSED);
 }
 
 static void relay_orphaned(struct tunnel *t, struct relay *relay)
@@ -71,7 +72,7 @@ static void relay_orphaned(struct tunnel *t, struct relay *relay)
 	if (find_place(t, relay))
 		return;
 	t->past.streams_refused++;
-	relay_abort(relay);
+	relay_abort(relay, RELAY_REFUSED);
 }
 
 /* ---- sessions ------------------------------------------------------------------------ */

@@ -17,7 +17,7 @@ static void on_scavenge(struct ev_loop *loop, ev_timer *w, int revents)
 
 	log_info(s->link->tunnel->name, "session %08x ends, scavengettl after it expired",
 		 s->link->conv);
-	link_close(s->link);
+	link_close(s->link, RELAY_SESSION_EXPIRED);
 }
 
 static void schedule_scavenge(struct client *c, struct link *l)

@@ -46,7 +46,7 @@ void client_wait(struct slot *slot, struct relay *relay)
 
 	if (slot->waiting_count >= t->conf->maxstreams) {
 		t->past.streams_refused++;
-		relay_abort(relay);
+		relay_abort(relay, RELAY_REFUSED);
 		return;
 	}
 	push_waiting(slot, relay);
@@ -74,7 +74,7 @@ void client_drop_forsaken(struct slot *slot)
 		struct relay *relay = pop_waiting(slot);
 
 		if (relay_forsaken(relay))
-			relay_abort(relay);
+			relay_abort(relay, RELAY_FORSAKEN);
 		else
 			push_waiting(slot, relay);
 	}
@@ -91,7 +91,7 @@ void client_serve_waiting(struct slot *slot)
 
 		if (!client_give_stream(slot->link, relay)) {
 			slot->tunnel->past.streams_refused++;
-			relay_abort(relay);
+			relay_abort(relay, RELAY_REFUSED);
 		}
 	}
 }
@@ -101,7 +101,7 @@ void client_dismiss_waiting(struct slot *slot)
 	struct relay *relay;
 
 	while ((relay = pop_waiting(slot)) != NULL)
-		relay_abort(relay);
+		relay_abort(relay, RELAY_STOPPED);
 }
 
 void client_pass_waiting(struct slot *slot, void (*take)(void *user, int fd), void *user)
@@ -131,12 +131,14 @@ static bool is_late(const struct tunnel *t, const struct relay *relay)
 static void give_up(struct tunnel *t, struct relay *relay)
 {
 	struct client *c = t->state;
+	char name[RELAY_NAME_BYTES];
 
 	if (log_allow(&c->late, t->reactor->now_us, 60 * 1000000ull))
-		log_warn(t->name, "connection reset: %s has not answered for %u s (connecttimeout)",
-			 t->conf->remoteaddr.text, t->conf->connecttimeout_s);
+		log_warn(t->name, "%s reset: %s has not answered for %u s (connecttimeout)",
+			 relay_name(relay, name), t->conf->remoteaddr.text,
+			 t->conf->connecttimeout_s);
 	t->past.streams_refused++;
-	relay_abort(relay);
+	relay_abort(relay, RELAY_UNANSWERED);
 }
 
 /* How many go on waiting. */

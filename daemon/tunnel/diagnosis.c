@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "relay.h"
 #include "tunnel.h"
 
 #define MINUTE_US (60 * 1000000ull)
@@ -239,15 +240,16 @@ void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far
 		 d->barren_count, client ? "to" : "of", l->peer);
 }
 
-void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t held)
+void diagnosis_given_up(const struct relay *relay, size_t held)
 {
-	struct tunnel *t = l->tunnel;
+	struct tunnel *t = relay_tunnel(relay);
+	char name[RELAY_NAME_BYTES];
 
 	if (line_allowed(t))
 		log_warn(t->name,
-			 "stream %u between %s and %s was reset: it held %zu bytes that were not taken "
+			 "%s was reset: it held %zu bytes that were not taken "
 			 "while others found no room; memory = %llu, of which %zu are held",
-			 sid, local, l->peer, held, (unsigned long long)t->conf->memory_bytes,
+			 relay_name(relay, name), held, (unsigned long long)t->conf->memory_bytes,
 			 fifo_pool_held(&t->fifos));
 }
 
@@ -261,15 +263,17 @@ static const char *target_text(const struct tunnel *t, unsigned i)
 	return t->conf->target.list[i].text;
 }
 
-void diagnosis_target(struct tunnel *t, unsigned i, const char *error, bool others)
+void diagnosis_target(const struct relay *relay, unsigned i, const char *error, bool others)
 {
+	struct tunnel *t = relay_tunnel(relay);
 	struct diagnosis *d = &t->diagnosis;
+	char name[RELAY_NAME_BYTES];
 
 	if (!log_allow(&d->targets[i], t->reactor->now_us, MINUTE_US) || !line_allowed(t))
 		return;
 	d->target_told[i] = true;
-	log_warn(t->name, "cannot connect to target %s: %s%s", target_text(t, i), error,
-		 others ? "; another one is tried" : "");
+	log_warn(t->name, "%s: cannot connect to target %s: %s%s", relay_name(relay, name),
+		 target_text(t, i), error, others ? "; another one is tried" : "");
 }
 
 void diagnosis_no_target(struct tunnel *t)

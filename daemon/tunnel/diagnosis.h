@@ -15,6 +15,7 @@
 
 struct tunnel;
 struct link;
+struct relay;
 
 enum {
 	DIAGNOSIS_PEERS = 64,           /* watched at once; the one seen least lately gives way */
@@ -63,14 +64,14 @@ void diagnosis_link_end(struct link *l);
 /* A stream has ended.  Bytes from the near socket to the far end, and back;
  * `far_first`: the far end closed first. */
 void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far_first);
-/* A stream was reset for the bytes that it held; `local` is its peer on our side. */
-void diagnosis_given_up(struct link *l, const char *local, uint32_t sid, size_t held);
+/* A stream was reset for the bytes that it held. */
+void diagnosis_given_up(const struct relay *relay, size_t held);
 /* A datagram from there would have opened a session, but had come before. */
 void diagnosis_replay(struct tunnel *t, const struct udp_path *path);
 /* No session to the server could be made; the log was told. */
 void diagnosis_no_session(struct tunnel *t, const char *why);
-/* A stream could not be connected to target i; `others`: there are some that it may get yet. */
-void diagnosis_target(struct tunnel *t, unsigned i, const char *error, bool others);
+/* Its stream could not be connected to target i; `others`: there are some that it may get yet. */
+void diagnosis_target(const struct relay *relay, unsigned i, const char *error, bool others);
 /* Nor to any other: of each t->targets knows why. */
 void diagnosis_no_target(struct tunnel *t);
 /* Target i took a stream; `again`: the last one it did not take. */

@@ -1,6 +1,8 @@
 /* link.c - one session of a tunnel: its datagrams, its timer, its relays. */
 #include "link.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,7 +229,7 @@ struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *p
 void link_free(struct link *l)
 {
 	while (l->relays != NULL)
-		relay_abort(l->relays);
+		relay_abort(l->relays, RELAY_STOPPED);
 	port_forget(l->port, &l->turn);
 	ev_timer_stop(l->tunnel->reactor->loop, &l->timer);
 	tunnel_remove_link(l->tunnel, l);
@@ -253,6 +255,12 @@ void link_move(struct link *l, struct port *p, const struct udp_path *path)
 		l->port = p;
 	}
 	link_touch(l);
+}
+
+const char *link_id(const struct link *l, char buf[static LINK_ID_BYTES])
+{
+	snprintf(buf, LINK_ID_BYTES, "%s/%" PRIu64, l->tunnel->name, l->serial);
+	return buf;
 }
 
 void link_touch(struct link *l)
@@ -299,10 +307,10 @@ void link_end(struct link *l, enum session_end why)
 		tunnel_reap(l->tunnel, l);
 }
 
-void link_close(struct link *l)
+void link_close(struct link *l, enum relay_cause why)
 {
 	while (l->relays != NULL)
-		relay_abort(l->relays);
+		relay_abort(l->relays, why);
 	if (l->ended)
 		return;
 	port_forget(l->port, &l->turn);

@@ -11,6 +11,7 @@
 
 #include "pace.h"
 #include "port.h"
+#include "relay.h"
 #include "session.h"
 #include "spread.h"
 #include "udp.h"
@@ -78,6 +79,10 @@ void link_change(struct link *l);
 /* Frees the session and what relays are left on it. */
 void link_free(struct link *l);
 
+/* What it is called: its tunnel's name and a number that is never used again. */
+enum { LINK_ID_BYTES = 96 };
+const char *link_id(const struct link *l, char buf[static LINK_ID_BYTES]);
+
 /* Give it a turn at the end of this iteration. */
 void link_touch(struct link *l);
 /* Its peer talks from another address now, or to another port of ours. */
@@ -86,9 +91,9 @@ void link_move(struct link *l, struct port *p, const struct udp_path *path);
 void link_input(struct link *l, struct view payload);
 /* End it: its relays deliver what they still hold, then the tunnel reaps it. */
 void link_end(struct link *l, enum session_end why);
-/* End it because somebody asked for that: its streams are cut off, which the peer is
+/* End it because somebody asked for that: its streams are cut off for this cause, which the peer is
  * told if it can still be reached. */
-void link_close(struct link *l);
+void link_close(struct link *l, enum relay_cause why);
 /* Called by a relay that left. */
 void link_relay_left(struct link *l);
 /* How fast its datagrams pass now. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "relay_impl.h"
 #include "socket.h"
 #include "wire.h"
@@ -14,14 +13,20 @@
 /* ---- bytes ------------------------------------------------------------------------ */
 
 /* Without a place in the poll it would never be heard of again. */
+static enum relay_happening no_place(struct relay *relay)
+{
+	relay_blame(relay, RELAY_NO_RESOURCES);
+	return RELAY_LOCAL_FAILED;
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	relay_step(w->data, revents & EV_ERROR ? RELAY_LOCAL_FAILED : relay_pump_up(w->data));
+	relay_step(w->data, revents & EV_ERROR ? no_place(w->data) : relay_pump_up(w->data));
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	relay_step(w->data, revents & EV_ERROR ? RELAY_LOCAL_FAILED : relay_pump_down(w->data));
+	relay_step(w->data, revents & EV_ERROR ? no_place(w->data) : relay_pump_down(w->data));
 }
 
 /* What came in this iteration is in the session, and passed on by its pump at the end: the port was touched before. */
@@ -82,7 +87,15 @@ static struct relay *new_relay(struct tunnel *t)
 
 static void take_fd(struct relay *relay, int fd)
 {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_storage any;
+	} at = { .any = { 0 } };
+	socklen_t len = sizeof(at);
+
 	relay->fd = fd;
+	if (getpeername(fd, &at.sa, &len) != 0 || !udp_path_init(&relay->local, &at.sa, len))
+		relay->local = (struct udp_path){ .peer_len = 0 };
 	ev_io_set(&relay->readable, fd, EV_READ);
 	ev_io_set(&relay->writable, fd, EV_WRITE);
 	relay_alive_watch(relay);
@@ -139,16 +152,15 @@ void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st)
 	relay->stream = st;
 	relay->life = relay->fd >= 0 ? RELAY_FLOWING : RELAY_DIALLING;
 	smux_set_user(st, relay);
+	relay_log_opened(relay);
 	if (!relay_kept_repeat(relay)) {
-		relay_abort(relay);
+		relay_abort(relay, RELAY_NO_RESOURCES);
 		return;
 	}
 	relay_kept_begin(relay);
 	relay_watch_half_closed(relay);
 	relay_resume(relay);
 	link_touch(l);
-	if (tunnel_may_log(relay->tunnel))
-		log_info(relay->tunnel->name, "stream %u opened", smux_sid(st));
 }
 
 static void on_dialled(void *user, int fd)
@@ -157,7 +169,7 @@ static void on_dialled(void *user, int fd)
 
 	relay->dial = NULL;
 	if (fd < 0) {
-		relay_abort(relay);
+		relay_abort(relay, RELAY_UNREACHABLE);
 		return;
 	}
 	take_fd(relay, fd);
@@ -169,13 +181,12 @@ static void on_dialled(void *user, int fd)
 static bool was_reset(struct relay *relay)
 {
 	size_t held = smux_given_up(relay->stream);
-	struct relay_info info;
 
 	if (held > 0) {
-		relay_get_info(relay, &info);
-		diagnosis_given_up(relay->link, info.peer[0] != '\0' ? info.peer : "its local peer",
-				   info.sid, held);
+		relay_blame(relay, RELAY_HELD_MEMORY);
+		diagnosis_given_up(relay, held);
 	} else {
+		relay_blame(relay, RELAY_FAR_RESET);
 		relay->far_first = relay->far_first || relay->up == WAY_OPEN;
 	}
 	return relay_step(relay, RELAY_FAR_GONE);
@@ -195,7 +206,7 @@ void relay_serve(struct tunnel *t, struct link *l, struct smux_stream *st)
 		relay_refuse(st);
 		return;
 	}
-	relay->dial = target_dial_start(t, on_dialled, relay);
+	relay->dial = target_dial_start(relay, on_dialled, relay);
 	if (relay->dial == NULL) {
 		relay_free(relay);
 		relay_refuse(st);
@@ -247,6 +258,7 @@ void relay_session_ended(struct relay *relay)
 		t->role->relay_orphaned(t, relay);
 		return;
 	}
+	relay_blame(relay, t->draining ? RELAY_STOPPED : RELAY_SESSION_LOST);
 	if (relay_step(relay, far_peer_was_done(relay) ? RELAY_FAR_DONE : RELAY_FAR_GONE))
 		deliver(relay);
 }
@@ -255,6 +267,7 @@ void relay_drain(struct relay *relay)
 {
 	if (relay->up == WAY_ENDED)
 		return;
+	relay_blame(relay, RELAY_STOPPED);
 	smux_reset(relay->stream); /* the local peer might have said more */
 	link_touch(relay->link);
 	relay_step(relay, RELAY_LOCAL_END);

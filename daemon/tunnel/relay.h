@@ -19,6 +19,25 @@ struct tunnel;
 struct link;
 struct relay;
 
+/* Why one ended; the first of several holds. */
+enum relay_cause {
+	RELAY_CLOSED,         /* both peers came to their ends */
+	RELAY_LOCAL_RESET,    /* its socket failed */
+	RELAY_LOCAL_VANISHED, /* its local peer is not there any more */
+	RELAY_FAR_RESET,      /* the far peer broke it off */
+	RELAY_HALF_CLOSED,    /* and idle for `closewait` */
+	RELAY_HELD_MEMORY,    /* that others needed */
+	RELAY_SESSION_LOST,   /* the link says why */
+	RELAY_SESSION_EXPIRED,
+	RELAY_SESSION_CLOSED, /* somebody asked for that */
+	RELAY_UNREACHABLE,    /* server: the target */
+	RELAY_UNANSWERED,     /* client: by any server, for `connecttimeout` */
+	RELAY_FORSAKEN,       /* client: its local peer left before it had a stream */
+	RELAY_REFUSED,        /* no session takes any more */
+	RELAY_NO_RESOURCES,
+	RELAY_STOPPED, /* the tunnel stops */
+};
+
 /* Client: for an accepted connection, which the relay owns from here on.  NULL
  * when out of memory (then fd is closed). */
 struct relay *relay_accept(struct tunnel *t, int fd);
@@ -38,7 +57,7 @@ void relay_session_ended(struct relay *relay);
 /* The daemon stops: read no more, send what was read, deliver what came. */
 void relay_drain(struct relay *relay);
 /* Close at once, so that both peers see an error and not an end. */
-void relay_abort(struct relay *relay);
+void relay_abort(struct relay *relay, enum relay_cause why);
 /* Free one that waits for a link; its socket is the caller's, if nothing was read from it yet: else -1, and it was
  * closed, so that its local peer sees an error. */
 int relay_release(struct relay *relay);
@@ -47,7 +66,12 @@ uint64_t relay_waits_since(const struct relay *relay);
 /* Waits for a link, and its local peer waits no longer. */
 bool relay_forsaken(const struct relay *relay);
 
+struct tunnel *relay_tunnel(const struct relay *relay);
 struct relay *relay_next(const struct relay *relay); /* of the same link */
+/* What log lines call it, with its session and stream as kcptunctl has them and the client's address: of a
+ * server, the address that its peer sends from.  Returns buf. */
+enum { RELAY_NAME_BYTES = 224 };
+const char *relay_name(const struct relay *relay, char buf[static RELAY_NAME_BYTES]);
 /* Chain for relays that wait for a link; the owner's use. */
 struct relay **relay_wait_link(struct relay *relay);
 /* A look at one that is on a link, for people. */

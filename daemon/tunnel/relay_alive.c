@@ -3,6 +3,7 @@
  * Where nothing is under way to one the kernel asks it now and then; where something is, it would repeat that for a
  * quarter of an hour, and so it is looked at here.  It does that also while this process stands still, so that there is
  * nothing to be read first. */
+#include "log.h"
 #include "relay_impl.h"
 #include "socket.h"
 
@@ -30,14 +31,16 @@ static bool is_gone(struct relay *relay)
 
 static void look_at(struct link *l)
 {
+	char name[RELAY_NAME_BYTES];
 	struct relay *next;
 
 	for (struct relay *relay = l->relays; relay != NULL; relay = next) {
 		next = relay->next;
 		if (!is_gone(relay))
 			continue;
-		log_info(relay->tunnel->name, "stream %u: its local peer is gone",
-			 relay->stream != NULL ? smux_sid(relay->stream) : 0);
+		log_info(relay->tunnel->name, "%s: %s is gone", relay_name(relay, name),
+			 relay->tunnel->conf->role == ROLE_CLIENT ? "the client" : "the target");
+		relay_blame(relay, RELAY_LOCAL_VANISHED);
 		relay_step(relay, RELAY_LOCAL_FAILED);
 	}
 }

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "relay_impl.h"
 #include "socket.h"
 #include "walk.h"
@@ -75,7 +74,7 @@ int relay_release(struct relay *relay)
 
 	assert(relay->life == RELAY_WAITING);
 	if (relay->sent > 0 || relay->kept_len > 0) {
-		relay_abort(relay);
+		relay_abort(relay, RELAY_STOPPED);
 		return -1;
 	}
 	relay->fd = -1;
@@ -92,10 +91,6 @@ static void leave_stream(struct relay *relay, bool discard)
 		return;
 	if (!relay->link->ended && !t->draining)
 		diagnosis_stream(relay->link, relay->sent, relay->received, relay->far_first);
-	if (tunnel_may_log(t))
-		log_info(t->name, "stream %u closed, %llu bytes out, %llu in",
-			 smux_sid(relay->stream), (unsigned long long)relay->sent,
-			 (unsigned long long)relay->received);
 	smux_release(relay->stream, discard);
 	relay->stream = NULL;
 }
@@ -103,12 +98,15 @@ static void leave_stream(struct relay *relay, bool discard)
 /* Nothing is left to be delivered, or nobody to deliver it to. */
 static void finish(struct relay *relay)
 {
+	relay_log_ended(relay);
 	leave_stream(relay, false);
 	relay_free(relay);
 }
 
-void relay_abort(struct relay *relay)
+void relay_abort(struct relay *relay, enum relay_cause why)
 {
+	relay_blame(relay, why);
+	relay_log_ended(relay);
 	if (relay->stream != NULL)
 		smux_reset(relay->stream);
 	leave_stream(relay, true);
@@ -120,6 +118,7 @@ void relay_abort(struct relay *relay)
 /* Without a stream there is nothing to read into, and nothing that could be idle. */
 void relay_leave(struct relay *relay)
 {
+	relay_log_moves(relay);
 	ev_io_stop(relay_loop(relay), &relay->readable);
 	ev_io_stop(relay_loop(relay), &relay->writable);
 	stop_idle(relay);
@@ -198,6 +197,7 @@ static bool end_down(struct relay *relay)
  * not to take this for an end either. */
 static bool fail(struct relay *relay)
 {
+	relay_blame(relay, RELAY_LOCAL_RESET);
 	socket_break_off(relay->fd);
 	if (relay->down == WAY_OPEN)
 		relay->far_first = smux_peer_finished(relay->stream);
@@ -221,7 +221,7 @@ static bool break_off(struct relay *relay)
 {
 	if (relay->fd >= 0 || smux_unread(relay->stream) > 0)
 		return linger(relay, RELAY_BREAKING);
-	relay_abort(relay); /* there is nothing to wait for a socket with */
+	relay_abort(relay, RELAY_FAR_RESET); /* there is nothing to wait for a socket with */
 	return false;
 }
 
@@ -237,7 +237,7 @@ static bool reset_when_taken(struct relay *relay)
 		watch_idle(relay, LAST_LOOK_S);
 		return true;
 	}
-	relay_abort(relay);
+	relay_abort(relay, RELAY_FAR_RESET);
 	return false;
 }
 
@@ -268,8 +268,7 @@ static bool was_idle(struct relay *relay)
 		return reset_when_taken(relay);
 	if (far_is_there && relay->up == WAY_ENDED && upload_moves(relay))
 		return true;
-	log_debug(relay->tunnel->name, "half-closed stream was idle for %.0f s", relay->idle_s);
-	relay_abort(relay);
+	relay_abort(relay, RELAY_HALF_CLOSED);
 	return false;
 }
 

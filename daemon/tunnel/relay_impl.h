@@ -5,7 +5,8 @@
  *     relay_end.c    its states: what follows from what happened, and all ways to end
  *     relay_alive.c  local peers that vanished
  *     relay_kept.c   what it said first
- *     relay_look.c   what is told of it
+ *     relay_look.c   what is told of it to those who ask
+ *     relay_log.c    what the log is told of it
  *
  * The pumps change no state: they report what they met, and relay_step() alone decides what
  * becomes of the relay.
@@ -58,11 +59,15 @@ struct relay {
 	struct target_dial *dial;   /* server: connecting */
 	struct relay *prev, *next;  /* of the link */
 	struct relay *wait_next;
-	int fd; /* -1 while connecting */
+	int fd;                /* -1 while connecting */
+	struct udp_path local; /* the local peer, kept because a socket that failed does not tell; no length: it is
+				* not connected yet, or a Unix socket */
 	enum relay_life life;
 	enum relay_way up;   /* ended: the local peer sends no more, or is not asked any more */
 	enum relay_way down; /* ended: the far peer's end was passed on */
-	bool far_first;      /* the far peer's end came first */
+	enum relay_cause cause;
+	int error;      /* RELAY_LOCAL_RESET: errno of the socket, 0 where it told none */
+	bool far_first; /* the far peer's end came first */
 	ev_io readable, writable;
 	ev_timer idle;     /* runs while half closed, and while the last bytes are taken */
 	struct task judge; /* when it fired: behind what came until then */
@@ -82,6 +87,13 @@ struct relay {
 static inline struct ev_loop *relay_loop(const struct relay *relay)
 {
 	return relay->tunnel->reactor->loop;
+}
+
+/* This is why it ends, if nothing else was before. */
+static inline void relay_blame(struct relay *relay, enum relay_cause cause)
+{
+	if (relay->cause == RELAY_CLOSED)
+		relay->cause = cause;
 }
 
 /* What can happen to a relay that has a stream. */
@@ -121,6 +133,15 @@ void relay_kept_look(struct relay *relay);
 bool relay_kept_all(const struct relay *relay);
 /* Say it in the stream that it has now; false when that has no room. */
 bool relay_kept_repeat(struct relay *relay);
+
+/* ---- relay_log.c ----------------------------------------------------------------- */
+
+/* It has a stream. */
+void relay_log_opened(const struct relay *relay);
+/* It leaves its stream, for one of another session. */
+void relay_log_moves(const struct relay *relay);
+/* It is over, and still has the stream that it had. */
+void relay_log_ended(const struct relay *relay);
 
 /* ---- relay_end.c ----------------------------------------------------------------- */
 

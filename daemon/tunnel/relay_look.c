@@ -5,6 +5,11 @@
 
 #include "relay_impl.h"
 
+struct tunnel *relay_tunnel(const struct relay *relay)
+{
+	return relay->tunnel;
+}
+
 struct relay *relay_next(const struct relay *relay)
 {
 	return relay->next;
@@ -21,24 +26,18 @@ bool relay_idle(const struct relay *relay)
 }
 
 /* "192.0.2.1:80", or the path of a Unix socket that has one. */
-static void peer_text(int fd, char out[static RELAY_PEER_TEXT])
+static void peer_text(const struct relay *relay, char out[static RELAY_PEER_TEXT])
 {
-	union {
-		struct sockaddr sa;
-		struct sockaddr_un un;
-		struct sockaddr_storage any;
-	} at = { .any = { 0 } };
-	socklen_t len = sizeof(at);
-	struct udp_path path;
+	struct sockaddr_un un = { .sun_family = AF_UNSPEC };
+	socklen_t len = sizeof(un);
 
 	out[0] = '\0';
-	if (fd < 0 || getpeername(fd, &at.sa, &len) != 0)
-		return;
-	if (at.sa.sa_family == AF_UNIX)
-		snprintf(out, RELAY_PEER_TEXT, "%.*s", (int)sizeof(at.un.sun_path),
-			 at.un.sun_path[0] != '\0' ? at.un.sun_path : "unix");
-	else if (udp_path_init(&path, &at.sa, len))
-		udp_path_text(&path, out);
+	if (relay->local.peer_len > 0)
+		udp_path_text(&relay->local, out);
+	else if (relay->fd >= 0 && getpeername(relay->fd, (struct sockaddr *)&un, &len) == 0 &&
+		 un.sun_family == AF_UNIX)
+		snprintf(out, RELAY_PEER_TEXT, "%.*s", (int)sizeof(un.sun_path),
+			 un.sun_path[0] != '\0' ? un.sun_path : "unix");
 }
 
 static const char *state_text(const struct relay *relay)
@@ -59,7 +58,7 @@ void relay_get_info(const struct relay *relay, struct relay_info *info)
 		.sent = relay->sent,
 		.received = relay->received,
 	};
-	peer_text(relay->fd, info->peer);
+	peer_text(relay, info->peer);
 	if (relay->stream == NULL)
 		return;
 	info->sid = smux_sid(relay->stream);

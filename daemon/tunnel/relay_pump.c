@@ -1,11 +1,9 @@
 /* relay_pump.c - a relay's bytes, from the socket to the stream and back. */
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "relay_impl.h"
 #include "socket.h"
 
@@ -27,11 +25,11 @@ static bool is_passing(int err)
 	return socket_would_block(err) || err == EINTR;
 }
 
-static enum relay_happening failure(const struct relay *relay, const char *doing)
+static enum relay_happening failure(struct relay *relay)
 {
 	if (is_passing(errno))
 		return RELAY_NOTHING;
-	log_debug(relay->tunnel->name, "%s: %s", doing, strerror(errno));
+	relay->error = errno;
 	return RELAY_LOCAL_FAILED;
 }
 
@@ -54,7 +52,7 @@ static enum relay_happening read_turn(struct relay *relay, size_t *total)
 		if (got == 0)
 			return RELAY_LOCAL_END;
 		if (got < 0)
-			return failure(relay, "read");
+			return failure(relay);
 		*total += (size_t)got;
 		if ((size_t)got < room.n)
 			break; /* most likely empty: a further call would only say so */
@@ -105,7 +103,7 @@ enum relay_happening relay_pump_down(struct relay *relay)
 		if ((size_t)put < offered)
 			break;
 	}
-	if (put < 0 && failure(relay, "write") != RELAY_NOTHING)
+	if (put < 0 && failure(relay) != RELAY_NOTHING)
 		return RELAY_LOCAL_FAILED;
 	if (smux_unread(relay->stream) > 0) {
 		ev_io_start(relay_loop(relay), &relay->writable);

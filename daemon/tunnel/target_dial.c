@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dial.h"
+#include "relay.h"
 #include "tunnel.h"
 
 /* A handshake takes a round trip, and after a second TCP itself would ask again. */
@@ -19,6 +20,7 @@ struct attempt {
 };
 
 struct target_dial {
+	const struct relay *relay;
 	struct tunnel *tunnel;
 	target_dial_done_fn *done;
 	void *user;
@@ -63,7 +65,7 @@ static void note_failed(struct target_dial *d, const struct attempt *a, const ch
 	if (!is_current(d))
 		return;
 	targets_failed(&t->targets, a->target, t->reactor->now_us, why);
-	diagnosis_target(t, a->target, why, others);
+	diagnosis_target(d->relay, a->target, why, others);
 }
 
 /* False: out of memory. */
@@ -157,13 +159,14 @@ static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
 	go_on(d); /* that one is under way */
 }
 
-struct target_dial *target_dial_start(struct tunnel *t, target_dial_done_fn *done, void *user)
+struct target_dial *target_dial_start(const struct relay *relay, target_dial_done_fn *done, void *user)
 {
 	struct target_dial *d = calloc(1, sizeof(*d));
 
 	if (d == NULL)
 		return NULL;
-	d->tunnel = t;
+	d->relay = relay;
+	d->tunnel = relay_tunnel(relay);
 	d->done = done;
 	d->user = user;
 	ev_init(&d->patience, on_patience);

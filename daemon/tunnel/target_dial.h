@@ -5,14 +5,15 @@
 #ifndef KT_TARGET_DIAL_H
 #define KT_TARGET_DIAL_H
 
-struct tunnel;
+struct relay;
 struct target_dial;
 
 /* The result: a connected non-blocking descriptor, the receiver's; or -1 when all have failed, which was told. */
 typedef void target_dial_done_fn(void *user, int fd);
 
-/* `done` is called once, from the loop, never before this returns.  NULL: out of memory. */
-struct target_dial *target_dial_start(struct tunnel *t, target_dial_done_fn *done, void *user);
+/* Those of the relay's tunnel; the log names its stream.  `done` is called once, from the loop, never before this returns.  NULL: out of memory. */
+struct target_dial *target_dial_start(const struct relay *relay, target_dial_done_fn *done,
+				      void *user);
 /* Before `done`: it will not be called. */
 void target_dial_cancel(struct target_dial *d);
 

@@ -216,7 +216,7 @@ void tunnel_end_links(struct tunnel *t)
 	while (t->links != NULL) {
 		struct link *l = t->links;
 
-		link_close(l);
+		link_close(l, RELAY_STOPPED);
 		t->role->link_reaped(t, l);
 	}
 	t->to_reap = NULL;

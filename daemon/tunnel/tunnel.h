@@ -110,7 +110,7 @@ struct tunnel {
 	struct walk *walks;     /* looks under way */
 	struct targets targets; /* a server's */
 	struct diagnosis diagnosis;
-	struct log_quota tales;           /* of sessions and streams that come and go */
+	struct log_quota tales;           /* of sessions that come and go */
 	const struct tunnel_hooks *hooks; /* borrowed; NULL: none */
 	void *hooked;                     /* what they keep */
 };
@@ -153,8 +153,8 @@ void tunnel_reset_counters(struct tunnel *t, const struct counters *sum);
 void tunnel_flow(const struct tunnel *t, struct flow_sample *out);
 
 /* For the roles and the links. */
-/* May a session or stream that comes or goes be logged?  Whoever replays datagrams can cause
- * any number of them. */
+/* May a session that comes or goes be logged?  Whoever replays datagrams can cause any number
+ * of them. */
 bool tunnel_may_log(struct tunnel *t);
 void tunnel_seal(struct tunnel *t, struct packet *pkts, size_t count);
 /* Of one on `path`. */

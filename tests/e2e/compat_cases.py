@@ -178,6 +178,38 @@ def ctl_usage(case):
         check(code == 2 and "usage:" in err and not out, f"{arguments}: code {code}, {out!r} {err!r}")
 
 
+@suite.case("kcptunctl_help_tells_of_each_command", tags=["short"])
+def ctl_help(case):
+    code, whole, err = kcptunctl("help")
+    check(code == 0 and not err and whole == kcptunctl("--help")[1], f"help: code {code}, {whole!r} {err!r}")
+    check(max(map(len, whole.splitlines())) <= 80, "--help is wider than a terminal")
+    commands = re.findall(r"^  (\w+) ", whole.split("Options:")[0], re.M)
+    check({"stats", "check", "top", "import", "help"} <= set(commands), f"{commands}")
+    for name in commands:
+        code, out, err = kcptunctl("help", name)
+        check(code == 0 and not err, f"help {name}: code {code}: {err}")
+        check(re.match(rf"usage: kcptunctl (\[OPTION\.\.\.\] )?{name}\b.*\n\n[A-Z0-9][^\n]+", out), out)
+        check("\nExit status: 0 " in out and max(map(len, out.splitlines())) <= 80, out)
+        check(kcptunctl(name, "--help")[1] == out, f"{name} --help says something else")
+        for option in re.findall(r"^  -\w, (--\w+)", out, re.M):
+            check(option in whole, f"help {name} has an option {option}")
+    check("0 well, 1 degraded, 2 down" in kcptunctl("help", "check")[1], "no exit status of check")
+    check("--all" in kcptunctl("help", "sessions")[1] and "--watch" not in kcptunctl("help", "close")[1], "options")
+    for arguments, hint in ((("help", "sesions"), "did you mean sessions?"), (("statsu",), "did you mean status?"),
+                            (("help", "nonsense"), ""), (("help", "stats", "top"), "")):
+        code, out, err = kcptunctl(*arguments)
+        check(code == 2 and not out and hint in err and "usage: " in err, f"{arguments}: {code} {out!r} {err!r}")
+
+
+@suite.case("kcptunctl_names_the_unit_of_an_instance_that_is_stopped")
+def ctl_unit(case):
+    code, _, err = kcptunctl("-s", "no-such-lab", "status")
+    check(code == 3 and "kcptund@no-such-lab is not running" in err and "systemctl start kcptund@no-such-lab" in err
+          and "systemctl status kcptund@no-such-lab" in err, f"{code}: {err}")
+    code, _, err = kcptunctl("-s", case.path("no.sock"), "status")
+    check(code == 3 and "systemctl" not in err and case.path("no.sock") in err, f"{code}: {err}")
+
+
 @suite.case("kcptunctl_imports_what_then_runs")
 def import_runs(case):
     target = traffic.Target()

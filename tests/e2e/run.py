@@ -11,6 +11,7 @@ import sys
 
 from suite import suite
 import abuse_cases  # noqa: F401
+import accesslog_cases  # noqa: F401
 import address_cases  # noqa: F401
 import compat_cases  # noqa: F401
 import config_cases  # noqa: F401

@@ -2,6 +2,7 @@
 
 import grp
 import os
+import re
 import shutil
 import signal
 import socket
@@ -80,7 +81,8 @@ def in_turn(case):
     pair, _ = pair_to_target(case, client={"conn": 4})
     ends.stop_cleanly(pair.client)
     path = case.path("control")
-    pair.texts["client"] = pair.texts["client"].replace("control = none", f"control = {path}")
+    pair.texts["client"] = (pair.texts["client"].replace("control = none", f"control = {path}")
+                            .replace("loglevel = info", "loglevel = debug"))
     pair.start_client("client2")
 
     def heard():
@@ -88,7 +90,7 @@ def in_turn(case):
     wait_until(heard, 20, "the client has heard the server in all four sessions")
     conns = [dial(pair.address) for _ in range(12)]
     for stream in (3, 5, 7):
-        wait_until(lambda: pair.client.log().count(f"stream {stream} opened") == 4, 20,
+        wait_until(lambda: len(re.findall(rf"stream {stream} of \S+ opened", pair.client.log())) == 4, 20,
                    f"stream {stream} in each of the four sessions")
     for s in conns:
         s.close()
@@ -126,7 +128,10 @@ def no_legacy(case):
 
 @suite.case("quiet_tells_of_no_stream")
 def quiet(case):
-    pair, target = pair_to_target(case, client={"quiet": True})
+    pair, target = pair_to_target(case, client={"quiet": True}, daemon={"loglevel": "debug"})
+    ends.stop_cleanly(pair.client)
+    pair.texts["client"] = pair.texts["client"].replace("loglevel = info", "loglevel = debug")
+    pair.start_client("client2")
     check_traffic(pair.address, target)
     check("stream" in pair.server.log(), "the server is not quiet, but tells of no stream")
     check("stream" not in pair.client.log(), "the quiet client tells of streams")

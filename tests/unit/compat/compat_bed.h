@@ -15,16 +15,9 @@
 #include <cmocka.h>
 
 #include "compat.h"
-#include "ctl.h"
 #include "ctl_import.h"
 #include "sip003.h"
 #include "wire.h"
-
-/* In the program this is kcptunctl.c's. */
-int ctl_usage(const char *command)
-{
-	return CTL_USAGE;
-}
 
 /* ---- what was reported ------------------------------------------------------- */
 

@@ -93,13 +93,13 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 
 	CLIENT(&l, "--localaddr", ":1", "--remoteaddr", "a:2-3", "--key", "some key", "--crypt",
 	       "null", "--mode", "manual", "--QPP", "--QPPCount", "61", "--conn", "2",
-	       "--autoexpire", "1", "--scavengettl", "-1", "--mtu", "1400", "--ratelimit",
-	       "1048576", "--sndwnd", "300", "--rcvwnd", "301", "--datashard", "5", "--parityshard",
-	       "2", "--ds", "6", "--ps", "1", "--dscp", "46", "--nocomp", "--acknodelay",
-	       "--nodelay", "1", "--interval", "20", "--resend", "1", "--nc", "1", "--sockbuf",
-	       "65536", "--smuxver", "2", "--smuxbuf", "8388608", "--framesize", "4096",
-	       "--streambuf", "1048576", "--keepalive", "5", "--closewait", "0", "--snmplog", "",
-	       "--snmpperiod", "60", "--log", "x.log", "--quiet", "--tcp=false", "--pprof=false");
+	       "--autoexpire", "1", "--scavengettl", "-1", "--mtu", "1400", "--ratelimit", "1048576",
+	       "--sndwnd", "300", "--rcvwnd", "301", "--datashard", "5", "--parityshard", "2",
+	       "--ds", "6", "--ps", "1", "--dscp", "46", "--nocomp", "--acknodelay", "--nodelay",
+	       "1", "--interval", "20", "--resend", "1", "--nc", "1", "--sockbuf", "65536",
+	       "--smuxver", "2", "--smuxbuf", "8388608", "--framesize", "4096", "--streambuf",
+	       "1048576", "--keepalive", "5", "--closewait", "0", "--snmplog", "", "--snmpperiod",
+	       "60", "--log", "x.log", "--quiet", "--accesslog", "--tcp=false", "--pprof=false");
 	assert_non_null(l.config);
 	assert_int_equal(only_tunnel(&l)->datashard, 6);
 	assert_int_equal(only_tunnel(&l)->parityshard, 1);
@@ -108,6 +108,7 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 	assert_int_equal(only_tunnel(&l)->interval_ms, 20);
 	assert_true(only_tunnel(&l)->qpp);
 	assert_true(only_tunnel(&l)->quiet);
+	assert_true(only_tunnel(&l)->accesslog);
 	assert_true(only_tunnel(&l)->acknodelay);
 	assert_string_equal(l.c.log_path, "x.log");
 	end_line(&l);

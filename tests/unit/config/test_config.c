@@ -48,6 +48,7 @@ static void gives_a_client_defaults_that_need_no_tuning(void **state)
 	assert_int_equal(t->keepalive_s, 10);
 	assert_int_equal(t->closewait_s, 30);
 	assert_false(t->quiet);
+	assert_false(t->accesslog);
 	assert_false(t->qpp);
 	assert_int_equal(t->qpp_count, 61);
 	assert_int_equal(t->maxstreams, 4096);
@@ -81,7 +82,7 @@ static void reads_every_key_of_a_client(void **state)
 		"datashard = 70\nparityshard = 30\ncompression = zstd\nsmuxver = 2\n"
 		"smuxbuf = 1G\nframesize = 65535\nstreambuf = 8m\n"
 		"keepalive = 29\nclosewait = 0\nconn = 4\nautoexpire = 60\nscavengettl = -1\n"
-		"maxstreams = 9\ndscp = 46\nsockbuf = 64K\nquiet = 1\n");
+		"maxstreams = 9\ndscp = 46\nsockbuf = 64K\nquiet = 1\naccesslog = yes\n");
 	const struct conf_tunnel *t = c->tunnels[0];
 
 	assert_int_equal(c->daemon.loglevel, LOG_LEVEL_DEBUG);
@@ -122,6 +123,7 @@ static void reads_every_key_of_a_client(void **state)
 	assert_int_equal(t->dscp, 46);
 	assert_int_equal(t->sockbuf_bytes, 64 << 10);
 	assert_true(t->quiet);
+	assert_true(t->accesslog);
 	config_free(c);
 }
 

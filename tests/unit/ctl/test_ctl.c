@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "ctl_client.h"
 #include "ctl_format.h"
 #include "ctl_graph.h"
 #include "ctl_show.h"
@@ -260,6 +261,35 @@ static void rates_of_sessions_are_those_since_the_look_before(void **state)
 	free(text);
 }
 
+/* ---- nobody there ----------------------------------------------------------------- */
+
+static void a_socket_that_nobody_answers_on_has_the_name_of_its_unit(void **state)
+{
+	static const struct {
+		const char *path, *text;
+	} rows[] = {
+		{ "/run/kcptun/no-such.sock",
+		  ": kcptund@no-such is not running; see why: systemctl status "
+		  "kcptund@no-such, or start it: systemctl start kcptund@no-such" },
+		{ "/run/kcptun/no-such/a.sock",
+		  ": kcptund is not running, or its control key names another path" },
+		{ "/run/kcptun/.sock",
+		  ": kcptund is not running, or its control key names another path" },
+		{ "/run/kcptun/no-such.socket",
+		  ": kcptund is not running, or its control key names another path" },
+		{ "/nowhere/no-such.sock",
+		  ": kcptund is not running, or its control key names another path" },
+	};
+	struct ctl_client c;
+
+	ctl_client_init(&c);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_false(ctl_client_connect(&c, rows[i].path));
+		assert_string_equal(strchr(c.why, ':'), rows[i].text);
+	}
+	ctl_client_close(&c);
+}
+
 /* ---- graphs ----------------------------------------------------------------------- */
 
 static void a_series_keeps_the_newest_numbers(void **state)
@@ -442,6 +472,7 @@ int main(void)
 		cmocka_unit_test(stats_tell_whose_a_loss_is),
 		cmocka_unit_test(stats_leave_out_what_a_one_way_transfer_has_none_of),
 		cmocka_unit_test(a_log_level_is_told_with_its_end),
+		cmocka_unit_test(a_socket_that_nobody_answers_on_has_the_name_of_its_unit),
 		cmocka_unit_test(a_series_keeps_the_newest_numbers),
 		cmocka_unit_test(a_graph_grows_from_its_lowest_cell),
 		cmocka_unit_test(rates_are_those_between_two_looks),

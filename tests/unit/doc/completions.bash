@@ -32,6 +32,8 @@ expect "" kcptunctl stats ""
 expect "home/1 home/22" kcptunctl -s lab close home
 expect "warn" kcptunctl loglevel w
 expect "" kcptunctl genkey ""
+expect "help" kcptunctl he
+expect "status stats streams" kcptunctl help st
 touch "$KT_FOLDER/client.json" "$KT_FOLDER/client.txt"
 expect "$KT_FOLDER/client.json" kcptunctl import "$KT_FOLDER/cl"
 

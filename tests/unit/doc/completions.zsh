@@ -50,6 +50,7 @@ expect "kcptunctl s" "sessions with their peers, rates, round trips, losses" "wh
 expect "kcptunctl lo" "log error, warn, info or debug messages"
 expect "kcptunctl -s lab stats " office
 expect "kcptunctl loglevel " warn
+expect "kcptunctl help lo" "log error, warn, info or debug messages"
 expect "kcptund client -mt" mtu "bytes of the largest datagram; what the path takes is found out, up to that"
 expect "kcptund client -ke" "KCPTUN_KEY if it is not given; without both, "
 expect "kcptund client -mode f" fast3
