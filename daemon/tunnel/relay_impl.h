@@ -5,6 +5,7 @@
  *     relay_end.c    its states: what follows from what happened, and all ways to end
  *     relay_alive.c  local peers that vanished
  *     relay_kept.c   what it said first
+ *     relay_proxy.c  what a target is told before that
  *     relay_look.c   what is told of it
  *
  * The pumps change no state: they report what they met, and relay_step() alone decides what
@@ -72,6 +73,7 @@ struct relay {
 	uint64_t mark;       /* place of the stream's end among the session's bytes, 0: not out */
 	uint64_t sent, received;       /* bytes towards the far peer, and from it */
 	uint64_t opened_us, active_us; /* when it began, when bytes last passed */
+	struct relay_header *header;   /* relay_proxy.c: what is left of it, NULL: nothing */
 	/* relay_kept.c */
 	bool keeps;
 	uint64_t attached_us; /* when it got its stream */
@@ -121,6 +123,14 @@ void relay_kept_look(struct relay *relay);
 bool relay_kept_all(const struct relay *relay);
 /* Say it in the stream that it has now; false when that has no room. */
 bool relay_kept_repeat(struct relay *relay);
+
+/* ---- relay_proxy.c --------------------------------------------------------------- */
+
+/* It has just got its socket, and nothing was written to it. */
+enum relay_happening relay_proxy_begin(struct relay *relay);
+/* It has a header left, and its socket is writable again. */
+enum relay_happening relay_proxy_go_on(struct relay *relay);
+void relay_proxy_end(struct relay *relay);
 
 /* ---- relay_end.c ----------------------------------------------------------------- */
 
