@@ -54,6 +54,9 @@ struct conf_targets {
 	size_t count;
 };
 
+/* What a target is told first of where a stream is from. */
+enum conf_proxy { CONF_PROXY_NO, CONF_PROXY_V2 };
+
 /* What `mode` stands for; "manual" is the last and takes the four keys as given. */
 struct conf_mode {
 	const char *name;
@@ -89,6 +92,7 @@ struct conf_tunnel {
 	struct conf_addr localaddr, remoteaddr; /* client */
 	struct conf_addr listen;                /* server, and */
 	struct conf_targets target;
+	enum conf_proxy proxyprotocol;
 	unsigned socketmode; /* of the path of localaddr, or CONF_AUTO; its rights */
 	char *socketgroup;   /* follow from both.  NULL: none */
 

@@ -53,6 +53,7 @@ enum conf_id {
 	KEY_REMOTEADDR,
 	KEY_LISTEN,
 	KEY_TARGET,
+	KEY_PROXYPROTOCOL,
 	KEY_KEY,
 	KEY_KEYFILE,
 	KEY_CRYPT,
@@ -152,7 +153,7 @@ struct conf_type {
 extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto_bytes,
 	conf_type_bytes, conf_type_rate, conf_type_ttl, conf_type_bool, conf_type_secret,
 	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
-	conf_type_targets, conf_type_crypt, conf_type_mode, conf_type_congestion,
+	conf_type_targets, conf_type_proxy, conf_type_crypt, conf_type_mode, conf_type_congestion,
 	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
 	conf_type_include, conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group,
 	conf_type_file_mode, conf_type_source, conf_type_device, conf_type_mark;

@@ -74,6 +74,16 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"of it for 1 s, and then to whichever answers sooner. It ends when all have "
 		"failed. What failed is tried last for 10 s, and then again in its place. To answer "
 		"means to accept the connection. " },
+	[KEY_PROXYPROTOCOL] = { "v2", NULL,
+		"With `v2` each connection to a target begins with a binary header of version 2, "
+		"also that to a Unix socket. Its source is the address and port from which the "
+		"client's datagrams come, so those of the other kcptund, or of the address "
+		"translator before it: who connected to that client is not known here, and all "
+		"streams of a session have the same. Its destination is the address and port "
+		"where the session reached us; the address is all zero where the system does not "
+		"tell. The target has to expect the header, as nginx with `listen ... "
+		"proxy_protocol` and HAProxy with `accept-proxy`, and should believe it only "
+		"from here: whoever else reaches the target can write one. " },
 
 	[KEY_KEY] = { NULL,
 		"There is none built in. Make one with: `kcptunctl genkey`. ",

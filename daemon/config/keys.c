@@ -76,6 +76,10 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_TARGET] = { "target", ON_SERVER, CONF_IN_USE, &conf_type_targets, T(target), "",
 		.help = "where each stream is connected to: TCP, or the path of a Unix socket; of several, "
 			"with commas between them, the first that answers" },
+	[KEY_PROXYPROTOCOL] = { "proxyprotocol", ON_SERVER, CONF_IN_USE, &conf_type_proxy,
+		T(proxyprotocol), "no",
+		.help = "tell the target in a header of HAProxy's PROXY protocol which tunnel client a "
+			"stream is from" },
 
 	[KEY_KEY] = { "key", ON_BOTH, CONF_RESTART, &conf_type_secret, T(key), "",
 		.help = "the secret that both ends share; this or keyfile is required" },

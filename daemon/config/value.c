@@ -619,6 +619,31 @@ static void print_congestion(const struct conf_row *row, const void *base, FILE 
 	fputs(congestions[*(const enum session_congestion *)field_const(row, base)], out);
 }
 
+static const char *const proxies[] = {
+	[CONF_PROXY_NO] = "no",
+	[CONF_PROXY_V2] = "v2",
+};
+
+static const char *proxy_name(size_t i)
+{
+	return proxies[i];
+}
+
+static bool parse_proxy(const struct conf_row *row, const char *text, void *base, char *why)
+{
+	size_t i = choose(text, ARRAY_LEN(proxies), proxy_name, NULL, why);
+
+	if (i == ARRAY_LEN(proxies))
+		return false;
+	*(enum conf_proxy *)field(row, base) = (enum conf_proxy)i;
+	return true;
+}
+
+static void print_proxy(const struct conf_row *row, const void *base, FILE *out)
+{
+	fputs(proxies[*(const enum conf_proxy *)field_const(row, base)], out);
+}
+
 static const enum codec_kind codecs[] = { CODEC_SNAPPY, CODEC_ZSTD, CODEC_NONE };
 
 static const char *compression_name(size_t i)
@@ -666,6 +691,7 @@ const struct conf_type conf_type_mode = { CONF_TEXT, "auto, normal, fast, fast2,
 					  parse_mode, print_mode, NULL };
 const struct conf_type conf_type_congestion = { CONF_TEXT, "model, reno or none", parse_congestion,
 						print_congestion, NULL };
+const struct conf_type conf_type_proxy = { CONF_TEXT, "no or v2", parse_proxy, print_proxy, NULL };
 const struct conf_type conf_type_compression = { CONF_TEXT, "snappy, zstd or none",
 						 parse_compression, print_compression, NULL };
 const struct conf_type conf_type_loglevel = { CONF_TEXT, "error, warn, info or debug",

@@ -24,9 +24,17 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 	relay_step(w->data, revents & EV_ERROR ? no_place(w->data) : relay_pump_up(w->data));
 }
 
+/* Nothing of the stream before all of the header. */
+static enum relay_happening write_on(struct relay *relay)
+{
+	enum relay_happening met = relay->header != NULL ? relay_proxy_go_on(relay) : RELAY_NOTHING;
+
+	return met == RELAY_NOTHING && relay->header == NULL ? relay_pump_down(relay) : met;
+}
+
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	relay_step(w->data, revents & EV_ERROR ? no_place(w->data) : relay_pump_down(w->data));
+	relay_step(w->data, revents & EV_ERROR ? no_place(w->data) : write_on(w->data));
 }
 
 /* What came in this iteration is in the session, and passed on by its pump at the end: the port was touched before. */
@@ -163,6 +171,13 @@ void relay_attach(struct relay *relay, struct link *l, struct smux_stream *st)
 	link_touch(l);
 }
 
+/* Say whose connection it is, if that is wanted.  False when the relay is gone. */
+static bool introduce(struct relay *relay)
+{
+	return relay->tunnel->conf->proxyprotocol == CONF_PROXY_NO ||
+	       relay_step(relay, relay_proxy_begin(relay));
+}
+
 static void on_dialled(void *user, int fd)
 {
 	struct relay *relay = user;
@@ -173,7 +188,7 @@ static void on_dialled(void *user, int fd)
 		return;
 	}
 	take_fd(relay, fd);
-	if (relay_step(relay, RELAY_CONNECTED) && deliver(relay))
+	if (relay_step(relay, RELAY_CONNECTED) && introduce(relay) && deliver(relay))
 		relay_resume(relay);
 }
 

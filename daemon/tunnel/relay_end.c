@@ -59,6 +59,7 @@ void relay_free(struct relay *relay)
 	if (relay->dial != NULL)
 		target_dial_cancel(relay->dial);
 	relay_kept_end(relay);
+	relay_proxy_end(relay);
 	if (relay->fd >= 0)
 		close(relay->fd);
 	if (relay->link != NULL)

@@ -5,6 +5,7 @@
  *     relay_end.c    its states: what follows from what happened, and all ways to end
  *     relay_alive.c  local peers that vanished
  *     relay_kept.c   what it said first
+ *     relay_proxy.c  what a target is told before that
  *     relay_look.c   what is told of it to those who ask
  *     relay_log.c    what the log is told of it
  *
@@ -77,6 +78,7 @@ struct relay {
 	uint64_t mark;       /* place of the stream's end among the session's bytes, 0: not out */
 	uint64_t sent, received;       /* bytes towards the far peer, and from it */
 	uint64_t opened_us, active_us; /* when it began, when bytes last passed */
+	struct relay_header *header;   /* relay_proxy.c: what is left of it, NULL: nothing */
 	/* relay_kept.c */
 	bool keeps;
 	uint64_t attached_us; /* when it got its stream */
@@ -142,6 +144,14 @@ void relay_log_opened(const struct relay *relay);
 void relay_log_moves(const struct relay *relay);
 /* It is over, and still has the stream that it had. */
 void relay_log_ended(const struct relay *relay);
+
+/* ---- relay_proxy.c --------------------------------------------------------------- */
+
+/* It has just got its socket, and nothing was written to it. */
+enum relay_happening relay_proxy_begin(struct relay *relay);
+/* It has a header left, and its socket is writable again. */
+enum relay_happening relay_proxy_go_on(struct relay *relay);
+void relay_proxy_end(struct relay *relay);
 
 /* ---- relay_end.c ----------------------------------------------------------------- */
 

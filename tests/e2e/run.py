@@ -31,6 +31,7 @@ import mtu_cases  # noqa: F401
 import network_cases  # noqa: F401
 import peer_cases  # noqa: F401
 import privilege_cases  # noqa: F401
+import proxy_cases  # noqa: F401
 import reload_cases  # noqa: F401
 import replay_cases  # noqa: F401
 import setting_cases  # noqa: F401

@@ -254,11 +254,12 @@ static struct config *read_back(const char *text)
 
 static void the_values_that_hold_read_back_as_the_same_config(void **state)
 {
-	struct config *c = read_good(CLIENT "ratelimit = 5G\nnocomp = yes\nsmuxver = 1\n"
-					    "mode = manual\nresend = 9\ndatashard = 0\n"
-					    "[daemon]\nsnmplog = all.csv\n"
-					    "[server s]\nlisten = [::1]:70-80\ntarget = /run/t.sock\n"
-					    "mode = fast2\nmtu = 1000\nacknodelay = on\n");
+	struct config *c = read_good(
+		CLIENT "ratelimit = 5G\nnocomp = yes\nsmuxver = 1\n"
+		       "mode = manual\nresend = 9\ndatashard = 0\n"
+		       "[daemon]\nsnmplog = all.csv\n"
+		       "[server s]\nlisten = [::1]:70-80\ntarget = /run/t.sock\nproxyprotocol = v2\n"
+		       "mode = fast2\nmtu = 1000\nacknodelay = on\n");
 	char *text = as_file(c), *again;
 	struct config *d = read_back(text);
 	const struct conf_tunnel *t = d->tunnels[0];
@@ -278,6 +279,7 @@ static void the_values_that_hold_read_back_as_the_same_config(void **state)
 	assert_int_equal(t->interval_ms, 20);
 	assert_int_equal(t->listen.port_last, 80);
 	assert_string_equal(t->target.list[0].path, "/run/t.sock");
+	assert_int_equal(t->proxyprotocol, CONF_PROXY_V2);
 	assert_true(t->acknodelay);
 	again = as_file(d);
 	assert_string_equal(text, again);
@@ -313,6 +315,7 @@ static void targets_are_a_list(void **state)
 	assert_true(conf_tunnel_key_equal(c->tunnels[0], c->tunnels[1], key));
 	assert_false(conf_tunnel_key_equal(c->tunnels[0], c->tunnels[2], key));
 	assert_int_equal(conf_key_reach(key), CONF_IN_USE);
+	assert_int_equal(c->tunnels[0]->proxyprotocol, CONF_PROXY_NO);
 	config_free(c);
 }
 

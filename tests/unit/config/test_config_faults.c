@@ -185,6 +185,11 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		{ LISTENS "target = :3\n",
 		  "t.ini:5: [server s] target: the host before the port is missing" },
 
+		{ SERVER "proxyprotocol = yes\n",
+		  "t.ini:6: [server s] proxyprotocol: 'yes' is none of no, v2" },
+		{ CLIENT "proxyprotocol = v2\n",
+		  "t.ini:6: [client c] proxyprotocol: is a server's key and means nothing here; it may stand in [defaults]" },
+
 		/* between keys */
 		{ "[client c]\nlocaladdr = :1\nremoteaddr = h:2\n",
 		  "t.ini:1: [client c] key: is "
