@@ -61,7 +61,10 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_REMOTEADDR] = { "vps.example.net:29900-29999", NULL,
 		"A name is resolved anew for each session, and all its addresses are tried. With a "
 		"range, sessions are spread over its ports; the server must listen on all of "
-		"them. " },
+		"them. Of several servers, 8 at most and all with the same key and cipher, the first "
+		"one that answers serves. When it falls silent the next one does; streams stay where "
+		"they are. Those before it are tried again, as long as there are connections, and as "
+		"soon as one answers it gets all that is new. " },
 	[KEY_LISTEN] = { ":29900-29999", NULL,
 		"`:29900` is every local address, IPv4 and IPv6. Replies leave from the address "
 		"and port that were asked. " },
