@@ -157,7 +157,8 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 		client_forget_old_port(l);
 	first = !l->heard;
 	link_input(l, (struct view){ pkt->data, pkt->len });
-	servers_heard(&c->servers, l->server);
+	if (!session_peer_leaves(l->session))
+		servers_heard(&c->servers, l->server);
 	if (first && l->heard)
 		client_race_won(l);
 }

@@ -164,13 +164,14 @@ static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t
 	struct lookup *lookup = user;
 	struct slot *slot = lookup->slot;
 	unsigned server = (unsigned)(lookup - slot->lookups);
+	bool was_dry = slot->address_count == 0;
 
 	lookup->query = NULL;
 	if (count == 0)
 		refuse(&slot->why, 0, error);
 	if (count == 0 || !client_race_add(slot, server, addrs, count))
 		tell_passed_over(slot, server);
-	client_race_go(slot);
+	client_race_go(slot, was_dry);
 }
 
 static uint16_t draw_port(const struct conf_addr *a)
@@ -236,7 +237,7 @@ void client_dial(struct slot *slot)
 		return;
 	client_race_stop(slot); /* what is left of another race */
 	slot->tried = 0;
-	client_race_go(slot);
+	client_race_go(slot, false);
 }
 
 bool client_dial_like(struct slot *slot, const struct link *like)

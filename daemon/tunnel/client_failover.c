@@ -31,7 +31,8 @@ bool client_is_served(const struct tunnel *t)
 	if (c->servers.at[serving].doubtful)
 		return false;
 	for (const struct link *l = t->links; l != NULL; l = l->next)
-		if (!l->ended && l->server == serving && client_heard_lately(l))
+		if (!l->ended && l->server == serving && client_heard_lately(l) &&
+		    !session_peer_leaves(l->session))
 			return true;
 	return false;
 }
@@ -174,7 +175,7 @@ static void begin_trial(struct tunnel *t, unsigned server)
 	c->trial_server = server;
 	arm(t, t->reactor->now_us + TRIAL_US);
 	slot->tried = ~(1u << server);
-	client_race_go(slot);
+	client_race_go(slot, false);
 }
 
 static void on_trial(struct ev_loop *loop, ev_timer *w, int revents)

@@ -151,8 +151,9 @@ void client_race_init(struct slot *slot);
 /* These are to be tried, of this server, in the order of the resolver; false and why: none of them can be. */
 bool client_race_add(struct slot *slot, unsigned server, const struct sockaddr_storage *addrs,
 		     size_t count);
-/* Go on with what there is to be tried: a link for the slot if it has none, and others beside it as long as none answers. */
-void client_race_go(struct slot *slot);
+/* Go on with what there is to be tried: a link for the slot if it has none, and others beside it as long as none answers.
+ * `was_dry`: nothing was left, until now. */
+void client_race_go(struct slot *slot, bool was_dry);
 /* It was heard for the first time. */
 void client_race_won(struct link *l);
 /* It has ended. */

@@ -95,24 +95,6 @@ static void arm(struct slot *slot)
 	ev_timer_start(client_loop(slot->tunnel), &slot->race);
 }
 
-void client_race_go(struct slot *slot)
-{
-	if (slot->link != NULL && slot->link->heard)
-		return;
-	while (slot->link == NULL && slot->address_count > 0) {
-		struct whereto to = take(slot);
-
-		if (client_fill(slot, &to, &slot->why))
-			client_serve_waiting(slot);
-	}
-	if (slot->link == NULL && !client_ask_next(slot) && !client_looks_up(slot)) {
-		ev_timer_stop(client_loop(slot->tunnel), &slot->race);
-		client_failed(slot);
-		return;
-	}
-	arm(slot);
-}
-
 static void open_beside(struct slot *slot)
 {
 	struct whereto to = take(slot);
@@ -128,6 +110,27 @@ static void open_beside(struct slot *slot)
 	session_ping(l->session);
 	log_debug(slot->tunnel->name, "session %08x to %s is tried beside it", l->conv, l->peer);
 	slot->rivals[slot->rival_count++] = l;
+}
+
+/* What was waited for need not wait itself. */
+void client_race_go(struct slot *slot, bool was_dry)
+{
+	if (slot->link != NULL && slot->link->heard)
+		return;
+	if (slot->link != NULL && was_dry && slot->address_count > 0)
+		open_beside(slot);
+	while (slot->link == NULL && slot->address_count > 0) {
+		struct whereto to = take(slot);
+
+		if (client_fill(slot, &to, &slot->why))
+			client_serve_waiting(slot);
+	}
+	if (slot->link == NULL && !client_ask_next(slot) && !client_looks_up(slot)) {
+		ev_timer_stop(client_loop(slot->tunnel), &slot->race);
+		client_failed(slot);
+		return;
+	}
+	arm(slot);
 }
 
 static void on_step(struct ev_loop *loop, ev_timer *w, int revents)

@@ -132,13 +132,16 @@ for _conn in ("auto", 3):
     add_comes_back(_conn)
 
 
-def add_killed(conn):
-    @suite.case(f"the_next_server_serves_when_the_first_is_killed_conn_{conn}", seconds=60)
-    def killed(case):
+def add_gone(how, limit, conn):
+    @suite.case(f"the_next_server_serves_when_the_first_is_{how}_conn_{conn}", seconds=60)
+    def gone(case):
         s = Servers(case, run="ab", conn=conn)
         for _ in range(6):
             check(s.who() == "a", "somebody else serves")
-        s.kill("a")
+        if how == "killed":
+            s.kill("a")
+        else:
+            ends.stop_cleanly(s.servers.pop("a"))
         start = time.monotonic()
         found = threading.Event()
 
@@ -150,14 +153,15 @@ def add_killed(conn):
             threading.Thread(target=try_one, daemon=True).start()
         took = time.monotonic() - start
         case.note = f"after {took:.1f} s"
-        check(took < 4.6, f"it took {took:.1f} s")
+        check(took < limit, case.note)
         for _ in range(6):
             check(s.who(3) == "b", "one of the sessions leads to nobody")
         s.stop()
 
 
 for _conn in ("auto", 1, 4):
-    add_killed(_conn)
+    add_gone("killed", 4.6, _conn)
+    add_gone("stopped", 1, _conn)
 
 
 @suite.case("several_servers_that_are_kcptuns", seconds=90)
