@@ -34,7 +34,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"each restart. " },
 	[KEY_USER] = { "kcptun", NULL,
 		"Who is not root at the start stays who he is. Other groups of that user are his as "
-		"well; of root's rights only the one to bind ports below 1024 is kept, for a reload. "
+		"well; of root's rights only the one to bind ports below 1024 is kept, for a reload, "
+		"and that which `fwmark` takes if a tunnel has one at the start. "
 		"The configuration and the keys are read, and the control socket and a missing "
 		"`statedir` are made, before; all else is done by that user, at the start as in a "
 		"reload, which must be able to read the configuration: `kcptund -t` tells if it is "
@@ -201,9 +202,7 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"CAP_NET_ADMIN, which the units do not give: `systemctl edit kcptund` with the two "
 		"lines `AmbientCapabilities=CAP_NET_ADMIN` and "
 		"`CapabilityBoundingSet=CAP_NET_ADMIN`, both in `[Service]`, and where AppArmor is in "
-		"use the line `capability net_admin,` in /etc/apparmor.d/local/kcptund. A daemon "
-		"that root starts and that becomes `user` keeps the right if a tunnel has a mark at "
-		"the start. " },
+		"use the line `capability net_admin,` in /etc/apparmor.d/local/kcptund. " },
 	[KEY_DSCP] = { NULL, NULL, "46 asks for expedited forwarding, where the network cares. " },
 	[KEY_SOCKBUF] = { NULL, NULL,
 		"When the kernel grants less, the log says which sysctl to set. " },
