@@ -267,6 +267,16 @@ static void read_as_go(struct compat *c, const char *key, bool dialled, bool str
 		replace(c, key, "./", value);
 }
 
+/* Only a file of our own has several. */
+static void refuse_list(struct compat *c, const char *key)
+{
+	const char *value = settings_get(&c->settings, key);
+
+	if (value && strchr(value, ','))
+		compat_say(c, CONF_ERROR, key,
+			   "takes one address here; several can stand in a kcptun.ini");
+}
+
 /* kcptun overwrites the four, whatever they are; so a value out of range is no fault. */
 static void drop_overridden(struct compat *c)
 {
@@ -326,6 +336,7 @@ void compat_finish(struct compat *c)
 		fill_in(c, "localaddr", ":12948");
 		fill_in(c, "remoteaddr", "vps:29900");
 		read_as_go(c, "localaddr", false, true);
+		refuse_list(c, "remoteaddr");
 		read_as_go(c, "remoteaddr", true, false);
 	} else {
 		fill_in(c, "listen", ":29900");

@@ -42,6 +42,14 @@ struct conf_addr {
 	struct conf_rights rights; /* of a path that is listened on */
 };
 
+/* Where a client finds its server: one of these, the first of them that answers. */
+enum { CONF_SERVERS_MAX = 8 };
+struct conf_servers {
+	char *text; /* all of them */
+	struct conf_addr at[CONF_SERVERS_MAX];
+	unsigned count;
+};
+
 /* A copy to keep when the configuration goes; false: out of memory, and nothing is to be disposed of. */
 bool conf_addr_copy(struct conf_addr *to, const struct conf_addr *from);
 void conf_addr_dispose(struct conf_addr *a);
@@ -89,8 +97,9 @@ struct conf_tunnel {
 	unsigned file; /* of its section header, as is the line */
 	int line;
 
-	struct conf_addr localaddr, remoteaddr; /* client */
-	struct conf_addr listen;                /* server, and */
+	struct conf_addr localaddr;     /* client, */
+	struct conf_servers remoteaddr; /* as well */
+	struct conf_addr listen;        /* server, and */
 	struct conf_targets target;
 	enum conf_proxy proxyprotocol;
 	unsigned socketmode; /* of the path of localaddr, or CONF_AUTO; its rights */

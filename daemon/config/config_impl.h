@@ -7,6 +7,7 @@
  *     addr.c           addresses: text to parts, do two collide
  *     nearest.c        which name was meant
  *     value.c          one value's text <-> a field of a struct
+ *     servers_value.c  the same of remoteaddr
  *     way_value.c      the same of bind, interface and fwmark
  *     keys.c           the table of keys
  *     print.c          the table as text
@@ -152,7 +153,7 @@ struct conf_type {
 
 extern const struct conf_type conf_type_unsigned, conf_type_auto, conf_type_auto_bytes,
 	conf_type_bytes, conf_type_rate, conf_type_ttl, conf_type_bool, conf_type_secret,
-	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_remote_addr,
+	conf_type_path, conf_type_stream_addr, conf_type_listen_addr, conf_type_servers,
 	conf_type_targets, conf_type_proxy, conf_type_crypt, conf_type_mode, conf_type_congestion,
 	conf_type_compression, conf_type_loglevel, conf_type_control, conf_type_metrics,
 	conf_type_include, conf_type_snmplog, conf_type_statedir, conf_type_user, conf_type_group,

@@ -35,7 +35,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"each restart. " },
 	[KEY_USER] = { "kcptun", NULL,
 		"Who is not root at the start stays who he is. Other groups of that user are his as "
-		"well; of root's rights only the one to bind ports below 1024 is kept, for a reload. "
+		"well; of root's rights only the one to bind ports below 1024 is kept, for a reload, "
+		"and that which `fwmark` takes if a tunnel has one at the start. "
 		"The configuration and the keys are read, and the control socket and a missing "
 		"`statedir` are made, before; all else is done by that user, at the start as in a "
 		"reload, which must be able to read the configuration: `kcptund -t` tells if it is "
@@ -62,7 +63,10 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_REMOTEADDR] = { "vps.example.net:29900-29999", NULL,
 		"A name is resolved anew for each session, and all its addresses are tried. With a "
 		"range, sessions are spread over its ports; the server must listen on all of "
-		"them. " },
+		"them. Of several servers, 8 at most and all with the same key and cipher, the first "
+		"one that answers serves. When it falls silent the next one does; streams stay where "
+		"they are. Those before it are tried again, as long as there are connections, and as "
+		"soon as one answers it gets all that is new. " },
 	[KEY_LISTEN] = { ":29900-29999", NULL,
 		"`:29900` is every local address, IPv4 and IPv6. Replies leave from the address "
 		"and port that were asked. " },
@@ -214,9 +218,7 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"CAP_NET_ADMIN, which the units do not give: `systemctl edit kcptund` with the two "
 		"lines `AmbientCapabilities=CAP_NET_ADMIN` and "
 		"`CapabilityBoundingSet=CAP_NET_ADMIN`, both in `[Service]`, and where AppArmor is in "
-		"use the line `capability net_admin,` in /etc/apparmor.d/local/kcptund. A daemon "
-		"that root starts and that becomes `user` keeps the right if a tunnel has a mark at "
-		"the start. " },
+		"use the line `capability net_admin,` in /etc/apparmor.d/local/kcptund. " },
 	[KEY_DSCP] = { NULL, NULL, "46 asks for expedited forwarding, where the network cares. " },
 	[KEY_SOCKBUF] = { NULL, NULL,
 		"When the kernel grants less, the log says which sysctl to set. " },

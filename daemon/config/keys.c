@@ -68,9 +68,10 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 	[KEY_SOCKETGROUP] = { "socketgroup", ON_CLIENT, CONF_RESTART, &conf_type_group,
 		T(socketgroup), "none",
 		.help = "the group that a Unix socket at localaddr is given" },
-	[KEY_REMOTEADDR] = { "remoteaddr", ON_CLIENT, CONF_RESTART, &conf_type_remote_addr,
+	[KEY_REMOTEADDR] = { "remoteaddr", ON_CLIENT, CONF_RESTART, &conf_type_servers,
 		T(remoteaddr), "",
-		.help = "the server, over UDP; of a range of ports each session draws one" },
+		.help = "the server, over UDP, or several in the order in which they are wanted; of a "
+			"range of ports each session draws one" },
 	[KEY_LISTEN] = { "listen", ON_SERVER, CONF_RESTART, &conf_type_listen_addr, T(listen), "",
 		.help = "where clients are awaited, over UDP, on every port of a range" },
 	[KEY_TARGET] = { "target", ON_SERVER, CONF_IN_USE, &conf_type_targets, T(target), "",

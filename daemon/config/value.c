@@ -305,11 +305,6 @@ static bool parse_listen(const struct conf_row *row, const char *text, void *bas
 	return conf_addr_parse(field(row, base), text, ADDR_RANGE | ADDR_WILDCARD, why);
 }
 
-static bool parse_remote(const struct conf_row *row, const char *text, void *base, char *why)
-{
-	return conf_addr_parse(field(row, base), text, ADDR_RANGE, why);
-}
-
 static bool parse_targets(const struct conf_row *row, const char *text, void *base, char *why)
 {
 	return conf_targets_parse(field(row, base), text, why);
@@ -342,8 +337,6 @@ static void dispose_targets(const struct conf_row *row, void *base)
 const struct conf_type conf_type_stream_addr = { CONF_TEXT, "host:port or path", parse_stream,
 						 print_addr, dispose_addr };
 const struct conf_type conf_type_listen_addr = { CONF_TEXT, "host:port[-port]", parse_listen,
-						 print_addr, dispose_addr };
-const struct conf_type conf_type_remote_addr = { CONF_TEXT, "host:port[-port]", parse_remote,
 						 print_addr, dispose_addr };
 const struct conf_type conf_type_targets = { CONF_TEXT, "host:port or path, up to 8", parse_targets,
 					     print_targets, dispose_targets };

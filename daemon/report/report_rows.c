@@ -56,12 +56,15 @@ static json_t *rates(const struct tunnel *t)
 	return row_end(&r);
 }
 
-static void put_addresses(struct row *r, const struct conf_tunnel *c)
+static void put_addresses(struct row *r, const struct tunnel *t)
 {
+	const struct conf_tunnel *c = t->conf;
 	bool client = c->role == ROLE_CLIENT;
 
 	row_str(r, "local", client ? c->localaddr.text : c->listen.text);
 	row_str(r, "remote", client ? c->remoteaddr.text : c->target.text);
+	if (client)
+		row_str(r, "server", c->remoteaddr.at[t->server].text);
 }
 
 /* Of the streams, with all that is charged to the tunnel, and what that may come to. */
@@ -108,7 +111,7 @@ json_t *report_status_row(const struct tunnel *t)
 	row_str(&r, "role", report_role(t));
 	put_state(&r, t);
 	put_health(&r, t);
-	put_addresses(&r, t->conf);
+	put_addresses(&r, t);
 	row_str(&r, "crypt", t->conf->crypt->name);
 	row_str(&r, "mode", conf_modes[t->conf->mode].name);
 	row_put(&r, "fec", fec(t->conf));

@@ -58,6 +58,7 @@ static void on_accept(void *user, int fd)
 
 	if (relay == NULL)
 		return;
+	client_failover_look(t);
 	if (find_place(t, relay))
 		return;
 	t->past.streams_refused++;
@@ -95,9 +96,14 @@ static void link_pumped(struct tunnel *t, struct link *l)
 	struct slot *slot = &c->slots[l->slot];
 
 	client_watch(l);
+	if (client_is_trial(slot)) {
+		client_trial_pumped(l);
+		return;
+	}
 	if (slot->link != l || !session_peer_leaves(l->session))
 		return;
 	log_info(t->name, "%s stops", l->peer);
+	servers_doubt(&c->servers, l->server);
 	client_retire(slot);
 	if (client_spread_wants(slot))
 		client_dial(slot);
@@ -114,6 +120,10 @@ static void link_ended(struct tunnel *t, struct link *l)
 	if (slot->link != l)
 		return;
 	slot->link = NULL;
+	if (client_is_trial(slot)) {
+		client_trial_failed(t);
+		return;
+	}
 	ev_timer_stop(client_loop(t), &slot->expiry);
 	if (!t->draining && client_spread_wants(slot))
 		client_redial(slot, l);
@@ -133,6 +143,7 @@ static void link_reaped(struct tunnel *t, struct link *l)
 
 static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 {
+	struct client *c = t->state;
 	struct link *l = p->link;
 	bool first;
 
@@ -147,6 +158,8 @@ static void datagram(struct tunnel *t, struct port *p, struct packet *pkt)
 		client_forget_old_port(l);
 	first = !l->heard;
 	link_input(l, (struct view){ pkt->data, pkt->len });
+	if (!session_peer_leaves(l->session))
+		servers_heard(&c->servers, l->server);
 	if (first && l->heard)
 		client_race_won(l);
 }
@@ -178,11 +191,11 @@ static bool make_slots(struct tunnel *t)
 	struct client *c = t->state;
 	unsigned count = c->spread ? CLIENT_AUTO_MAX : t->conf->conn;
 
-	c->slots = calloc(count, sizeof(*c->slots));
+	c->slots = calloc(count + 1, sizeof(*c->slots));
 	if (c->slots == NULL)
 		return false;
 	c->slot_count = count;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i <= count; i++)
 		init_slot(&c->slots[i], t, i);
 	return true;
 }
@@ -197,6 +210,7 @@ static bool start(struct tunnel *t, struct binding *b)
 	c->spread = is_auto(t->conf);
 	client_spread_init(t);
 	client_patience_init(t);
+	client_failover_init(t);
 	if (!make_slots(t))
 		return false;
 	c->listener = listener_new(t->reactor, b, t->name, on_accept, t);
@@ -261,6 +275,7 @@ static void drain(struct tunnel *t)
 	c->listener = NULL;
 	client_spread_stop(t);
 	client_patience_stop(t);
+	client_failover_stop(t);
 	for (unsigned i = 0; i < c->slot_count; i++) {
 		struct slot *slot = &c->slots[i];
 

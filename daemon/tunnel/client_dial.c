@@ -27,6 +27,7 @@ static void retry_later(struct slot *slot, bool shortage)
 		slot->attempts = SHORTAGE_ATTEMPTS;
 	delay = RETRY_MIN_S << (slot->attempts < 5 ? slot->attempts : 5);
 	slot->attempts++;
+	client_race_stop(slot);
 	client_drop_forsaken(slot);
 	ev_timer_stop(client_loop(slot->tunnel), &slot->retry);
 	ev_timer_set(&slot->retry, delay < RETRY_MAX_S ? delay : RETRY_MAX_S, 0.);
@@ -39,23 +40,32 @@ static bool is_our_network(int err)
 	return err == EADDRNOTAVAIL || err == ENODEV || err == ENETUNREACH || err == ENETDOWN;
 }
 
-static void failed(struct slot *slot, const char *what, int err)
+void client_failed(struct slot *slot)
 {
-	bool shortage = is_shortage(err);
 	struct tunnel *t = slot->tunnel;
+	const char *what = slot->why.text;
 
-	slot->ours = is_our_network(err);
+	if (client_is_trial(slot)) {
+		client_trial_failed(t);
+		return;
+	}
+	slot->ours = is_our_network(slot->why.err);
 	if (log_allow(&slot->limit, t->reactor->now_us, 60 * 1000000ull))
 		log_warn(t->name, "no session to %s: %s; trying on", t->conf->remoteaddr.text, what);
 	diagnosis_no_session(t, what);
-	retry_later(slot, shortage);
+	retry_later(slot, is_shortage(slot->why.err));
 }
 
 /* Another session had an answer from that host a moment ago, so this one will, too. */
-static bool answers_lately(const struct tunnel *t, const struct udp_path *path)
+static bool answers_lately(const struct tunnel *t, const struct whereto *to)
 {
+	const struct client *c = t->state;
+	const struct udp_path *path = &to->path;
+
+	if (c->servers.at[to->server].doubtful)
+		return false;
 	for (const struct link *l = t->links; l != NULL; l = l->next)
-		if (client_heard_lately(l) && hosts_same(&l->path, path))
+		if (l->server == to->server && client_heard_lately(l) && hosts_same(&l->path, path))
 			return true;
 	return false;
 }
@@ -66,9 +76,10 @@ static void refuse(struct refusal *why, int err, const char *text)
 	snprintf(why->text, sizeof(why->text), "%s", text);
 }
 
-struct link *client_open_link(struct tunnel *t, const struct udp_path *path, struct refusal *why)
+struct link *client_open_link(struct tunnel *t, const struct whereto *to, struct refusal *why)
 {
-	bool trusted = answers_lately(t, path);
+	const struct udp_path *path = &to->path;
+	bool trusted = answers_lately(t, to);
 	struct udp_options opt;
 	struct udp udp;
 	struct port *p;
@@ -91,10 +102,12 @@ struct link *client_open_link(struct tunnel *t, const struct udp_path *path, str
 	reactor_random(&conv, sizeof(conv));
 	l = link_new(t, p, path, conv);
 	p->link = l;
-	if (l == NULL)
+	if (l == NULL) {
 		port_free(p);
-	else
-		l->trusted = trusted;
+		return NULL;
+	}
+	l->trusted = trusted;
+	l->server = to->server;
 	return l;
 }
 
@@ -112,38 +125,53 @@ static void ask_those_at_rest(const struct link *fresh)
 	}
 }
 
-bool client_fill(struct slot *slot, const struct udp_path *path, struct refusal *why)
+bool client_fill(struct slot *slot, const struct whereto *to, struct refusal *why)
 {
 	struct tunnel *t = slot->tunnel;
 
-	slot->link = client_open_link(t, path, why);
+	slot->link = client_open_link(t, to, why);
 	if (slot->link == NULL)
 		return false;
 	slot->link->slot = slot->index;
 	client_watch_init(slot->link);
-	log_info(t->name, "session %08x to %s opened", slot->link->conv, slot->link->peer);
-	if (t->conf->autoexpire_s > 0) {
-		ev_timer_set(&slot->expiry, t->conf->autoexpire_s, 0.);
-		ev_timer_start(client_loop(t), &slot->expiry);
+	if (client_is_trial(slot)) {
+		log_debug(t->name, "session %08x to %s is tried", slot->link->conv, slot->link->peer);
+	} else {
+		log_info(t->name, "session %08x to %s opened", slot->link->conv, slot->link->peer);
+		client_expiry_start(slot);
 	}
 	session_ping(slot->link->session);
 	ask_those_at_rest(slot->link);
 	return true;
 }
 
+/* ---- names --------------------------------------------------------------------------- */
+
+/* Of one server among several, while there are others to be tried. */
+static void tell_passed_over(struct slot *slot, unsigned server)
+{
+	struct tunnel *t = slot->tunnel;
+
+	if (t->conf->remoteaddr.count > 1 && !client_is_trial(slot) &&
+	    log_allow(&slot->limit, t->reactor->now_us, 60 * 1000000ull))
+		log_warn(t->name, "no session to %s: %s; another server is tried",
+			 t->conf->remoteaddr.at[server].text, slot->why.text);
+}
+
 static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t count,
 			const char *error)
 {
-	struct slot *slot = user;
-	struct refusal why;
+	struct lookup *lookup = user;
+	struct slot *slot = lookup->slot;
+	unsigned server = (unsigned)(lookup - slot->lookups);
+	bool was_dry = slot->address_count == 0;
 
-	slot->query = NULL;
+	lookup->query = NULL;
 	if (count == 0)
-		failed(slot, error, 0);
-	else if (client_race(slot, addrs, count, &why))
-		client_serve_waiting(slot);
-	else
-		failed(slot, why.text, why.err);
+		refuse(&slot->why, 0, error);
+	if (count == 0 || !client_race_add(slot, server, addrs, count))
+		tell_passed_over(slot, server);
+	client_race_go(slot, was_dry);
 }
 
 static uint16_t draw_port(const struct conf_addr *a)
@@ -154,29 +182,75 @@ static uint16_t draw_port(const struct conf_addr *a)
 	return (uint16_t)(a->port + (uint32_t)((uint64_t)word * span >> 32));
 }
 
+static bool look_up(struct slot *slot, unsigned server)
+{
+	const struct conf_addr *a = &slot->tunnel->conf->remoteaddr.at[server];
+	struct lookup *lookup = &slot->lookups[server];
+
+	slot->tried |= 1u << server;
+	lookup->slot = slot;
+	lookup->query = resolve_start(slot->tunnel->reactor->resolver, a->host, draw_port(a),
+				      on_resolved, lookup);
+	if (lookup->query == NULL)
+		refuse(&slot->why, ENOMEM, "out of memory");
+	return lookup->query != NULL;
+}
+
+/* The one that serves; others only as long as that answers nobody. */
+bool client_ask_next(struct slot *slot)
+{
+	const struct client *c = slot->tunnel->state;
+	unsigned next;
+
+	while ((next = servers_next(&c->servers, slot->tried)) < c->servers.count) {
+		if (slot->tried != 0 && !client_is_trial(slot) && client_is_served(slot->tunnel))
+			return false;
+		if (look_up(slot, next))
+			return true;
+	}
+	return false;
+}
+
+bool client_looks_up(const struct slot *slot)
+{
+	for (unsigned i = 0; i < CONF_SERVERS_MAX; i++)
+		if (slot->lookups[i].query != NULL)
+			return true;
+	return false;
+}
+
+void client_cancel_lookups(struct slot *slot)
+{
+	for (unsigned i = 0; i < CONF_SERVERS_MAX; i++) {
+		if (slot->lookups[i].query != NULL)
+			resolve_cancel(slot->lookups[i].query);
+		slot->lookups[i].query = NULL;
+	}
+}
+
+/* ---- slots --------------------------------------------------------------------------- */
+
 void client_dial(struct slot *slot)
 {
-	struct tunnel *t = slot->tunnel;
-	const struct conf_addr *a = &t->conf->remoteaddr;
-
-	if (slot->link != NULL || slot->query != NULL || ev_is_active(&slot->retry) || t->draining)
+	if (slot->link != NULL || client_looks_up(slot) || ev_is_active(&slot->retry) ||
+	    slot->tunnel->draining)
 		return;
-	slot->query = resolve_start(t->reactor->resolver, a->host, draw_port(a), on_resolved, slot);
-	if (slot->query == NULL)
-		failed(slot, "out of memory", ENOMEM);
+	client_race_stop(slot); /* what is left of another race */
+	slot->tried = 0;
+	client_race_go(slot, false);
 }
 
 bool client_dial_like(struct slot *slot, const struct link *like)
 {
-	struct udp_path path = like->path;
-	struct refusal why;
-	uint16_t number = htons(draw_port(&slot->tunnel->conf->remoteaddr));
+	struct whereto to = { .server = like->server, .path = like->path };
+	uint16_t number = htons(draw_port(&slot->tunnel->conf->remoteaddr.at[like->server]));
 
-	if (path.peer.sa.sa_family == AF_INET6)
-		path.peer.v6.sin6_port = number;
+	if (to.path.peer.sa.sa_family == AF_INET6)
+		to.path.peer.v6.sin6_port = number;
 	else
-		path.peer.v4.sin_port = number;
-	return client_fill(slot, &path, &why);
+		to.path.peer.v4.sin_port = number;
+	client_race_stop(slot);
+	return client_fill(slot, &to, &slot->why);
 }
 
 void client_dial_anew(struct slot *slot)
@@ -204,9 +278,6 @@ void client_dial_cancel(struct slot *slot)
 {
 	ev_timer_stop(client_loop(slot->tunnel), &slot->retry);
 	client_race_stop(slot);
-	if (slot->query != NULL)
-		resolve_cancel(slot->query);
-	slot->query = NULL;
 }
 
 void client_redial(struct slot *slot, const struct link *ended)

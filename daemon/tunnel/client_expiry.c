@@ -55,7 +55,7 @@ void client_forget_expired(struct client *c, const struct link *l)
 	}
 }
 
-void client_retire(struct slot *slot)
+void client_let_go(struct slot *slot)
 {
 	struct link *l = slot->link;
 
@@ -64,8 +64,26 @@ void client_retire(struct slot *slot)
 	if (l == NULL)
 		return;
 	l->draining = true;
-	schedule_scavenge(slot->tunnel->state, l);
 	link_touch(l);
+}
+
+void client_retire(struct slot *slot)
+{
+	struct link *l = slot->link;
+
+	client_let_go(slot);
+	if (l != NULL)
+		schedule_scavenge(slot->tunnel->state, l);
+}
+
+void client_expiry_start(struct slot *slot)
+{
+	unsigned after_s = slot->tunnel->conf->autoexpire_s;
+
+	if (after_s == 0)
+		return;
+	ev_timer_set(&slot->expiry, after_s, 0.);
+	ev_timer_start(client_loop(slot->tunnel), &slot->expiry);
 }
 
 static void on_expiry(struct ev_loop *loop, ev_timer *w, int revents)

@@ -2,8 +2,9 @@
  *
  * A client has `conn` places for a session, the slots; with `conn = auto` CLIENT_AUTO_MAX, which are
  * filled as streams come and emptied when there are none (client_spread.c).  For a slot without one a name is
- * resolved, a socket connected and a link made (client_dial.c); what is accepted in the meantime
- * waits in the slot's line (client_waiting.c).  A link that is to get no more streams leaves
+ * resolved, a socket connected and a link made (client_dial.c), to whichever server and address answers first
+ * (client_race.c); what is accepted in the meantime waits in the slot's line (client_waiting.c).  One slot more, which
+ * gets no streams, is for trials of servers that did not answer before (client_failover.c).  A link that is to get no more streams leaves
  * its slot to the next one and lives on for those it has (client_expiry.c).  Who gets a stream
  * where, and what the tunnel is told, is client.c.
  *
@@ -16,6 +17,7 @@
 
 #include <ev.h>
 
+#include "client_servers.h"
 #include "log.h"
 #include "netwatch.h"
 #include "relay.h"
@@ -24,22 +26,48 @@
 
 struct scavenge;
 
-/* Sessions of `conn = auto`, at most. */
-enum { CLIENT_AUTO_MAX = 8, CLIENT_ADDRESSES_MAX = 8 };
+/* Sessions of `conn = auto`, at most; addresses of a name, those of several servers that wait for their turn, and links that are
+ * tried beside the first. */
+enum {
+	CLIENT_AUTO_MAX = 8,
+	CLIENT_NAME_ADDRESSES_MAX = 8,
+	CLIENT_ADDRESSES_MAX = 16,
+	CLIENT_RIVALS_MAX = 16,
+};
+
+/* Why there is no link to somewhere. */
+struct refusal {
+	int err;                  /* of errno */
+	char text[UDP_WHY_BYTES]; /* in words */
+};
+
+/* Where a server is: one of its addresses. */
+struct whereto {
+	unsigned server;
+	struct udp_path path;
+};
+
+/* Of a server's name, for a slot. */
+struct lookup {
+	struct slot *slot;
+	struct resolve_query *query; /* under way; NULL: none is */
+};
 
 /* One of the `conn` places for a session. */
 struct slot {
 	struct tunnel *tunnel;
 	unsigned index;
-	struct link *link;           /* NULL: none now */
-	struct resolve_query *query; /* under way */
-	unsigned attempts;           /* that failed, since the last good session */
+	struct link *link; /* NULL: none now */
+	struct lookup lookups[CONF_SERVERS_MAX];
+	servers_mask tried; /* servers whose names were looked up, since it has no link that answers */
+	struct refusal why; /* the last of them has no link */
+	unsigned attempts;  /* that failed, since the last good session */
 	bool ours; /* the last one failed for want of something on this machine's network */
 	ev_timer retry, expiry;
-	/* client_race.c: of the server's name, and the links to those that were tried beside the first */
-	struct udp_path addresses[CLIENT_ADDRESSES_MAX];
-	unsigned address_count, address_next;
-	struct link *rivals[CLIENT_ADDRESSES_MAX];
+	/* client_race.c: what is still to be tried, and the links to what was tried beside the first */
+	struct whereto addresses[CLIENT_ADDRESSES_MAX];
+	unsigned address_count;
+	struct link *rivals[CLIENT_RIVALS_MAX];
 	unsigned rival_count;
 	ev_timer race;
 	struct relay *waiting, **waiting_tail; /* accepted, without a stream yet */
@@ -49,13 +77,19 @@ struct slot {
 
 struct client {
 	struct listener *listener;
-	struct slot *slots;
+	struct slot *slots; /* and behind them that for trials */
 	unsigned slot_count, turn;
 	bool spread;                /* conn = auto */
 	ev_timer quiet;             /* of that, while there are several sessions */
 	struct scavenge *scavenged; /* expired links that are to end at a given time */
-	bool has_good;
-	struct udp_path good; /* the last that answered */
+	struct servers servers;
+	struct {
+		bool known;
+		struct udp_path path;
+	} good[CONF_SERVERS_MAX]; /* of each server the address that answered last */
+	ev_timer trial;           /* when the next one begins, or the present one ends */
+	bool on_trial;            /* there is a present one, */
+	unsigned trial_server;    /* of this server */
 	struct netwatch_listener network;
 	ev_timer waits; /* while connections wait for a server to answer */
 	struct log_limit late;
@@ -97,36 +131,65 @@ bool client_dial_like(struct slot *slot, const struct link *like);
 void client_redial(struct slot *slot, const struct link *ended);
 void client_dial_cancel(struct slot *slot);
 
-/* Why there is no link to somewhere. */
-struct refusal {
-	int err;                  /* of errno */
-	char text[UDP_WHY_BYTES]; /* in words */
-};
-
 /* A link to there, which nobody knows of yet; NULL and why. */
-struct link *client_open_link(struct tunnel *t, const struct udp_path *path, struct refusal *why);
+struct link *client_open_link(struct tunnel *t, const struct whereto *to, struct refusal *why);
 /* A link for an empty slot; false and why. */
-bool client_fill(struct slot *slot, const struct udp_path *path, struct refusal *why);
+bool client_fill(struct slot *slot, const struct whereto *to, struct refusal *why);
+/* Look up the name of a server that the slot has not tried yet, if there is one that it may; false: there is none. */
+bool client_ask_next(struct slot *slot);
+/* Names are being looked up; no longer. */
+bool client_looks_up(const struct slot *slot);
+void client_cancel_lookups(struct slot *slot);
+/* There is no way to any server, for the slot's reason: try later. */
+void client_failed(struct slot *slot);
 /* The network of this machine is another: what was wanting for a session may be there. */
 void client_dial_anew(struct slot *slot);
 
-/* ---- client_race.c: a name with several addresses ---------------------------------------- */
+/* ---- client_race.c: one address after another -------------------------------------------- */
 
 void client_race_init(struct slot *slot);
-/* A link for an empty slot to the first of these, and to the others as long as none answers; false and why. */
-bool client_race(struct slot *slot, const struct sockaddr_storage *addrs, size_t count,
-		 struct refusal *why);
+/* These are to be tried, of this server, in the order of the resolver; false and why: none of them can be. */
+bool client_race_add(struct slot *slot, unsigned server, const struct sockaddr_storage *addrs,
+		     size_t count);
+/* Go on with what there is to be tried: a link for the slot if it has none, and others beside it as long as none answers.
+ * `was_dry`: nothing was left, until now. */
+void client_race_go(struct slot *slot, bool was_dry);
 /* It was heard for the first time. */
 void client_race_won(struct link *l);
 /* It has ended. */
 void client_race_left(struct slot *slot, const struct link *l);
 void client_race_stop(struct slot *slot);
 
+/* ---- client_failover.c: several servers ----------------------------------------------------- */
+
+void client_failover_init(struct tunnel *t);
+void client_failover_stop(struct tunnel *t);
+static inline bool client_is_trial(const struct slot *slot)
+{
+	return slot->index == ((const struct client *)slot->tunnel->state)->slot_count;
+}
+/* The server that serves answers somebody, as far as is known. */
+bool client_is_served(const struct tunnel *t);
+/* A link is silent that should not be: so its server may be. */
+void client_doubt(const struct link *l);
+/* A slot's link answers for the first time. */
+void client_serves(struct link *l);
+/* There is a connection: to try servers again is worth while. */
+void client_failover_look(struct tunnel *t);
+/* The present trial came to nothing. */
+void client_trial_failed(struct tunnel *t);
+/* Its link was pumped. */
+void client_trial_pumped(struct link *l);
+
 /* ---- client_expiry.c: links that are to be used no more ---------------------------------- */
 
 void client_expiry_init(struct slot *slot);
+/* The slot has a link from now on that is to expire, if links are. */
+void client_expiry_start(struct slot *slot);
 /* The slot's link, if it has one, finishes its streams; new ones go to a new link. */
 void client_retire(struct slot *slot);
+/* The same, and there is no time at which it ends with streams on it. */
+void client_let_go(struct slot *slot);
 /* It has ended: it is no longer to be cut off. */
 void client_forget_expired(struct client *c, const struct link *l);
 

@@ -31,7 +31,7 @@ static bool is_mute(const struct link *l)
 
 static bool on_its_way(struct slot *slot)
 {
-	return slot->query != NULL || ev_is_active(&slot->retry);
+	return client_looks_up(slot) || ev_is_active(&slot->retry);
 }
 
 bool client_spread_wants(struct slot *slot)
@@ -57,7 +57,8 @@ static struct slot *open_further(struct client *c)
 
 		if (slot->link != NULL && is_mute(slot->link))
 			return NULL;
-		if (slot->link != NULL && client_heard_lately(slot->link))
+		if (slot->link != NULL && slot->link->server == c->servers.serving &&
+		    client_heard_lately(slot->link))
 			like = slot->link;
 		if (slot->link == NULL && !on_its_way(slot) && free == NULL)
 			free = slot;

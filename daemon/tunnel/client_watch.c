@@ -42,8 +42,10 @@ static void on_silence(struct link *l, uint64_t silent_us)
 			client_ask(l);
 		}
 	}
-	if (!session_peer_follows(l->session) || silent_us >= SILENCE_US + REPLACE_US)
+	if (!session_peer_follows(l->session) || silent_us >= SILENCE_US + REPLACE_US) {
+		client_doubt(l);
 		client_replace(l, "is silent");
+	}
 }
 
 static void look_unheard(struct link *l)

@@ -71,6 +71,22 @@ static void add_sessions(const struct tunnel *t, struct words *w)
 	add(w, " ago");
 }
 
+/* Not the one that is wanted first. */
+static enum health_state add_server(const struct tunnel *t, struct words *w)
+{
+	const struct conf_servers *servers = &t->conf->remoteaddr;
+
+	if (t->server == 0)
+		return HEALTH_WELL;
+	if (t->server == 1)
+		add(w, "; %s serves, since %s does not answer", servers->at[1].text,
+		    servers->at[0].text);
+	else
+		add(w, "; %s serves, since the %u before it do not answer",
+		    servers->at[t->server].text, t->server);
+	return HEALTH_DEGRADED;
+}
+
 static enum health_state of_client(const struct tunnel *t, struct words *w)
 {
 	uint64_t since_us = t->heard_us > t->started_us ? t->heard_us : t->started_us;
@@ -79,12 +95,12 @@ static enum health_state of_client(const struct tunnel *t, struct words *w)
 
 	if (n > 0 && silent_us < LATELY_US(t->conf)) {
 		add_sessions(t, w);
-		return HEALTH_WELL;
+		return add_server(t, w);
 	}
 	add(w, n > 0 ? "%u session%s, silent for " : "connecting for ", n, n == 1 ? "" : "s");
 	add_seconds(w, silent_us);
 	if (n == 0)
-		add(w, ": no answer");
+		add(w, ": no answer from %s", t->conf->remoteaddr.text);
 	return silent_us < SOON_US ? HEALTH_DEGRADED : HEALTH_DOWN;
 }
 

@@ -39,7 +39,8 @@ struct link {
 	enum session_end end; /* why, once ended */
 	uint32_t conv;
 	uint64_t serial;                    /* of the tunnel, never used twice */
-	unsigned slot;                      /* client: which of `conn` it serves */
+	unsigned slot;                      /* client: which of `conn` it serves, */
+	unsigned server;                    /* and which of `remoteaddr` it is to */
 	struct link *peer_next, *conv_next; /* server: same buckets of the table, */
 	struct link **peer_at, **conv_at;   /* and what leads here in them */
 	struct link *half_prev, *half_next; /* server: half_open.h */

@@ -96,6 +96,7 @@ struct tunnel {
 	uint64_t alive_from_us; /* from then on */
 	bool draining;
 	bool suspended;    /* see role->suspend */
+	unsigned server;   /* client: which of `remoteaddr` serves */
 	bool deaf;         /* server: its interface is gone, and nobody is heard */
 	uint64_t drain_us; /* since when */
 	bool sockbuf_told;

@@ -18,6 +18,7 @@ import config_cases  # noqa: F401
 import control_cases  # noqa: F401
 import daemon_reload_cases  # noqa: F401
 import failed_cases  # noqa: F401
+import failover_cases  # noqa: F401
 import fault_cases  # noqa: F401
 import flood_cases  # noqa: F401
 import half_close_cases  # noqa: F401

@@ -61,8 +61,8 @@ static void the_quick_start_works_as_it_is_written(void **state)
 	       "-autoexpire", "900", "-sockbuf", "16777217", "-dscp", "46");
 	t = only_tunnel(&l);
 	assert_int_equal(t->role, ROLE_CLIENT);
-	assert_string_equal(t->remoteaddr.host, "192.0.2.1");
-	assert_int_equal(t->remoteaddr.port, 4000);
+	assert_string_equal(t->remoteaddr.at[0].host, "192.0.2.1");
+	assert_int_equal(t->remoteaddr.at[0].port, 4000);
 	assert_string_equal(t->localaddr.host, "");
 	assert_int_equal(t->localaddr.port, 8388);
 	assert_string_equal(conf_modes[t->mode].name, "fast3");
@@ -104,7 +104,7 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 	assert_int_equal(only_tunnel(&l)->datashard, 6);
 	assert_int_equal(only_tunnel(&l)->parityshard, 1);
 	assert_int_equal(only_tunnel(&l)->scavengettl_s, -1);
-	assert_int_equal(only_tunnel(&l)->remoteaddr.port_last, 3);
+	assert_int_equal(only_tunnel(&l)->remoteaddr.at[0].port_last, 3);
 	assert_int_equal(only_tunnel(&l)->interval_ms, 20);
 	assert_true(only_tunnel(&l)->qpp);
 	assert_true(only_tunnel(&l)->quiet);
@@ -368,8 +368,8 @@ static void addresses_are_read_as_go_reads_them(void **state)
 
 	CLIENT(&l, "-l", "local_socket", "-r", ":4000", "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->localaddr.path, "./local_socket");
-	assert_string_equal(only_tunnel(&l)->remoteaddr.host, "127.0.0.1");
-	assert_int_equal(only_tunnel(&l)->remoteaddr.port, 4000);
+	assert_string_equal(only_tunnel(&l)->remoteaddr.at[0].host, "127.0.0.1");
+	assert_int_equal(only_tunnel(&l)->remoteaddr.at[0].port, 4000);
 	end_line(&l);
 	SERVER(&l, "-l", "[::]:4000-4010", "-t", ":8388", "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->target.text, "127.0.0.1:8388");
@@ -622,6 +622,23 @@ static void broken_json_is_told_with_its_line(void **state)
 	end_line(&l);
 }
 
+static void of_kcptuns_options_one_server_is_taken(void **state)
+{
+	struct line l;
+
+	CLIENT(&l, "-key", "some key", "-r", "a.example:1, b.example:1");
+	assert_int_equal(l.status, -1);
+	assert_said(CONF_ERROR,
+		    "command line: remoteaddr: takes one address here; several can stand in a "
+		    "kcptun.ini");
+	end_line(&l);
+	memset(&said, 0, sizeof(said));
+	write_file("c.json", "{\"key\": \"some key\",\n\"remoteaddr\": \"a.example:1,b.example:1\"}");
+	CLIENT(&l, "-c", "c.json");
+	assert_said(CONF_ERROR, "c.json:2: remoteaddr: takes one address here");
+	end_line(&l);
+}
+
 /* ---- settings ---------------------------------------------------------------- */
 
 static void a_setting_is_there_once_and_can_be_dropped(void **state)
@@ -674,6 +691,7 @@ int main(void)
 		TEST(a_flag_goes_before_the_environment),
 		TEST(unknown_members_of_json_are_passed_over_with_a_word),
 		TEST(broken_json_is_told_with_its_line),
+		TEST(of_kcptuns_options_one_server_is_taken),
 		TEST(a_setting_is_there_once_and_can_be_dropped),
 	};
 

@@ -88,9 +88,9 @@ static void reads_every_key_of_a_client(void **state)
 	assert_int_equal(c->daemon.loglevel, LOG_LEVEL_DEBUG);
 	assert_string_equal(t->localaddr.path, "/run/a b.sock");
 	assert_null(t->localaddr.host);
-	assert_string_equal(t->remoteaddr.host, "2001:db8::1");
-	assert_int_equal(t->remoteaddr.port, 100);
-	assert_int_equal(t->remoteaddr.port_last, 200);
+	assert_string_equal(t->remoteaddr.at[0].host, "2001:db8::1");
+	assert_int_equal(t->remoteaddr.at[0].port, 100);
+	assert_int_equal(t->remoteaddr.at[0].port_last, 200);
 	assert_int_equal(t->key_len, strlen("a b=c:d;e"));
 	assert_memory_equal(t->key, "a b=c:d;e", t->key_len);
 	assert_string_equal(t->crypt->name, "chacha20-poly1305");
@@ -124,6 +124,25 @@ static void reads_every_key_of_a_client(void **state)
 	assert_int_equal(t->sockbuf_bytes, 64 << 10);
 	assert_true(t->quiet);
 	assert_true(t->accesslog);
+	config_free(c);
+}
+
+static void reads_one_server_or_several(void **state)
+{
+	struct config *c = read_good(
+		DEFAULTS "[client one]\nlocaladdr = :1\nremoteaddr = h:2-3\n"
+			 "[client more]\nlocaladdr = :2\n"
+			 "remoteaddr = a.example:1 ,[2001:db8::1]:100-200,\tb.example:3\n");
+	const struct conf_servers *s = &c->tunnels[1]->remoteaddr;
+
+	assert_int_equal(c->tunnels[0]->remoteaddr.count, 1);
+	assert_string_equal(c->tunnels[0]->remoteaddr.text, "h:2-3");
+	assert_string_equal(s->text, "a.example:1, [2001:db8::1]:100-200, b.example:3");
+	assert_int_equal(s->count, 3);
+	assert_string_equal(s->at[0].host, "a.example");
+	assert_string_equal(s->at[1].host, "2001:db8::1");
+	assert_int_equal(s->at[1].port_last, 200);
+	assert_string_equal(s->at[2].text, "b.example:3");
 	config_free(c);
 }
 
@@ -651,6 +670,7 @@ int main(void)
 		cmocka_unit_test(gives_a_client_defaults_that_need_no_tuning),
 		cmocka_unit_test(gives_a_server_the_same_defaults),
 		cmocka_unit_test(reads_every_key_of_a_client),
+		cmocka_unit_test(reads_one_server_or_several),
 		cmocka_unit_test(reads_which_way_datagrams_take),
 		cmocka_unit_test(every_mode_sets_its_four_numbers),
 		cmocka_unit_test(defaults_are_inherited_wherever_they_stand),
