@@ -42,25 +42,17 @@ struct conf_addr {
 	struct conf_rights rights; /* of a path that is listened on */
 };
 
-/* Where a client finds its server: one of these, the first of them that answers. */
-enum { CONF_SERVERS_MAX = 8 };
-struct conf_servers {
-	char *text; /* all of them */
-	struct conf_addr at[CONF_SERVERS_MAX];
+/* Servers of a client or targets of a server, the first of them the best. */
+enum { CONF_ADDRS_MAX = 8 };
+struct conf_addrs {
+	char *text; /* all of them, "a, b" */
+	struct conf_addr list[CONF_ADDRS_MAX];
 	unsigned count;
 };
 
 /* A copy to keep when the configuration goes; false: out of memory, and nothing is to be disposed of. */
 bool conf_addr_copy(struct conf_addr *to, const struct conf_addr *from);
 void conf_addr_dispose(struct conf_addr *a);
-
-/* Where a server connects streams to: the first is the best. */
-enum { CONF_TARGETS_MAX = 8 };
-struct conf_targets {
-	char *text; /* all of them, "a, b" */
-	struct conf_addr list[CONF_TARGETS_MAX];
-	size_t count;
-};
 
 /* What a target is told first of where a stream is from. */
 enum conf_proxy { CONF_PROXY_NO, CONF_PROXY_V2 };
@@ -97,10 +89,10 @@ struct conf_tunnel {
 	unsigned file; /* of its section header, as is the line */
 	int line;
 
-	struct conf_addr localaddr;     /* client, */
-	struct conf_servers remoteaddr; /* as well */
-	struct conf_addr listen;        /* server, and */
-	struct conf_targets target;
+	struct conf_addr localaddr;   /* client, */
+	struct conf_addrs remoteaddr; /* as well */
+	struct conf_addr listen;      /* server, and */
+	struct conf_addrs target;
 	enum conf_proxy proxyprotocol;
 	unsigned socketmode; /* of the path of localaddr, or CONF_AUTO; its rights */
 	char *socketgroup;   /* follow from both.  NULL: none */

@@ -170,9 +170,6 @@ enum conf_addr_allow {
 };
 
 bool conf_addr_parse(struct conf_addr *a, const char *text, unsigned allow, char *why);
-/* A list with commas between its addresses, of which each may also be the path of a Unix socket. */
-bool conf_targets_parse(struct conf_targets *t, const char *text, char *why);
-void conf_targets_dispose(struct conf_targets *t);
 /* Would two sockets bound to these be refused by the kernel?  Names are taken as equal only if
  * they read the same. */
 bool conf_addr_collide(const struct conf_addr *a, const struct conf_addr *b);

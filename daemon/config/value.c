@@ -305,11 +305,6 @@ static bool parse_listen(const struct conf_row *row, const char *text, void *bas
 	return conf_addr_parse(field(row, base), text, ADDR_RANGE | ADDR_WILDCARD, why);
 }
 
-static bool parse_targets(const struct conf_row *row, const char *text, void *base, char *why)
-{
-	return conf_targets_parse(field(row, base), text, why);
-}
-
 static void print_addr(const struct conf_row *row, const void *base, FILE *out)
 {
 	const struct conf_addr *a = field_const(row, base);
@@ -317,29 +312,15 @@ static void print_addr(const struct conf_row *row, const void *base, FILE *out)
 	fputs(a->text, out);
 }
 
-static void print_targets(const struct conf_row *row, const void *base, FILE *out)
-{
-	const struct conf_targets *t = field_const(row, base);
-
-	fputs(t->text, out);
-}
-
 static void dispose_addr(const struct conf_row *row, void *base)
 {
 	conf_addr_dispose(field(row, base));
-}
-
-static void dispose_targets(const struct conf_row *row, void *base)
-{
-	conf_targets_dispose(field(row, base));
 }
 
 const struct conf_type conf_type_stream_addr = { CONF_TEXT, "host:port or path", parse_stream,
 						 print_addr, dispose_addr };
 const struct conf_type conf_type_listen_addr = { CONF_TEXT, "host:port[-port]", parse_listen,
 						 print_addr, dispose_addr };
-const struct conf_type conf_type_targets = { CONF_TEXT, "host:port or path, up to 8", parse_targets,
-					     print_targets, dispose_targets };
 
 /* ---- sockets of the daemon itself -------------------------------------------- */
 

@@ -64,7 +64,7 @@ static void put_addresses(struct row *r, const struct tunnel *t)
 	row_str(r, "local", client ? c->localaddr.text : c->listen.text);
 	row_str(r, "remote", client ? c->remoteaddr.text : c->target.text);
 	if (client)
-		row_str(r, "server", c->remoteaddr.at[t->server].text);
+		row_str(r, "server", c->remoteaddr.list[t->server].text);
 }
 
 /* Of the streams, with all that is charged to the tunnel, and what that may come to. */

@@ -155,7 +155,7 @@ static void tell_passed_over(struct slot *slot, unsigned server)
 	if (t->conf->remoteaddr.count > 1 && !client_is_trial(slot) &&
 	    log_allow(&slot->limit, t->reactor->now_us, 60 * 1000000ull))
 		log_warn(t->name, "no session to %s: %s; another server is tried",
-			 t->conf->remoteaddr.at[server].text, slot->why.text);
+			 t->conf->remoteaddr.list[server].text, slot->why.text);
 }
 
 static void on_resolved(void *user, const struct sockaddr_storage *addrs, size_t count,
@@ -184,7 +184,7 @@ static uint16_t draw_port(const struct conf_addr *a)
 
 static bool look_up(struct slot *slot, unsigned server)
 {
-	const struct conf_addr *a = &slot->tunnel->conf->remoteaddr.at[server];
+	const struct conf_addr *a = &slot->tunnel->conf->remoteaddr.list[server];
 	struct lookup *lookup = &slot->lookups[server];
 
 	slot->tried |= 1u << server;
@@ -213,7 +213,7 @@ bool client_ask_next(struct slot *slot)
 
 bool client_looks_up(const struct slot *slot)
 {
-	for (unsigned i = 0; i < CONF_SERVERS_MAX; i++)
+	for (unsigned i = 0; i < CONF_ADDRS_MAX; i++)
 		if (slot->lookups[i].query != NULL)
 			return true;
 	return false;
@@ -221,7 +221,7 @@ bool client_looks_up(const struct slot *slot)
 
 void client_cancel_lookups(struct slot *slot)
 {
-	for (unsigned i = 0; i < CONF_SERVERS_MAX; i++) {
+	for (unsigned i = 0; i < CONF_ADDRS_MAX; i++) {
 		if (slot->lookups[i].query != NULL)
 			resolve_cancel(slot->lookups[i].query);
 		slot->lookups[i].query = NULL;
@@ -243,7 +243,7 @@ void client_dial(struct slot *slot)
 bool client_dial_like(struct slot *slot, const struct link *like)
 {
 	struct whereto to = { .server = like->server, .path = like->path };
-	uint16_t number = htons(draw_port(&slot->tunnel->conf->remoteaddr.at[like->server]));
+	uint16_t number = htons(draw_port(&slot->tunnel->conf->remoteaddr.list[like->server]));
 
 	if (to.path.peer.sa.sa_family == AF_INET6)
 		to.path.peer.v6.sin6_port = number;

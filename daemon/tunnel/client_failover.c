@@ -18,7 +18,7 @@ static struct slot *trial_slot(struct client *c)
 
 static const char *server_text(const struct tunnel *t, unsigned i)
 {
-	return t->conf->remoteaddr.at[i].text;
+	return t->conf->remoteaddr.list[i].text;
 }
 
 /* ---- does it answer? ----------------------------------------------------------------------- */

@@ -58,7 +58,7 @@ struct slot {
 	struct tunnel *tunnel;
 	unsigned index;
 	struct link *link; /* NULL: none now */
-	struct lookup lookups[CONF_SERVERS_MAX];
+	struct lookup lookups[CONF_ADDRS_MAX];
 	servers_mask tried; /* servers whose names were looked up, since it has no link that answers */
 	struct refusal why; /* the last of them has no link */
 	unsigned attempts;  /* that failed, since the last good session */
@@ -86,10 +86,10 @@ struct client {
 	struct {
 		bool known;
 		struct udp_path path;
-	} good[CONF_SERVERS_MAX]; /* of each server the address that answered last */
-	ev_timer trial;           /* when the next one begins, or the present one ends */
-	bool on_trial;            /* there is a present one, */
-	unsigned trial_server;    /* of this server */
+	} good[CONF_ADDRS_MAX]; /* of each server the address that answered last */
+	ev_timer trial;         /* when the next one begins, or the present one ends */
+	bool on_trial;          /* there is a present one, */
+	unsigned trial_server;  /* of this server */
 	struct netwatch_listener network;
 	ev_timer waits; /* while connections wait for a server to answer */
 	struct log_limit late;

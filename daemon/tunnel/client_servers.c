@@ -6,7 +6,7 @@
 void servers_init(struct servers *s, unsigned count)
 {
 	assert(count > 0);
-	assert(count <= CONF_SERVERS_MAX);
+	assert(count <= CONF_ADDRS_MAX);
 	*s = (struct servers){ .count = count };
 }
 

@@ -25,7 +25,7 @@ struct servers {
 		bool doubtful;   /* it fell silent, or did not answer when it was tried last */
 		unsigned vain;   /* tries in vain, since another one took over */
 		uint64_t try_us; /* of one before the one that serves: when it is tried next */
-	} at[CONF_SERVERS_MAX];
+	} at[CONF_ADDRS_MAX];
 };
 
 /* A set of servers, as bits. */

@@ -46,8 +46,8 @@ struct diagnosis {
 	struct diagnosis_peer peers[DIAGNOSIS_PEERS];
 	unsigned peer_count;
 	struct log_limit silence, barren, replay;
-	struct log_limit targets[CONF_TARGETS_MAX];
-	bool target_told[CONF_TARGETS_MAX]; /* that it failed; and not yet that it answers again */
+	struct log_limit targets[CONF_ADDRS_MAX];
+	bool target_told[CONF_ADDRS_MAX]; /* that it failed; and not yet that it answers again */
 	unsigned barren_count;
 	struct log_quota lines;
 };

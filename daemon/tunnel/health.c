@@ -74,16 +74,16 @@ static void add_sessions(const struct tunnel *t, struct words *w)
 /* Not the one that is wanted first. */
 static enum health_state add_server(const struct tunnel *t, struct words *w)
 {
-	const struct conf_servers *servers = &t->conf->remoteaddr;
+	const struct conf_addrs *servers = &t->conf->remoteaddr;
 
 	if (t->server == 0)
 		return HEALTH_WELL;
 	if (t->server == 1)
-		add(w, "; %s serves, since %s does not answer", servers->at[1].text,
-		    servers->at[0].text);
+		add(w, "; %s serves, since %s does not answer", servers->list[1].text,
+		    servers->list[0].text);
 	else
 		add(w, "; %s serves, since the %u before it do not answer",
-		    servers->at[t->server].text, t->server);
+		    servers->list[t->server].text, t->server);
 	return HEALTH_DEGRADED;
 }
 

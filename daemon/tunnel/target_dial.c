@@ -25,9 +25,9 @@ struct target_dial {
 	target_dial_done_fn *done;
 	void *user;
 	unsigned edition; /* of the targets that the numbers are of */
-	uint8_t order[CONF_TARGETS_MAX];
+	uint8_t order[CONF_ADDRS_MAX];
 	unsigned count, begun, under_way;
-	struct attempt attempts[CONF_TARGETS_MAX]; /* as in `order` */
+	struct attempt attempts[CONF_ADDRS_MAX]; /* as in `order` */
 	ev_timer patience; /* of the one that was begun last, while there is another */
 };
 
@@ -182,7 +182,7 @@ struct target_dial *target_dial_start(const struct relay *relay, target_dial_don
 void target_dial_cancel(struct target_dial *d)
 {
 	ev_timer_stop(d->tunnel->reactor->loop, &d->patience);
-	for (unsigned i = 0; i < CONF_TARGETS_MAX; i++)
+	for (unsigned i = 0; i < CONF_ADDRS_MAX; i++)
 		if (d->attempts[i].dial != NULL)
 			dial_cancel(d->attempts[i].dial);
 	free(d);

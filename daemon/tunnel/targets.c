@@ -7,7 +7,7 @@
 
 void targets_set(struct targets *s, unsigned count)
 {
-	assert(count <= CONF_TARGETS_MAX);
+	assert(count <= CONF_ADDRS_MAX);
 	s->count = count;
 	s->edition++;
 	memset(s->each, 0, sizeof(s->each));
@@ -18,9 +18,9 @@ static bool rests(const struct target_state *one, uint64_t now_us)
 	return now_us < one->rests_until_us;
 }
 
-unsigned targets_order(struct targets *s, uint64_t now_us, uint8_t order[static CONF_TARGETS_MAX])
+unsigned targets_order(struct targets *s, uint64_t now_us, uint8_t order[static CONF_ADDRS_MAX])
 {
-	bool resting[CONF_TARGETS_MAX];
+	bool resting[CONF_ADDRS_MAX];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->count; i++) {

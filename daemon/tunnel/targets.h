@@ -28,13 +28,13 @@ struct target_state {
 struct targets {
 	unsigned count;
 	unsigned edition; /* of the list: numbers of another one mean other targets */
-	struct target_state each[CONF_TARGETS_MAX];
+	struct target_state each[CONF_ADDRS_MAX];
 };
 
 /* A list of so many, of which nothing is known.  Zeroed to begin with. */
 void targets_set(struct targets *s, unsigned count);
 /* The numbers of all, in the order in which to try them for one stream; returns how many. */
-unsigned targets_order(struct targets *s, uint64_t now_us, uint8_t order[static CONF_TARGETS_MAX]);
+unsigned targets_order(struct targets *s, uint64_t now_us, uint8_t order[static CONF_ADDRS_MAX]);
 /* No answer has come yet, and the next one is tried: it rests from now on, whatever becomes of it. */
 void targets_slow(struct targets *s, unsigned i, uint64_t now_us);
 void targets_failed(struct targets *s, unsigned i, uint64_t now_us, const char *why);

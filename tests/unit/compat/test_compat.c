@@ -61,8 +61,8 @@ static void the_quick_start_works_as_it_is_written(void **state)
 	       "-autoexpire", "900", "-sockbuf", "16777217", "-dscp", "46");
 	t = only_tunnel(&l);
 	assert_int_equal(t->role, ROLE_CLIENT);
-	assert_string_equal(t->remoteaddr.at[0].host, "192.0.2.1");
-	assert_int_equal(t->remoteaddr.at[0].port, 4000);
+	assert_string_equal(t->remoteaddr.list[0].host, "192.0.2.1");
+	assert_int_equal(t->remoteaddr.list[0].port, 4000);
 	assert_string_equal(t->localaddr.host, "");
 	assert_int_equal(t->localaddr.port, 8388);
 	assert_string_equal(conf_modes[t->mode].name, "fast3");
@@ -104,7 +104,7 @@ static void every_flag_of_both_lines_of_kcptun_is_taken(void **state)
 	assert_int_equal(only_tunnel(&l)->datashard, 6);
 	assert_int_equal(only_tunnel(&l)->parityshard, 1);
 	assert_int_equal(only_tunnel(&l)->scavengettl_s, -1);
-	assert_int_equal(only_tunnel(&l)->remoteaddr.at[0].port_last, 3);
+	assert_int_equal(only_tunnel(&l)->remoteaddr.list[0].port_last, 3);
 	assert_int_equal(only_tunnel(&l)->interval_ms, 20);
 	assert_true(only_tunnel(&l)->qpp);
 	assert_true(only_tunnel(&l)->quiet);
@@ -368,8 +368,8 @@ static void addresses_are_read_as_go_reads_them(void **state)
 
 	CLIENT(&l, "-l", "local_socket", "-r", ":4000", "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->localaddr.path, "./local_socket");
-	assert_string_equal(only_tunnel(&l)->remoteaddr.at[0].host, "127.0.0.1");
-	assert_int_equal(only_tunnel(&l)->remoteaddr.at[0].port, 4000);
+	assert_string_equal(only_tunnel(&l)->remoteaddr.list[0].host, "127.0.0.1");
+	assert_int_equal(only_tunnel(&l)->remoteaddr.list[0].port, 4000);
 	end_line(&l);
 	SERVER(&l, "-l", "[::]:4000-4010", "-t", ":8388", "-key", "some key");
 	assert_string_equal(only_tunnel(&l)->target.text, "127.0.0.1:8388");

@@ -45,7 +45,7 @@ static void json_files_become_tunnels(void **state)
 	assert_int_equal(c->tunnel_count, 2);
 	assert_string_equal(c->tunnels[0]->name, "client");
 	assert_int_equal(c->tunnels[0]->role, ROLE_CLIENT);
-	assert_int_equal(c->tunnels[0]->remoteaddr.at[0].port_last, 2010);
+	assert_int_equal(c->tunnels[0]->remoteaddr.list[0].port_last, 2010);
 	assert_string_equal(c->tunnels[0]->crypt->name, "aes-128");
 	assert_true(c->tunnels[0]->qpp);
 	assert_int_equal(c->tunnels[0]->compression, CODEC_NONE);

@@ -88,9 +88,9 @@ static void reads_every_key_of_a_client(void **state)
 	assert_int_equal(c->daemon.loglevel, LOG_LEVEL_DEBUG);
 	assert_string_equal(t->localaddr.path, "/run/a b.sock");
 	assert_null(t->localaddr.host);
-	assert_string_equal(t->remoteaddr.at[0].host, "2001:db8::1");
-	assert_int_equal(t->remoteaddr.at[0].port, 100);
-	assert_int_equal(t->remoteaddr.at[0].port_last, 200);
+	assert_string_equal(t->remoteaddr.list[0].host, "2001:db8::1");
+	assert_int_equal(t->remoteaddr.list[0].port, 100);
+	assert_int_equal(t->remoteaddr.list[0].port_last, 200);
 	assert_int_equal(t->key_len, strlen("a b=c:d;e"));
 	assert_memory_equal(t->key, "a b=c:d;e", t->key_len);
 	assert_string_equal(t->crypt->name, "chacha20-poly1305");
@@ -133,16 +133,16 @@ static void reads_one_server_or_several(void **state)
 		DEFAULTS "[client one]\nlocaladdr = :1\nremoteaddr = h:2-3\n"
 			 "[client more]\nlocaladdr = :2\n"
 			 "remoteaddr = a.example:1 ,[2001:db8::1]:100-200,\tb.example:3\n");
-	const struct conf_servers *s = &c->tunnels[1]->remoteaddr;
+	const struct conf_addrs *s = &c->tunnels[1]->remoteaddr;
 
 	assert_int_equal(c->tunnels[0]->remoteaddr.count, 1);
 	assert_string_equal(c->tunnels[0]->remoteaddr.text, "h:2-3");
 	assert_string_equal(s->text, "a.example:1, [2001:db8::1]:100-200, b.example:3");
 	assert_int_equal(s->count, 3);
-	assert_string_equal(s->at[0].host, "a.example");
-	assert_string_equal(s->at[1].host, "2001:db8::1");
-	assert_int_equal(s->at[1].port_last, 200);
-	assert_string_equal(s->at[2].text, "b.example:3");
+	assert_string_equal(s->list[0].host, "a.example");
+	assert_string_equal(s->list[1].host, "2001:db8::1");
+	assert_int_equal(s->list[1].port_last, 200);
+	assert_string_equal(s->list[2].text, "b.example:3");
 	config_free(c);
 }
 
@@ -317,7 +317,7 @@ static void targets_are_a_list(void **state)
 		"[server t]\nlisten = :2\ntarget = 127.0.0.1:8388, [::1]:8389, /run/app.sock\n"
 		"[server u]\nlisten = :3\ntarget = [::1]:8389, 127.0.0.1:8388, /run/app.sock\n"
 		"[server v]\nlisten = :4\ntarget = a:1,b:1,c:1,d:1,e:1,f:1,g:1,h:1\n");
-	const struct conf_targets *t = &c->tunnels[0]->target;
+	const struct conf_addrs *t = &c->tunnels[0]->target;
 	size_t key = 0;
 
 	assert_string_equal(t->text, "127.0.0.1:8388, [::1]:8389, /run/app.sock");
@@ -327,7 +327,7 @@ static void targets_are_a_list(void **state)
 	assert_string_equal(t->list[1].host, "::1");
 	assert_int_equal(t->list[1].port, 8389);
 	assert_string_equal(t->list[2].path, "/run/app.sock");
-	assert_int_equal(c->tunnels[3]->target.count, CONF_TARGETS_MAX);
+	assert_int_equal(c->tunnels[3]->target.count, CONF_ADDRS_MAX);
 	assert_string_equal(c->tunnels[3]->target.list[7].host, "h");
 	while (strcmp(conf_key_name(key), "target") != 0)
 		key++;

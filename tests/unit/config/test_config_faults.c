@@ -139,12 +139,12 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		{ DEFAULTS "[client c]\nlocaladdr = :1\nremoteaddr = a:1, , b:2\n",
 		  "t.ini:5: [client c] remoteaddr: a server is missing before or behind a comma" },
 		{ DEFAULTS "[client c]\nlocaladdr = :1\nremoteaddr = a:1, b\n",
-		  "t.ini:5: [client c] remoteaddr: 'b' has no port; write host:port" },
+		  "t.ini:5: [client c] remoteaddr: of the server 'b': 'b' has no port; write host:port" },
 		{ DEFAULTS "[client c]\nlocaladdr = :1\nremoteaddr = a:1, b:1 ,a:1\n",
-		  "t.ini:5: [client c] remoteaddr: 'a:1' stands in it twice" },
+		  "t.ini:5: [client c] remoteaddr: has the server 'a:1' twice" },
 		{ DEFAULTS
 		  "[client c]\nlocaladdr = :1\nremoteaddr = a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9\n",
-		  "t.ini:5: [client c] remoteaddr: takes 8 servers at most" },
+		  "t.ini:5: [client c] remoteaddr: has more than 8 servers" },
 		{ CLIENT "interface = an-interface-name\n",
 		  "t.ini:6: [client c] interface: 'an-interface-name' is no name of a network device, such as "
 		  "eth0: at most 15 characters, without slash, colon or blank" },

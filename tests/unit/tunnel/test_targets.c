@@ -22,8 +22,8 @@ static struct targets fresh(unsigned count)
 /* Of a stream that comes now: "012". */
 static const char *order(struct targets *s, uint64_t now_us)
 {
-	static char text[CONF_TARGETS_MAX + 1];
-	uint8_t numbers[CONF_TARGETS_MAX];
+	static char text[CONF_ADDRS_MAX + 1];
+	uint8_t numbers[CONF_ADDRS_MAX];
 	unsigned n = targets_order(s, now_us, numbers);
 
 	for (unsigned i = 0; i < n; i++)
@@ -34,7 +34,7 @@ static const char *order(struct targets *s, uint64_t now_us)
 
 static void those_of_which_nothing_is_known_are_tried_as_configured(void **state)
 {
-	struct targets s = fresh(3), one = fresh(1), most = fresh(CONF_TARGETS_MAX);
+	struct targets s = fresh(3), one = fresh(1), most = fresh(CONF_ADDRS_MAX);
 
 	assert_string_equal(order(&s, 0), "012");
 	assert_string_equal(order(&s, S(1)), "012");
