@@ -98,13 +98,14 @@ int client_fill(struct slot *slot, const struct udp_path *path)
 {
 	struct tunnel *t = slot->tunnel;
 	int err;
+	char name[LINK_NAME_BYTES];
 
 	slot->link = client_open_link(t, path, &err);
 	if (slot->link == NULL)
 		return err;
 	slot->link->slot = slot->index;
 	client_watch_init(slot->link);
-	log_info(t->name, "session %08x to %s opened", slot->link->conv, slot->link->peer);
+	log_info(t->name, "%s opened", link_name(slot->link, name));
 	if (t->conf->autoexpire_s > 0) {
 		ev_timer_set(&slot->expiry, t->conf->autoexpire_s, 0.);
 		ev_timer_start(client_loop(t), &slot->expiry);

@@ -66,6 +66,7 @@ static void on_step(struct ev_loop *loop, ev_timer *w, int revents)
 	struct slot *slot = w->data;
 	struct link *l;
 	int err;
+	char name[LINK_NAME_BYTES];
 
 	if (slot->link == NULL || slot->link->heard)
 		return;
@@ -74,8 +75,7 @@ static void on_step(struct ev_loop *loop, ev_timer *w, int revents)
 		l->slot = slot->index;
 		client_watch_init(l);
 		session_ping(l->session);
-		log_debug(slot->tunnel->name, "session %08x to %s is tried beside it", l->conv,
-			  l->peer);
+		log_debug(slot->tunnel->name, "%s is tried beside it", link_name(l, name));
 		slot->rivals[slot->rival_count++] = l;
 	}
 	next_step(slot);
