@@ -225,8 +225,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_QUIET] = { NULL, NULL, "It silences neither `accesslog` nor warnings. kcptun has it, too. " },
 	[KEY_ACCESSLOG] = { NULL, NULL,
 		"It is of the level info, and names the stream as `kcptunctl streams` does, with its session: "
-		"`NAME/1 stream 3 of ADDRESS ended after 2.041 s, 512 bytes out, 90210 in: closed`, the server's "
-		"with ` to TARGET` behind the address. ADDRESS is the client's, `unix` on a Unix socket, and for a "
+		"`NAME/1 stream 3 of ADDRESS ended after 2.041 s, 512 bytes out, 90210 in: closed`, a server's "
+		"with the words `to TARGET` behind the address. ADDRESS is the client's, `unix` on a Unix socket, and for a "
 		"server where the session's datagrams come from; out is towards the other end of the tunnel. At "
 		"the end stands what else may have happened: who reset it, what timed out, why the session was "
 		"lost. A client's connection that never got a stream has such a line as well. kcptund holds no "

@@ -5,7 +5,9 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,9 +67,27 @@ static int print_prometheus(const json_t *document)
 	return status;
 }
 
+/* Of the terminal, or what COLUMNS says where there is none, as watch(1) has it.  0: no bound. */
+static size_t columns_on_screen(void)
+{
+	const char *text = getenv("COLUMNS");
+	struct winsize size;
+	long columns = text != NULL ? strtol(text, NULL, 10) : 0;
+
+	if (isatty(STDOUT_FILENO))
+		columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0
+				  ? size.ws_col
+			  : columns > 0 ? columns
+					: 80;
+	return columns > 0 ? (size_t)columns : 0;
+}
+
 static int print_answer(const struct ctl_client *c, const json_t *document, const json_t *before)
 {
-	struct ctl_view view = { .out = stdout, .colour = ctl_options.colour, .all = ctl_options.all };
+	struct ctl_view view = { .out = stdout,
+				 .colour = ctl_options.colour,
+				 .all = ctl_options.all,
+				 .columns = columns_on_screen() };
 
 	if (ctl_options.format == CTL_JSON)
 		printf("%s\n", c->answer.p);

@@ -33,7 +33,7 @@ static const struct ctl_command commands[] = {
 	{ "sessions", "[TUNNEL]", "sessions with their peers, rates, round trips, losses", ctl_ask, "sjpwa", one_daemon_exit,
 	  "For each session its peer, its state, and how what it sends gets through: bytes per second beside "
 	  "what the path takes, round trips, queue, loss, and what holds back the sender. On a terminal as "
-	  "many columns as it is wide for, the first first; with --all, or into a file or pipe, all." },
+	  "many columns as it has room for; more are in a file or a pipe, and all with --all." },
 	{ "streams", "[TUNNEL]", "the streams of the sessions", ctl_ask, "sjpw", one_daemon_exit,
 	  "The streams of each session with their local peers, ages and bytes. Log lines name them in the "
 	  "same way: session, stream, client." },

@@ -11,7 +11,8 @@
 struct ctl_view {
 	FILE *out;
 	bool colour;
-	bool all; /* counters that are zero, and all columns of sessions, as well */
+	bool all;       /* counters that are zero, and all columns of sessions, as well */
+	size_t columns; /* that there is room for on the screen, 0: no bound */
 };
 
 /* Print a document.  `before` is the one of the look before, or NULL: with it, rates are those

@@ -1,12 +1,16 @@
 /* ctl_table.c - a table whose columns are as wide as what stands in them. */
 #include "ctl_table.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { GAP = 2 }; /* between two columns */
+
 void table_init(struct table *t, const char *const *heads, size_t columns)
 {
+	assert(columns <= TABLE_COLUMNS_MAX);
 	*t = (struct table){ .heads = heads, .columns = columns };
 }
 
@@ -70,7 +74,7 @@ void table_addf(struct table *t, const char *fmt, ...)
 	table_add(t, buf);
 }
 
-/* ---- printing --------------------------------------------------------------------- */
+/* ---- how wide --------------------------------------------------------------------- */
 
 static const char *head_text(const struct table *t, size_t column)
 {
@@ -99,6 +103,45 @@ static size_t column_width(const struct table *t, size_t column)
 	return width;
 }
 
+static uint64_t bit(size_t column)
+{
+	return UINT64_C(1) << column;
+}
+
+/* ---- what there is room for --------------------------------------------------------- */
+
+void table_fit(struct table *t, const struct table_wish *wishes, size_t count, size_t width)
+{
+	uint64_t shown = 0;
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t column = wishes[i].column, instead = wishes[i].instead;
+		bool replaces = instead != column && (shown & bit(instead)) != 0;
+		size_t less = replaces ? column_width(t, instead) : 0;
+		size_t more = column_width(t, column) + (shown != 0 && !replaces ? GAP : 0);
+
+		if (width > 0 && shown != 0 && used - less + more > width)
+			continue;
+		used += more - less;
+		shown |= bit(column);
+		if (replaces)
+			shown &= ~bit(instead);
+	}
+	t->hidden = ~shown;
+}
+
+static size_t last_shown(const struct table *t)
+{
+	size_t c = t->columns - 1;
+
+	while (c > 0 && (t->hidden & bit(c)) != 0)
+		c--;
+	return c;
+}
+
+/* ---- printing --------------------------------------------------------------------- */
+
 static void print_cell(FILE *out, const char *text, size_t width, bool right, bool last,
 		       const char *escape)
 {
@@ -109,7 +152,8 @@ static void print_cell(FILE *out, const char *text, size_t width, bool right, bo
 	fprintf(out, "%s%s%s", escape, text, escape[0] != '\0' ? "\033[0m" : "");
 	if (!right && !last)
 		fprintf(out, "%*s", gap, "");
-	fputs(last ? "\n" : "  ", out);
+	fprintf(out, "%*s", last ? 0 : GAP, "");
+	fputs(last ? "\n" : "", out);
 }
 
 static const char *escape_of(enum table_look look, bool colour)
@@ -122,6 +166,24 @@ static const char *escape_of(enum table_look look, bool colour)
 	return colour ? escapes[look] : "";
 }
 
+/* The `indent` stands before the first that is shown. */
+static void print_line(const struct table *t, FILE *out, const char *indent, const size_t *widths,
+		       const struct table_cell *cells, bool colour)
+{
+	size_t last = last_shown(t);
+
+	fputs(indent, out);
+	for (size_t c = 0; c < t->columns; c++) {
+		if ((t->hidden & bit(c)) != 0)
+			continue;
+		print_cell(out, cells != NULL ? cells[c].text : head_text(t, c), widths[c],
+			   t->heads[c][0] == '>', c == last,
+			   cells != NULL ? escape_of(cells[c].look, colour)
+			   : colour      ? "\033[1m"
+					 : "");
+	}
+}
+
 void table_print(const struct table *t, FILE *out, bool colour, const char *indent)
 {
 	size_t *widths = calloc(t->columns, sizeof(*widths));
@@ -131,18 +193,10 @@ void table_print(const struct table *t, FILE *out, bool colour, const char *inde
 		free(widths);
 		return;
 	}
-	for (size_t c = 0; c < t->columns; c++) {
+	for (size_t c = 0; c < t->columns; c++)
 		widths[c] = column_width(t, c);
-		fputs(c == 0 ? indent : "", out);
-		print_cell(out, head_text(t, c), widths[c], t->heads[c][0] == '>',
-			   c + 1 == t->columns, colour ? "\033[1m" : "");
-	}
-	for (size_t i = 0; i < t->count; i++) {
-		size_t c = i % t->columns;
-
-		fputs(c == 0 ? indent : "", out);
-		print_cell(out, t->cells[i].text, widths[c], t->heads[c][0] == '>',
-			   c + 1 == t->columns, escape_of(t->cells[i].look, colour));
-	}
+	print_line(t, out, indent, widths, NULL, colour);
+	for (size_t i = 0; i + t->columns <= t->count; i += t->columns)
+		print_line(t, out, indent, widths, t->cells + i, colour);
 	free(widths);
 }

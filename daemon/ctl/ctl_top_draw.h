@@ -9,6 +9,7 @@
 struct top_page {
 	bool utf8, colour;
 	bool paused;
+	bool keys; /* what they do is shown, over the middle of the page */
 	double interval_s;
 	const char *trouble; /* why nothing new comes, or NULL */
 	size_t scroll;       /* sessions that are above the page */

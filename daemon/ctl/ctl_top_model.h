@@ -18,19 +18,19 @@ struct top_tunnel {
 	bool here; /* in the last look */
 };
 
-/* What sessions are shown by, and sorted by: from the left, since a narrow screen cuts off
- * what is further right. */
+/* What sessions are shown by, and sorted by: the most important first, since a narrow screen has
+ * no room for the last. */
 enum top_column {
 	TOP_SESSION,
 	TOP_PEER_TEXT,
 	TOP_STATE_TEXT,
 	TOP_IN,
 	TOP_OUT,
-	TOP_PATH,
 	TOP_RTT,
-	TOP_QUEUE,
 	TOP_LOSS,
+	TOP_QUEUE,
 	TOP_LIMIT_TEXT,
+	TOP_PATH,
 	TOP_MIN_RTT,
 	TOP_MEDIUM,
 	TOP_INFLIGHT,

@@ -1,7 +1,7 @@
 /* sessions.c - the table of sessions.
  *
- * What one looks for first fits into some 110 columns: how much goes out beside what the path
- * takes, what stands in its queue, what is lost, and what holds back.  The rest is for --all. */
+ * What one looks for first fits into 80 columns; into some 110 how much goes out beside what the path takes, what
+ * stands in its queue, what is lost by whom, and what holds back.  The rest is for --all. */
 #include "ctl_show_impl.h"
 
 #include <math.h>
@@ -10,17 +10,30 @@
 #include "wire.h"
 
 /* clang-format off */
+static const char *const short_heads[] = {
+	"SESSION", "PEER", "STATE", ">IN", ">OUT", ">OUT/PATH", ">RTT", ">MIN/RTT", ">QUEUE", ">LOSS", ">MEDIUM/LOSS",
+	">INFLIGHT", "LIMIT",
+};
+enum {
+	SESSION, PEER, STATE, IN, OUT, OUT_PATH, RTT, MIN_RTT, QUEUE, LOSS, MEDIUM_LOSS,
+	INFLIGHT, LIMIT,
+};
+
+/* On 80 columns the rates, the round trip and the loss; then what explains them. */
+static const struct table_wish wishes[] = {
+	{ SESSION, SESSION }, { PEER, PEER }, { OUT, OUT }, { IN, IN }, { RTT, RTT }, { LOSS, LOSS }, { STATE, STATE },
+	{ LIMIT, LIMIT }, { OUT_PATH, OUT }, { QUEUE, QUEUE }, { MEDIUM_LOSS, LOSS }, { MIN_RTT, RTT },
+	{ INFLIGHT, INFLIGHT },
+};
+
 static const char *const heads[] = {
 	"SESSION", "PEER", "STATE", ">IN", ">OUT/PATH", ">MIN/RTT", ">QUEUE", ">MEDIUM/LOSS", ">INFLIGHT",
 	"LIMIT",
-	/* with --all */
 	"CONV", ">AGE", ">IDLE", ">STREAMS", ">RTO", "WND SND/RCV/RMT/CC", "CC", ">PACING", ">QUEUED",
 	">RECEIVED", ">SENT", ">LOSS IN/OUT", ">MTU IN/OUT", "CIPHER", "FEC IN/OUT", "COMPRESSION IN/OUT", ">SMUX",
 	">MEMORY",
 };
 /* clang-format on */
-
-enum { SHORT_COLUMNS = 10 };
 
 /* A sum per second between two looks, NAN without a look before. */
 static double rate(const json_t *row, const json_t *before, const char *key, double seconds)
@@ -38,13 +51,13 @@ static double wire_rate(const json_t *row, const json_t *before, bool in, double
 	return isfinite(since) ? since : ctl_number_in(row, "rates", in ? "wire_in" : "wire_out");
 }
 
-static void add_losses(struct table *t, const json_t *row)
+static void add_loss(struct table *t, const json_t *row, bool with_medium)
 {
 	double medium = ctl_number(row, "medium_loss"), total = ctl_number(row, "total_loss");
 	enum table_look look = total > 0.1 ? LOOK_BAD : total > 0.01 ? LOOK_WARN : LOOK_PLAIN;
 	ctl_text a;
 
-	table_add_look(t, look, ctl_two_shares(a, medium, total));
+	table_add_look(t, look, with_medium ? ctl_two_shares(a, medium, total) : ctl_share(a, total));
 }
 
 static void add_limit(struct table *t, const json_t *row)
@@ -55,19 +68,27 @@ static void add_limit(struct table *t, const json_t *row)
 	table_add_look(t, idle ? LOOK_FAINT : LOOK_PLAIN, show_or_dash(ctl_limit(limit)));
 }
 
-static void add_short(struct table *t, const json_t *row, const json_t *before, double seconds)
+/* `both`: also the columns of which others say more. */
+static void add_first(struct table *t, const json_t *row, const json_t *before, double seconds,
+		      bool both)
 {
+	double out = wire_rate(row, before, false, seconds);
 	ctl_text a;
 
 	table_add(t, ctl_string(row, "session"));
 	table_add(t, ctl_string(row, "peer"));
 	table_add_look(t, show_state_look(ctl_string(row, "state")), ctl_string(row, "state"));
 	table_add(t, ctl_rate(a, wire_rate(row, before, true, seconds)));
-	table_add(t, ctl_two_rates(a, wire_rate(row, before, false, seconds),
-				   ctl_number(row, "path_bytes_s")));
+	if (both)
+		table_add(t, ctl_rate(a, out));
+	table_add(t, ctl_two_rates(a, out, ctl_number(row, "path_bytes_s")));
+	if (both)
+		table_add(t, ctl_ms(a, ctl_number(row, "srtt_ms")));
 	table_add(t, ctl_two_ms(a, ctl_number(row, "min_rtt_ms"), ctl_number(row, "srtt_ms")));
 	table_add(t, ctl_ms(a, ctl_number(row, "queue_ms")));
-	add_losses(t, row);
+	if (both)
+		add_loss(t, row, false);
+	add_loss(t, row, true);
 	table_addf(t, "%.0f", ctl_number(row, "inflight_segs"));
 	add_limit(t, row);
 }
@@ -143,14 +164,19 @@ void show_sessions(const struct ctl_view *v, const json_t *doc, const json_t *be
 
 	if (show_is_empty(v, rows, "sessions"))
 		return;
-	table_init(&t, heads, v->all ? ARRAY_LEN(heads) : SHORT_COLUMNS);
+	if (v->all)
+		table_init(&t, heads, ARRAY_LEN(heads));
+	else
+		table_init(&t, short_heads, ARRAY_LEN(short_heads));
 	json_array_foreach(rows, i, row) {
 		const json_t *row_before = ctl_same_row(rows_before, row, "session");
 
-		add_short(&t, row, row_before, seconds);
+		add_first(&t, row, row_before, seconds, !v->all);
 		if (v->all)
 			add_rest(&t, row, row_before, seconds);
 	}
+	if (!v->all)
+		table_fit(&t, wishes, ARRAY_LEN(wishes), v->columns);
 	table_print(&t, v->out, v->colour, "");
 	table_dispose(&t);
 }

@@ -167,6 +167,9 @@ static void take_key(struct top *t, int key)
 	case 'Q':
 		t->over = true;
 		break;
+	case '?':
+		t->page.keys = !t->page.keys;
+		break;
 	case KEY_UP:
 	case 'k':
 		m->selected -= m->selected > 0;

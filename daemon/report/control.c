@@ -137,6 +137,7 @@ static void do_close(struct conn *c, char *const *args)
 {
 	bool many;
 	struct link *l = report_find_session(control_of(c)->src, args[1], &many);
+	char name[LINK_NAME_BYTES];
 
 	if (l == NULL) {
 		refuse(c, many ? "ambiguous" : "not-found",
@@ -144,7 +145,7 @@ static void do_close(struct conn *c, char *const *args)
 			    : "there is no such session");
 		return;
 	}
-	log_info(l->tunnel->name, "session %08x with %s is closed by kcptunctl", l->conv, l->peer);
+	log_info(l->tunnel->name, "%s is closed by kcptunctl", link_name(l, name));
 	link_close(l, RELAY_SESSION_CLOSED);
 	answer(c, json_pack("{s:s, s:s}", "type", "close", "session", args[1]));
 }

@@ -128,6 +128,7 @@ static void ask_those_at_rest(const struct link *fresh)
 bool client_fill(struct slot *slot, const struct whereto *to, struct refusal *why)
 {
 	struct tunnel *t = slot->tunnel;
+	char name[LINK_NAME_BYTES];
 
 	slot->link = client_open_link(t, to, why);
 	if (slot->link == NULL)
@@ -135,9 +136,9 @@ bool client_fill(struct slot *slot, const struct whereto *to, struct refusal *wh
 	slot->link->slot = slot->index;
 	client_watch_init(slot->link);
 	if (client_is_trial(slot)) {
-		log_debug(t->name, "session %08x to %s is tried", slot->link->conv, slot->link->peer);
+		log_debug(t->name, "%s is tried", link_name(slot->link, name));
 	} else {
-		log_info(t->name, "session %08x to %s opened", slot->link->conv, slot->link->peer);
+		log_info(t->name, "%s opened", link_name(slot->link, name));
 		client_expiry_start(slot);
 	}
 	session_ping(slot->link->session);

@@ -14,9 +14,10 @@ struct scavenge {
 static void on_scavenge(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct scavenge *s = w->data;
+	char name[LINK_NAME_BYTES];
 
-	log_info(s->link->tunnel->name, "session %08x ends, scavengettl after it expired",
-		 s->link->conv);
+	log_info(s->link->tunnel->name, "%s ends, scavengettl after it expired",
+		 link_name(s->link, name));
 	link_close(s->link, RELAY_SESSION_EXPIRED);
 }
 

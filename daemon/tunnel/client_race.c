@@ -100,6 +100,7 @@ static void open_beside(struct slot *slot)
 	struct whereto to = take(slot);
 	struct refusal why;
 	struct link *l = client_open_link(slot->tunnel, &to, &why);
+	char name[LINK_NAME_BYTES];
 
 	if (l == NULL)
 		return;
@@ -108,7 +109,7 @@ static void open_beside(struct slot *slot)
 	l->slot = slot->index;
 	client_watch_init(l);
 	session_ping(l->session);
-	log_debug(slot->tunnel->name, "session %08x to %s is tried beside it", l->conv, l->peer);
+	log_debug(slot->tunnel->name, "%s is tried beside it", link_name(l, name));
 	slot->rivals[slot->rival_count++] = l;
 }
 

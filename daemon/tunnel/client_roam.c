@@ -48,12 +48,12 @@ void client_replace(struct link *l, const char *why)
 {
 	struct client *c = l->tunnel->state;
 	struct slot *slot = &c->slots[l->slot];
+	char name[LINK_NAME_BYTES];
 
 	if (l->replaced || slot->link != l)
 		return;
 	l->replaced = true;
-	log_info(l->tunnel->name, "session %08x to %s %s; another one is opened", l->conv, l->peer,
-		 why);
+	log_info(l->tunnel->name, "%s %s; another one is opened", link_name(l, name), why);
 	client_retire(slot);
 	client_dial(slot);
 }
@@ -84,6 +84,7 @@ static bool may_move(const struct link *l)
 static void look(struct link *l)
 {
 	uint64_t now_us = l->tunnel->reactor->now_us;
+	char name[LINK_NAME_BYTES];
 
 	l->look_again = l->moved_us != 0 && now_us - l->moved_us < NEW_SOCKET_US;
 	if (l->look_again) {
@@ -96,8 +97,7 @@ static void look(struct link *l)
 	if (!may_move(l)) {
 		client_replace(l, "was reached from another address");
 	} else if (client_new_socket(l)) {
-		log_debug(l->tunnel->name, "session %08x to %s goes another way; a new socket",
-			  l->conv, l->peer);
+		log_debug(l->tunnel->name, "%s goes another way; a new socket", link_name(l, name));
 		client_ask(l);
 	}
 }

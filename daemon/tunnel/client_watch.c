@@ -33,12 +33,12 @@ static uint64_t received_bytes(const struct link *l)
 static void on_silence(struct link *l, uint64_t silent_us)
 {
 	uint64_t now_us = l->tunnel->reactor->now_us;
+	char name[LINK_NAME_BYTES];
 
 	if (now_us - l->socket_us >= SILENCE_US) {
 		l->socket_us = now_us;
 		if (session_peer_follows(l->session) && client_new_socket(l)) {
-			log_debug(l->tunnel->name, "session %08x to %s is silent; a new socket",
-				  l->conv, l->peer);
+			log_debug(l->tunnel->name, "%s is silent; a new socket", link_name(l, name));
 			client_ask(l);
 		}
 	}

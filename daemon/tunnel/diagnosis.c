@@ -199,7 +199,7 @@ void diagnosis_link_end(struct link *l)
 {
 	struct tunnel *t = l->tunnel;
 	const struct udp_path *path = t->conf->role == ROLE_CLIENT ? NULL : &l->path;
-	char text[192];
+	char text[192], name[LINK_NAME_BYTES];
 
 	if (l->end == SESSION_ALIVE)
 		return;
@@ -211,8 +211,7 @@ void diagnosis_link_end(struct link *l)
 		return;
 	}
 	if (line_allowed(t))
-		log_info(t->name, "session %08x of %s ended: %s", l->conv, l->peer,
-			 session_end_text(l->end));
+		log_info(t->name, "%s ended: %s", link_name(l, name), session_end_text(l->end));
 }
 
 void diagnosis_stream(struct link *l, uint64_t sent, uint64_t received, bool far_first)

@@ -263,6 +263,15 @@ const char *link_id(const struct link *l, char buf[static LINK_ID_BYTES])
 	return buf;
 }
 
+const char *link_name(const struct link *l, char buf[static LINK_NAME_BYTES])
+{
+	char id[LINK_ID_BYTES];
+
+	snprintf(buf, LINK_NAME_BYTES, "session %s (%08" PRIx32 ") %s %s", link_id(l, id), l->conv,
+		 l->tunnel->conf->role == ROLE_CLIENT ? "to" : "of", l->peer);
+	return buf;
+}
+
 void link_touch(struct link *l)
 {
 	if (!l->ended)

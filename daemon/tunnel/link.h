@@ -83,6 +83,9 @@ void link_free(struct link *l);
 /* What it is called: its tunnel's name and a number that is never used again. */
 enum { LINK_ID_BYTES = 96 };
 const char *link_id(const struct link *l, char buf[static LINK_ID_BYTES]);
+/* What log lines call it: with its number and its peer, "session NAME/SERIAL (0badcafe) to 192.0.2.1:29900". */
+enum { LINK_NAME_BYTES = 192 };
+const char *link_name(const struct link *l, char buf[static LINK_NAME_BYTES]);
 
 /* Give it a turn at the end of this iteration. */
 void link_touch(struct link *l);

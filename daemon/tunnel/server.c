@@ -42,8 +42,10 @@ static void link_ended(struct tunnel *t, struct link *l)
 
 static void link_reaped(struct tunnel *t, struct link *l)
 {
+	char name[LINK_NAME_BYTES];
+
 	if (tunnel_may_log(t))
-		log_info(t->name, "session %08x of %s closed", l->conv, l->peer);
+		log_info(t->name, "%s closed", link_name(l, name));
 	link_free(l);
 }
 
@@ -90,6 +92,7 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 {
 	struct server *s = t->state;
 	struct link *l = NULL;
+	char name[LINK_NAME_BYTES];
 
 	if (s->half_open.count >= half_open_max(t)) {
 		t->past.sessions_refused++;
@@ -106,7 +109,7 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 	half_open_add(&s->half_open, l);
 	link_table_add(&s->links, l);
 	if (tunnel_may_log(t))
-		log_info(t->name, "session %08x of %s opened", conv, l->peer);
+		log_info(t->name, "%s opened", link_name(l, name));
 	return l;
 }
 
@@ -159,9 +162,10 @@ static struct link *follow(struct tunnel *t, struct link *l, struct port *p,
 			   const struct udp_path *path)
 {
 	struct server *s = t->state;
+	char name[LINK_NAME_BYTES];
 
 	if (tunnel_may_log(t))
-		log_info(t->name, "session %08x of %s goes on from another address", l->conv, l->peer);
+		log_info(t->name, "%s goes on from another address", link_name(l, name));
 	link_table_remove(&s->links, l);
 	link_move(l, p, path);
 	session_way_changed(l->session);

@@ -61,6 +61,9 @@ def names(case):
         near = f"{rows['near']['session']} stream {rows['near']['sid']} of {text_of(s)}"
         far = (f"{rows['far']['session']} stream {rows['far']['sid']} of {sessions['far']['peer']} to {listener.text}")
     check(rows["near"]["session"] == sessions["near"]["session"], f"{rows} {sessions}")
+    for tag, way in (("near", "to"), ("far", "of")):
+        name = "session {session} ({conv}) {way} {peer}".format(way=way, **sessions[tag])
+        check(d.process.wait_log(rf" info \[{tag}\] {re.escape(name)} opened$", 5), f"no {name} opened")
     for tag, name in (("near", near), ("far", far)):
         check(d.process.wait_log(rf" debug \[{tag}\] {re.escape(name)} opened$", 5), f"no {name} opened")
         check(d.process.wait_log(rf" debug \[{tag}\] {re.escape(name)} ended after \d+\.\d\d\d s, 5 bytes out, 5 in: "

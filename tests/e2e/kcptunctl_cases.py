@@ -1,11 +1,14 @@
 """kcptunctl: each command and output format, its exit codes, terminals, and the live view."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
+import termios
 import time
 
 from suite import suite
@@ -131,9 +134,10 @@ def exit_codes(case):
     check(code == 3 and "not running" in err, f"a daemon that stopped: {code} {err}")
 
 
-def on_terminal(case, arguments, seconds, **env):
-    """What a run on a terminal of 100 columns prints."""
+def on_terminal(case, arguments, seconds, columns=100, **env):
+    """What a run on a terminal of so many columns prints."""
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {**os.environ, "TERM": "xterm", **env}
     if "NO_COLOR" not in env:
         environment.pop("NO_COLOR", None)
@@ -152,6 +156,34 @@ def on_terminal(case, arguments, seconds, **env):
     p.wait()
     os.close(master)
     return out.decode()
+
+
+@suite.case("kcptunctl_sessions_fits_its_terminal")
+def fits(case):
+    d, target = controlled(case, conn=1)
+    check_traffic(d.address, target)
+
+    def heads(text, columns):
+        lines = [line.rstrip("\r") for line in text.splitlines()]
+        check(columns == 0 or max(map(len, lines)) <= columns, f"wider than {columns}:\n{text}")
+        check(len(lines) == 3, f"not a line for each session:\n{text}")
+        return lines[0].split()
+    asked = ["-s", d.sock, "sessions"]
+    wide = heads(ctl_good(d.sock, "sessions"), 0)
+    check({"OUT/PATH", "MIN/RTT", "QUEUE", "MEDIUM/LOSS", "INFLIGHT", "LIMIT"} <= set(wide), f"in a pipe: {wide}")
+    for columns in (40, 60, 80, 100, 120, 200):
+        found = heads(on_terminal(case, asked, 5, columns=columns, NO_COLOR="1"), columns)
+        check(found[:2] == ["SESSION", "PEER"] and (columns < 200 or found == wide), f"on {columns}: {found}")
+        check(columns < 80 or any("LOSS" in h for h in found) and any("RTT" in h for h in found)
+              and "IN" in found and "STATE" in found, f"on {columns}: {found}")
+        # what watch(1) tells counts only where there is no terminal
+        other = heads(on_terminal(case, asked, 5, columns=columns, NO_COLOR="1", COLUMNS="30"), columns)
+        check(other[2:] or columns == 40, f"on {columns} with COLUMNS=30: {other}")
+    check(heads(ctl_good(d.sock, "sessions", COLUMNS="80"), 80) != wide, "COLUMNS does not count")
+    check(heads(ctl_good(d.sock, "sessions", COLUMNS="x"), 0) == wide, "COLUMNS counts that is no number")
+    whole = on_terminal(case, [*asked, "--all"], 5, columns=80, NO_COLOR="1")
+    check("MEMORY" in whole and max(map(len, whole.splitlines())) > 80, "--all leaves something out")
+    d.stop()
 
 
 @suite.case("kcptunctl_colours_only_on_a_terminal_and_not_against_NO_COLOR")

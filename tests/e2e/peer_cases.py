@@ -258,7 +258,7 @@ def add_addresses(name, host):
             pair.start_server(f"server{n}")
             wait_until(lambda: pair.client.log().count(" opened", end) > 0, 20, "another session")
             works_after(pair.address, 20)
-            firsts = re.findall(r"session \w+ to (\S+):\d+ opened", pair.client.log()[end:])
+            firsts = re.findall(r"session \S+ \(\w+\) to (\S+):\d+ opened", pair.client.log()[end:])
             check(set(firsts) == {host}, f"what answered is not tried first: {firsts}")
         pair.stop()
 

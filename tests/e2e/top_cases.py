@@ -101,7 +101,7 @@ def shows(case):
         with busy(s):  # a rate is shown only while there is one
             t.wait(r"^  near .* [0-9.]+ (KiB|MiB)/s ")
             t.wait("█")
-            t.wait(r"^near/\d+ .* open .* [0-9.]+ [KM]iB/s +[0-9.]+ [KM]iB/s .* ms .* %  ?(application|path|sndwnd|peer's window)")
+            t.wait(r"^near/\d+ .* open .* [0-9.]+ [KM]iB/s +[0-9.]+ [KM]iB/s .* ms .* % .* ms  ?(application|path|sndwnd|peer's window)")
     t.keys("q")
     check(t.end() == 0, "another exit code than 0")
     d.stop()
@@ -134,6 +134,55 @@ def obeys(case):
     time.sleep(0.5)
     t.keys("q")
     check(t.end() == 0, "another exit code than 0")
+    d.stop()
+
+
+@suite.case("top_fits_80_columns_with_what_matters_and_120_with_more", seconds=40)
+def fits(case):
+    d = holding(case, conn=3)
+    for columns, there, missing in (
+            (80, ("LOSS", "QUEUE"), ("PATH", "THROUGHPUT", "MIN RTT")),
+            (120, ("LOSS", "QUEUE", "LIMIT", "PATH", "MIN RTT", "THROUGHPUT"), ("IDLE", ))):
+        t = top(case, d, columns=columns, lines=30)
+        t.wait("sessions 6")
+        with dial(d.address) as s, busy(s):
+            t.wait(r"^near/\d+ .* [0-9.]+ [KM]iB/s +[0-9.]+ [KM]iB/s +[0-9.]+ m?s +[0-9.]+ %")
+        screen = t.screen()
+        check(max(map(len, screen.splitlines())) <= columns, f"wider than {columns}:\n{screen}")
+        tunnels = re.search(r"^  TUNNEL .*$", screen, re.M).group(0).split()
+        check(tunnels[:8] == ["TUNNEL", "ROLE", "SESSIONS", "STREAMS", "IN", "OUT", "RTT", "LOSS"], f"{tunnels}")
+        sessions = re.search(r"^SESSION .*$", screen, re.M).group(0)
+        check(sessions.split()[:7] == ["SESSION", "PEER", "STATE", "IN", "OUT", "RTT", "LOSS"], sessions)
+        for head in there:
+            check(head in tunnels or head in sessions, f"no {head} on {columns} columns:\n{screen}")
+        for head in missing:
+            check(head not in tunnels and head not in sessions, f"{head} on {columns} columns:\n{screen}")
+        check(re.search(r"^kcptund \S+ .*in .*/s  out .*/s  tunnels 2  sessions 6", screen), screen.splitlines()[0])
+        check(screen.rstrip().splitlines()[-1].startswith("q quit  ? keys  "), screen)
+        t.keys("q")
+        check(t.end() == 0, "another exit code than 0")
+    d.stop()
+
+
+@suite.case("top_shows_its_keys", seconds=40)
+def keys(case):
+    d = holding(case)
+    for columns, lines in ((80, 24), (120, 30), (30, 8)):
+        t = top(case, d, columns=columns, lines=lines)
+        t.wait(r"^SESSION|^  TUNNEL")
+        t.keys("?")
+        t.wait(r" Keys\b")
+        wanted = ("leave", "or the one before", "look no more") if lines >= 24 else ("leave",)
+        for words in wanted:
+            t.wait(words)
+        time.sleep(0.7)  # looks go on behind it
+        t.wait(r" Keys\b")
+        t.keys("p")  # keys work as before
+        t.keys("?")
+        wait_until(lambda: not re.search(r" Keys\b", t.screen()), 10, "the keys are gone")
+        t.wait("paused")
+        t.keys("q")
+        t.wait(r"\bextproc\b")  # what stty says behind it, of which a small screen shows only the end
     d.stop()
 
 

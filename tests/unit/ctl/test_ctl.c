@@ -191,6 +191,78 @@ static void a_session_is_told_in_one_line_of_a_screen(void **state)
 	free(text);
 }
 
+/* The first line of what is shown of a session, in a terminal as wide as this. */
+static char *heads_within(size_t columns)
+{
+	const struct ctl_view v = { .columns = columns };
+	char *text = show(&v, busy_session(10, 0), NULL);
+
+	for (char *p = text, *end; (end = strchr(p, '\n')) != NULL; p = end + 1)
+		assert_true(columns == 0 || (size_t)(end - p) <= columns);
+	strchr(text, '\n')[0] = '\0';
+	return text;
+}
+
+static void a_session_has_the_columns_that_there_is_room_for(void **state)
+{
+	static const struct {
+		size_t columns;
+		const char *heads;
+	} rows[] = {
+		{ 0, "SESSION  PEER               STATE          IN       OUT/PATH     MIN/RTT  QUEUE  "
+		     "MEDIUM/LOSS  INFLIGHT  LIMIT" },
+		{ 120, "SESSION  PEER               STATE          IN       OUT/PATH     MIN/RTT  QUEUE  "
+		       "MEDIUM/LOSS  INFLIGHT  LIMIT" },
+		{ 100,
+		  "SESSION  PEER               STATE          IN       OUT/PATH     RTT  QUEUE    LOSS  LIMIT" },
+		{ 80,
+		  "SESSION  PEER               STATE          IN       OUT/PATH     MIN/RTT    LOSS" },
+		{ 60, "SESSION  PEER                       IN        OUT     RTT" },
+		{ 40, "SESSION  PEER                     OUT" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *text = heads_within(rows[i].columns);
+
+		assert_string_equal(text, rows[i].heads);
+		free(text);
+	}
+	for (size_t columns = 30; columns < 130; columns++)
+		free(heads_within(columns));
+}
+
+static void a_table_that_has_no_room_keeps_its_first_column(void **state)
+{
+	static const char *const heads[] = { "FIRST", ">B", "LONGER" };
+	static const struct table_wish wishes[] = { { 0, 0 }, { 1, 1 }, { 2, 1 } };
+	static const struct {
+		size_t width;
+		const char *text;
+	} rows[] = {
+		{ 1, "FIRST\nx\n" },
+		{ 7, "FIRST\nx\n" },
+		{ 8, "FIRST  B\nx      7\n" },
+		{ 12, "FIRST  B\nx      7\n" },
+		{ 13, "FIRST  LONGER\nx      y\n" },
+		{ 0, "FIRST  LONGER\nx      y\n" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct table t;
+		char *text;
+
+		table_init(&t, heads, 3);
+		table_add(&t, "x");
+		table_add(&t, "7");
+		table_add(&t, "y");
+		table_fit(&t, wishes, COUNT(wishes), rows[i].width);
+		text = print_table(&t, false);
+		assert_string_equal(text, rows[i].text);
+		free(text);
+		table_dispose(&t);
+	}
+}
+
 static void stats_tell_what_the_sessions_have_between_them(void **state)
 {
 	const struct ctl_view v = { 0 };
@@ -467,6 +539,8 @@ int main(void)
 		cmocka_unit_test(columns_are_as_wide_as_what_stands_in_them),
 		cmocka_unit_test(a_cell_cannot_speak_to_the_terminal),
 		cmocka_unit_test(a_session_is_told_in_one_line_of_a_screen),
+		cmocka_unit_test(a_session_has_the_columns_that_there_is_room_for),
+		cmocka_unit_test(a_table_that_has_no_room_keeps_its_first_column),
 		cmocka_unit_test(rates_of_sessions_are_those_since_the_look_before),
 		cmocka_unit_test(stats_tell_what_the_sessions_have_between_them),
 		cmocka_unit_test(stats_tell_whose_a_loss_is),

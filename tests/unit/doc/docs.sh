@@ -64,6 +64,25 @@ for word in $named; do
 	grep -qx -- "$word" "$words" || { echo "kcptund-migrating.7 tells of $word, which is no key" >&2; status=1; }
 done
 
+# The tool and its manual agree on how long a log level lasts.
+lasts="until the next start, or a reload with another"
+for told in "$(cat "$KT_SOURCE/man/kcptunctl.1")" "$("$kcptunctl" help loglevel)"; do
+	if ! printf %s "$told" | tr '\n' ' ' | grep -q "$lasts"; then
+		echo "not everybody says that a log level is so $lasts loglevel" >&2
+		status=1
+	fi
+done
+
+# Who builds it for himself is told all that it takes until the unit runs.
+if [ -f "$KT_SOURCE/README.md" ]; then
+	for word in "systemctl daemon-reload" "systemctl enable --now kcptund"; do
+		if ! grep -q "$word" "$KT_SOURCE/README.md"; then
+			echo "README.md says nothing of $word" >&2
+			status=1
+		fi
+	done
+fi
+
 # kcp(3) has what libkcp shows, in its synopsis and in its text.
 sed -n 's/^\t\(kcp_[a-z_]*\);$/\1/p' "$KT_SOURCE/lib/kcp/libkcp.map" >"$words"
 [ "$(wc -l <"$words")" -gt 20 ] || { echo "no functions to look for in kcp.3" >&2; status=1; }
