@@ -67,7 +67,7 @@ class ProxiedTarget(traffic.Target):
 
 def peers(process):
     """Where the sessions that a server opened are from, by its log."""
-    found = re.findall(r"session \w+ of (\S+):(\d+) opened", process.log())
+    found = re.findall(r"session \S+ \(\w+\) of (\S+):(\d+) opened", process.log())
     return {(host.strip("[]"), int(port)) for host, port in found}
 
 
