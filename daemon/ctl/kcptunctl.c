@@ -22,7 +22,10 @@ static const struct ctl_command commands[] = {
 	{ "reload", "", "have the daemon read its configuration again", ctl_ask },
 	{ "reset", "[TUNNEL]", "set counters to zero", ctl_ask },
 	{ "loglevel", "LEVEL", "log error, warn, info or debug messages", ctl_ask },
-	{ "close", "SESSION", "end a session and its streams", ctl_ask },
+	{ "close", "SESSION|STREAM", "end a session and its streams, or one stream", ctl_ask },
+	{ "drain", "TUNNEL", "have a tunnel take no new connections; streams go on until they end",
+	  ctl_ask },
+	{ "restart", "TUNNEL", "close a tunnel's sessions and start it anew", ctl_ask },
 	{ "version", "", "the versions of this program and of the daemon", ctl_ask },
 	{ "genkey", "", "print a new random key", ctl_genkey },
 	{ "import", "FILE.json...", "turn kcptun's JSON files into a kcptun.ini, on stdout",
@@ -50,7 +53,7 @@ static void print_help(FILE *out)
 {
 	fprintf(out, "usage: kcptunctl [OPTION...] COMMAND [ARGUMENT...]\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(out, "  %-8s %-14s %s\n", commands[i].name, commands[i].arguments,
+		fprintf(out, "  %-8s %-15s %s\n", commands[i].name, commands[i].arguments,
 			commands[i].help);
 	fprintf(out,
 		"\nOptions:\n"

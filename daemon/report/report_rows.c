@@ -1,7 +1,9 @@
 /* report_rows.c - one thing as one JSON object. */
 #include "report_rows_impl.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "config_effective.h"
@@ -232,13 +234,23 @@ json_t *report_reset_row(const struct tunnel *t)
 
 /* ---- streams ---------------------------------------------------------------------- */
 
+const char *report_stream_name(const struct link *l, const struct relay *relay,
+			       char buf[static REPORT_STREAM_BYTES])
+{
+	char id[REPORT_ID_BYTES];
+
+	snprintf(buf, REPORT_STREAM_BYTES, "%s/%" PRIu32, report_id(l, id), relay_sid(relay));
+	return buf;
+}
+
 json_t *report_stream_row(const struct link *l, const struct relay *relay)
 {
 	struct row r = row_begin();
-	char id[REPORT_ID_BYTES];
+	char id[REPORT_ID_BYTES], name[REPORT_STREAM_BYTES];
 	struct relay_info info;
 
 	relay_get_info(relay, &info);
+	row_str(&r, "stream", report_stream_name(l, relay, name));
 	row_str(&r, "session", report_id(l, id));
 	row_str(&r, "tunnel", l->tunnel->name);
 	row_int(&r, "sid", info.sid);

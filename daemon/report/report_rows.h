@@ -30,6 +30,10 @@ void report_gauges_add(struct report_gauges *g, const struct session_info *info)
 enum { REPORT_ID_BYTES = 96 };
 /* What a session is called: its tunnel's name and a number that is never used again. */
 const char *report_id(const struct link *l, char buf[static REPORT_ID_BYTES]);
+enum { REPORT_STREAM_BYTES = REPORT_ID_BYTES + 16 };
+/* A stream likewise: its session, and its number there. */
+const char *report_stream_name(const struct link *l, const struct relay *relay,
+			       char buf[static REPORT_STREAM_BYTES]);
 
 /* All: NULL when out of memory. */
 json_t *report_status_row(const struct tunnel *t);

@@ -50,6 +50,8 @@ bool relay_forsaken(const struct relay *relay);
 struct relay *relay_next(const struct relay *relay); /* of the same link */
 /* Chain for relays that wait for a link; the owner's use. */
 struct relay **relay_wait_link(struct relay *relay);
+/* The number of its stream in its session; 0: it has none. */
+uint32_t relay_sid(const struct relay *relay);
 /* A look at one that is on a link, for people. */
 enum { RELAY_PEER_TEXT = 112 };
 struct relay_info {

@@ -50,6 +50,11 @@ static const char *state_text(const struct relay *relay)
 	return relay->down == WAY_ENDED ? "far-closed" : "open";
 }
 
+uint32_t relay_sid(const struct relay *relay)
+{
+	return relay->stream != NULL ? smux_sid(relay->stream) : 0;
+}
+
 void relay_get_info(const struct relay *relay, struct relay_info *info)
 {
 	*info = (struct relay_info){
@@ -60,9 +65,9 @@ void relay_get_info(const struct relay *relay, struct relay_info *info)
 		.received = relay->received,
 	};
 	peer_text(relay->fd, info->peer);
+	info->sid = relay_sid(relay);
 	if (relay->stream == NULL)
 		return;
-	info->sid = smux_sid(relay->stream);
 	info->unsent_bytes = smux_unsent(relay->stream);
 	info->unread_bytes = smux_unread(relay->stream);
 }
