@@ -24,7 +24,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"anything. ",
 		"`none` turns it off. A second instance, kcptund@NAME, has "
 		"/run/kcptun/NAME.sock. A reload makes the new socket, as the user that the daemon is by "
-		"then, before it removes the old one, and answers whoever asked there. " },
+		"then, before it removes the old one, and answers whoever asked there. With another path "
+		"than the unit's, `systemctl reload` needs another ExecReload= in the unit. " },
 	[KEY_METRICS] = { NULL,
 		"There is no password: anyone who can reach the address can read the numbers. ",
 		"A reload listens at the new address before it leaves the old one. " },

@@ -284,9 +284,15 @@ def restart_and_stop(case):
 
 @suite.case("restarts_under_traffic_leave_nothing_behind", seconds=60)
 def restart_under_traffic(case):
-    d, s = echoing(case)
+    d, s = echoing(case, snmplog=case.path("near.csv"), snmpperiod=1)
     s.close()
     over = threading.Event()
+
+    def look():
+        c = ask(d)
+        while not over.is_set():
+            for command in ("status", "stats", "sessions", "streams"):
+                c.good(command)
 
     def push():
         while not over.is_set():
@@ -296,7 +302,7 @@ def restart_under_traffic(case):
                     c.recv(1000)
             except OSError:
                 pass
-    threads = [threading.Thread(target=push) for _ in range(4)]
+    threads = [threading.Thread(target=f) for f in (push, push, push, push, look)]
     for t in threads:
         t.start()
     for i in range(20):
@@ -307,6 +313,12 @@ def restart_under_traffic(case):
         t.join()
     wait_until(lambda: answers(d.near), 20, "it is of use again")
     wait_until(lambda: d.rows()["near"]["streams"] == d.rows()["far"]["streams"] == 0, 20, "all streams are over")
+
+    def lines():
+        with open(case.path("near.csv")) as f:
+            return len(f.readlines())
+    before = lines()
+    wait_until(lambda: lines() > before, 10, "its counters are written on")
     d.stop()
 
 
