@@ -151,17 +151,26 @@ static const struct config *present_config(void *user)
 	return d->config;
 }
 
-static void reload_by_control(void *user, struct control_reload *r)
+static void reload_by_control(void *user, struct control_job *r)
 {
 	daemon_reload(user, r);
 }
 
-static void forget_reload(void *user, struct control_reload *r)
+static void restart_by_control(void *user, struct tunnel *t, struct control_job *r)
+{
+	daemon_restart(user, t, r);
+}
+
+static void forget_reload(void *user, struct control_job *r)
 {
 	daemon_forget_reload(user, r);
 }
 
-static const struct control_ops control_ops = { .reload = reload_by_control, .forget = forget_reload };
+static const struct control_ops control_ops = {
+	.reload = reload_by_control,
+	.restart = restart_by_control,
+	.forget = forget_reload,
+};
 
 bool daemon_move_control(struct kt_daemon *d, const char *path, char why[static CONTROL_WHY_BYTES],
 			 bool *without)

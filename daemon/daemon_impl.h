@@ -29,13 +29,14 @@ struct kt_daemon {
 	int status; /* of the exit */
 
 	/* reload.c: one at a time, and whoever asks meanwhile waits for one that begins later. */
-	bool reloading;                          /* or starting */
-	bool wanted;                             /* another one, when that is over */
-	struct config *fresh;                    /* of the one under way */
-	bool moving_metrics;                     /* it waits for that alone */
-	bool partly;                             /* something of it failed */
-	struct control_reload *asking, *waiting; /* who asked for it; who for the next */
+	bool reloading;                       /* or starting, or restarting a tunnel */
+	bool wanted;                          /* another one, when that is over */
+	struct config *fresh;                 /* of the one under way */
+	bool moving_metrics;                  /* it waits for that alone */
+	bool partly;                          /* something of it failed */
+	struct control_job *asking, *waiting; /* who asked for it; who for the next */
 	ev_timer next_reload;
+	struct control_job *restarting; /* restart.c: who asked for it; NULL: nobody, or he is gone */
 };
 
 /* See control_move() and metrics_new(): made when they are needed. */
@@ -50,10 +51,12 @@ void daemon_reload_init(struct kt_daemon *d);
 void daemon_reload_dispose(struct kt_daemon *d);
 /* Read the file again and go over to what it says, now or when what is under way is over.  `r`: who is
  * told, beside the log; or NULL. */
-void daemon_reload(struct kt_daemon *d, struct control_reload *r);
-void daemon_forget_reload(struct kt_daemon *d, const struct control_reload *r);
+void daemon_reload(struct kt_daemon *d, struct control_job *r);
+void daemon_forget_reload(struct kt_daemon *d, const struct control_job *r);
 /* What was under way is over: the next one may begin. */
 void daemon_reload_next(struct kt_daemon *d);
+/* Start a tunnel anew, unless something else is under way. */
+void daemon_restart(struct kt_daemon *d, struct tunnel *t, struct control_job *job);
 /* The daemon stops: the one under way is given up, and those that wait are turned away. */
 void daemon_refuse_reloads(struct kt_daemon *d);
 

@@ -7,9 +7,9 @@
 
 /* ---- who hears of it ------------------------------------------------------------------ */
 
-static void tell(struct control_reload *list, const char *tunnel, const char *what, bool failed)
+static void tell(struct control_job *list, const char *tunnel, const char *what, bool failed)
 {
-	for (struct control_reload *r = list; r != NULL; r = r->next)
+	for (struct control_job *r = list; r != NULL; r = r->next)
 		r->say(r, tunnel, what, failed);
 }
 
@@ -30,17 +30,17 @@ static void say_fault(void *user, enum conf_severity severity, const char *line)
 	tell(d->asking, NULL, line, failed);
 }
 
-static void answer(struct control_reload **list, enum control_verdict verdict)
+static void answer(struct control_job **list, enum control_verdict verdict)
 {
 	while (*list != NULL) {
-		struct control_reload *r = *list;
+		struct control_job *r = *list;
 
 		*list = r->next;
 		r->done(r, verdict);
 	}
 }
 
-static void turn_away(struct control_reload **list, const char *why)
+static void turn_away(struct control_job **list, const char *why)
 {
 	log_info(NULL, "reload: %s", why);
 	tell(*list, NULL, why, true);
@@ -243,7 +243,7 @@ void daemon_reload_next(struct kt_daemon *d)
 		ev_timer_start(d->reactor->loop, &d->next_reload);
 }
 
-void daemon_reload(struct kt_daemon *d, struct control_reload *r)
+void daemon_reload(struct kt_daemon *d, struct control_job *r)
 {
 	bool stopping = ev_is_active(&d->drain);
 
@@ -261,7 +261,7 @@ void daemon_reload(struct kt_daemon *d, struct control_reload *r)
 		begin(d);
 }
 
-static void unlink_reload(struct control_reload **list, const struct control_reload *r)
+static void unlink_reload(struct control_job **list, const struct control_job *r)
 {
 	while (*list != NULL && *list != r)
 		list = &(*list)->next;
@@ -269,10 +269,12 @@ static void unlink_reload(struct control_reload **list, const struct control_rel
 		*list = r->next;
 }
 
-void daemon_forget_reload(struct kt_daemon *d, const struct control_reload *r)
+void daemon_forget_reload(struct kt_daemon *d, const struct control_job *r)
 {
 	unlink_reload(&d->asking, r);
 	unlink_reload(&d->waiting, r);
+	if (d->restarting == r)
+		d->restarting = NULL;
 }
 
 void daemon_refuse_reloads(struct kt_daemon *d)
@@ -282,6 +284,7 @@ void daemon_refuse_reloads(struct kt_daemon *d)
 	if (d->set.change != NULL)
 		say(d, NULL, "refused: stopping", true);
 	tunnel_set_cancel_reload(&d->set);
+	tunnel_set_cancel_restart(&d->set);
 	if (d->moving_metrics) {
 		metrics_cancel_move(d->metrics);
 		on_metrics_moved(d, "stopping");

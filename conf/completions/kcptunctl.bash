@@ -52,10 +52,13 @@ _kcptunctl() {
 	fi
 	case $command in
 	"") COMPREPLY=($(compgen -W "$(_kcptunctl_commands "$program")" -- "$cur")) ;;
-	status | check | stats | sessions | streams | config | reset | top)
+	status | check | stats | sessions | streams | config | reset | drain | restart | top)
 		COMPREPLY=($(compgen -W "$(_kcptunctl_names tunnel status "${ask[@]}")" -- "$cur"))
 		;;
-	close) COMPREPLY=($(compgen -W "$(_kcptunctl_names session sessions "${ask[@]}")" -- "$cur")) ;;
+	close)
+		COMPREPLY=($(compgen -W "$(_kcptunctl_names session sessions "${ask[@]}")
+			$(_kcptunctl_names stream streams "${ask[@]}")" -- "$cur"))
+		;;
 	help) COMPREPLY=($(compgen -W "$(_kcptunctl_commands "$program")" -- "$cur")) ;;
 	loglevel) COMPREPLY=($(compgen -W "error warn info debug" -- "$cur")) ;;
 	import)

@@ -24,7 +24,8 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 		"anything. ",
 		"`none` turns it off. A second instance, kcptund@NAME, has "
 		"/run/kcptun/NAME.sock. A reload makes the new socket, as the user that the daemon is by "
-		"then, before it removes the old one, and answers whoever asked there. " },
+		"then, before it removes the old one, and answers whoever asked there. With another path "
+		"than the unit's, `systemctl reload` needs another ExecReload= in the unit. " },
 	[KEY_METRICS] = { NULL,
 		"There is no password: anyone who can reach the address can read the numbers. ",
 		"A reload listens at the new address before it leaves the old one. " },
@@ -225,7 +226,7 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 	[KEY_QUIET] = { NULL, NULL, "It silences neither `accesslog` nor warnings. kcptun has it, too. " },
 	[KEY_ACCESSLOG] = { NULL, NULL,
 		"It is of the level info, and names the stream as `kcptunctl streams` does, with its session: "
-		"`NAME/1 stream 3 of ADDRESS ended after 2.041 s, 512 bytes out, 90210 in: closed`, a server's "
+		"`stream NAME/1/3 of ADDRESS ended after 2.041 s, 512 bytes out, 90210 in: closed`, a server's "
 		"with the words `to TARGET` behind the address. ADDRESS is the client's, `unix` on a Unix socket, and for a "
 		"server where the session's datagrams come from; out is towards the other end of the tunnel. At "
 		"the end stands what else may have happened: who reset it, what timed out, why the session was "

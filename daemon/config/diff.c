@@ -112,11 +112,10 @@ static void swap_value(struct conf_daemon *a, struct conf_daemon *b, enum conf_i
 	case KEY_USER:
 		swap_text(&a->user, &b->user);
 		break;
-	case KEY_GROUP:
+	default:
+		assert(id == KEY_GROUP); /* no other one is kept */
 		swap_text(&a->group, &b->group);
 		break;
-	default:
-		assert(!"a key that is kept");
 	}
 }
 

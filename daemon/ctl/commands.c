@@ -53,9 +53,16 @@ static const struct ctl_command commands[] = {
 	{ "loglevel", "LEVEL", "log error, warn, info or debug messages", ctl_ask, "sj", one_daemon_exit,
 	  "Messages of that level and of those before are logged until the next start, or a reload with "
 	  "another loglevel. Only root and the daemon's own user may." },
-	{ "close", "SESSION", "end a session and its streams", ctl_ask, "sj", one_daemon_exit,
-	  "SESSION is named as sessions shows it. Its streams are reset; a client opens another session. Only "
+	{ "close", "SESSION|STREAM", "end a session and its streams, or one stream", ctl_ask, "sj", one_daemon_exit,
+	  "SESSION is named as sessions shows it. Its streams are reset; a client opens another session. STREAM "
+	  "is named as streams shows it, and reset alone. Only root and the daemon's own user may." },
+	{ "drain", "TUNNEL", "take no new connections; streams go on", ctl_ask, "sj", one_daemon_exit,
+	  "A client's listening socket is closed, so that who connects is refused; a server resets new streams and "
+	  "opens no session. What there is goes on until it ends. The tunnel goes back to work with restart. Only "
 	  "root and the daemon's own user may." },
+	{ "restart", "TUNNEL", "close a tunnel's sessions and start it anew", ctl_ask, "sj", one_daemon_exit,
+	  "With its configuration in use, and on the same sockets. One that has failed is tried at once, and one "
+	  "that was drained takes connections again. Only root and the daemon's own user may." },
 	{ "version", "", "the versions of this program and of the daemon", ctl_ask, "sj", one_daemon_exit,
 	  "They may differ between an upgrade and a restart of the daemon." },
 	{ "genkey", "", "print a new random key", ctl_genkey, "", local_exit,

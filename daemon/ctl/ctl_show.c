@@ -305,11 +305,21 @@ static void show_stats(const struct ctl_view *v, const json_t *doc, const json_t
 
 /* ---- streams ---------------------------------------------------------------------- */
 
+/* As `close` takes it; put together for a daemon that does not say it. */
+static void add_stream_name(struct table *t, const json_t *row)
+{
+	const char *name = ctl_string(row, "stream");
+
+	if (name[0] != '\0')
+		table_add(t, name);
+	else
+		table_addf(t, "%s/%.0f", ctl_string(row, "session"), ctl_number(row, "sid"));
+}
+
 static void show_streams(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
-	static const char *const heads[] = { "SESSION", ">STREAM", "LOCAL PEER", "STATE",
-					     ">AGE",    ">IDLE",   ">IN",        ">OUT",
-					     ">UNREAD", ">UNSENT" };
+	static const char *const heads[] = { "STREAM", "LOCAL PEER", "STATE",   ">AGE",   ">IDLE",
+					     ">IN",    ">OUT",       ">UNREAD", ">UNSENT" };
 	const json_t *rows = json_object_get(doc, "streams");
 	struct table t;
 	ctl_text a;
@@ -320,8 +330,7 @@ static void show_streams(const struct ctl_view *v, const json_t *doc, const json
 		return;
 	table_init(&t, heads, ARRAY_LEN(heads));
 	json_array_foreach(rows, i, row) {
-		table_add(&t, ctl_string(row, "session"));
-		table_addf(&t, "%.0f", ctl_number(row, "sid"));
+		add_stream_name(&t, row);
 		table_add(&t, show_or_dash(ctl_string(row, "peer")));
 		table_add_look(&t, show_state_look(ctl_string(row, "state")),
 			       ctl_string(row, "state"));
@@ -394,6 +403,7 @@ static void show_config(const struct ctl_view *v, const json_t *doc, const json_
 
 /* ---- short answers ---------------------------------------------------------------- */
 
+/* Also of a restart. */
 static void show_reload(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
 	const json_t *lines = json_object_get(doc, "lines");
@@ -424,7 +434,20 @@ static void show_loglevel(const struct ctl_view *v, const json_t *doc, const jso
 
 static void show_close(const struct ctl_view *v, const json_t *doc, const json_t *before)
 {
-	fprintf(v->out, "session %s closed\n", ctl_string(doc, "session"));
+	const char *stream = ctl_string(doc, "stream");
+
+	if (stream[0] != '\0')
+		fprintf(v->out, "stream %s reset\n", stream);
+	else
+		fprintf(v->out, "session %s closed\n", ctl_string(doc, "session"));
+}
+
+static void show_drain(const struct ctl_view *v, const json_t *doc, const json_t *before)
+{
+	double streams = ctl_number(doc, "streams");
+
+	fprintf(v->out, "%s takes no new connections, %.0f stream%s left\n",
+		ctl_string(doc, "tunnel"), streams, streams == 1 ? "" : "s");
 }
 
 static void show_version(const struct ctl_view *v, const json_t *doc, const json_t *before)
@@ -440,7 +463,7 @@ static const struct {
 	{ "status", show_status },   { "stats", show_stats },       { "sessions", show_sessions },
 	{ "streams", show_streams }, { "config", show_config },     { "reload", show_reload },
 	{ "reset", show_reset },     { "loglevel", show_loglevel }, { "close", show_close },
-	{ "version", show_version },
+	{ "version", show_version }, { "drain", show_drain },       { "restart", show_reload },
 };
 
 bool ctl_show(const struct ctl_view *v, const json_t *document, const json_t *before)

@@ -13,6 +13,7 @@
 #include "control_socket.h"
 #include "listener.h"
 #include "log.h"
+#include "relay.h"
 #include "tunnel.h"
 #include "wire.h"
 
@@ -24,13 +25,16 @@ struct control {
 	struct conn_set clients;
 };
 
+struct job_kind;
+
 struct client {
 	struct report *report; /* under way */
 	uid_t uid;
 	bool may_change;
-	struct control_reload reload;
+	struct control_job job;
+	const struct job_kind *job_kind;
 	struct conn *conn; /* whose it is */
-	json_t *lines;     /* what there is to tell of the reload under way; else NULL */
+	json_t *lines;     /* what there is to tell of the job under way; else NULL */
 };
 
 static struct control *control_of(const struct conn *c)
@@ -52,15 +56,23 @@ static void refuse(struct conn *c, const char *code, const char *error)
 	answer(c, json_pack("{s:s, s:s}", "error", error, "code", code));
 }
 
+/* NULL: it was told that there is none. */
+static struct tunnel *find_tunnel(struct conn *c, const char *name)
+{
+	struct tunnel *t = report_find_tunnel(control_of(c)->src, name);
+
+	if (t == NULL)
+		refuse(c, "not-found", "there is no tunnel of that name");
+	return t;
+}
+
 static void answer_report(struct conn *c, enum report_kind kind, const char *tunnel)
 {
 	const struct control *ctl = control_of(c);
 	struct client *client = c->user;
 
-	if (tunnel != NULL && report_find_tunnel(ctl->src, tunnel) == NULL) {
-		refuse(c, "not-found", "there is no tunnel of that name");
+	if (tunnel != NULL && find_tunnel(c, tunnel) == NULL)
 		return;
-	}
 	client->report = report_new(ctl->src, kind, tunnel);
 	if (client->report == NULL)
 		refuse(c, "failed", "out of memory");
@@ -133,65 +145,144 @@ static void do_loglevel(struct conn *c, char *const *args)
 	refuse(c, "usage", "the level is one of error, warn, info, debug");
 }
 
+static void close_session(struct conn *c, const char *name, struct link *l)
+{
+	char text[LINK_NAME_BYTES];
+
+	log_info(l->tunnel->name, "%s is closed by kcptunctl", link_name(l, text));
+	link_close(l, RELAY_SESSION_CLOSED);
+	answer(c, json_pack("{s:s, s:s}", "type", "close", "session", name));
+}
+
+/* Both of its peers see a reset. */
+static void close_stream(struct conn *c, const char *name, struct relay *relay)
+{
+	char text[RELAY_NAME_BYTES];
+
+	log_info(relay_tunnel(relay)->name, "%s is reset by kcptunctl", relay_name(relay, text));
+	relay_abort(relay, RELAY_STREAM_CLOSED);
+	answer(c, json_pack("{s:s, s:s}", "type", "close", "stream", name));
+}
+
 static void do_close(struct conn *c, char *const *args)
 {
+	const struct report_source *src = control_of(c)->src;
+	struct relay *relay;
+	struct link *l;
 	bool many;
-	struct link *l = report_find_session(control_of(c)->src, args[1], &many);
-	char name[LINK_NAME_BYTES];
 
-	if (l == NULL) {
-		refuse(c, many ? "ambiguous" : "not-found",
-		       many ? "several sessions have this conv; name one as TUNNEL/NUMBER"
-			    : "there is no such session");
+	l = report_find_session(src, args[1], &many);
+	if (l != NULL)
+		close_session(c, args[1], l);
+	else if ((relay = report_find_stream(src, args[1], &l)) != NULL)
+		close_stream(c, args[1], relay);
+	else if (many)
+		refuse(c, "ambiguous", "several sessions have this conv; name one as TUNNEL/NUMBER");
+	else
+		refuse(c, "not-found", "there is no such session or stream");
+}
+
+static void do_drain(struct conn *c, char *const *args)
+{
+	struct tunnel *t = find_tunnel(c, args[1]);
+
+	if (t == NULL)
+		return;
+	if (t->state == NULL) {
+		refuse(c, "not-running", "the tunnel does not run, and so takes no connections");
 		return;
 	}
-	log_info(l->tunnel->name, "%s is closed by kcptunctl", link_name(l, name));
-	link_close(l, RELAY_SESSION_CLOSED);
-	answer(c, json_pack("{s:s, s:s}", "type", "close", "session", args[1]));
+	tunnel_refuse_new(t);
+	log_info(t->name, "draining: no new connections, %u streams left", t->relay_count);
+	answer(c, json_pack("{s:s, s:s, s:I}", "type", "drain", "tunnel", t->name, "streams",
+			    (json_int_t)t->relay_count));
 }
 
 /* Lines that were not UTF-8 or met no memory are left out: the log has them. */
-static void add_line(struct control_reload *r, const char *tunnel, const char *what, bool failed)
+static void add_line(struct control_job *r, const char *tunnel, const char *what, bool failed)
 {
-	struct client *client = container_of(r, struct client, reload);
+	struct client *client = container_of(r, struct client, job);
 
 	json_array_append_new(client->lines, json_pack("{s:s?, s:s, s:b}", "tunnel", tunnel, "text",
 						       what, "failed", failed));
 }
 
-static void reload_done(struct control_reload *r, enum control_verdict verdict)
+/* What becomes of a job, in words. */
+struct job_kind {
+	const char *type;
+	struct job_end {
+		const char *code, *error; /* NULL: it is done */
+	} ends[CONTROL_BUSY + 1];
+};
+
+static const struct job_kind reload_kind = {
+	"reload",
+	{
+		[CONTROL_PARTLY] = { "partly", "the reload failed in part" },
+		[CONTROL_REFUSED] = { "reload",
+				      "the reload was refused; the running configuration stays" },
+	},
+};
+
+static const struct job_kind restart_kind = {
+	"restart",
+	{
+		[CONTROL_REFUSED] = { "restart", "the tunnel was not restarted" },
+		[CONTROL_BUSY] = { "busy", "a reload, the start or another restart is under way; ask again "
+					   "when it is over" },
+	},
+};
+
+static void job_done(struct control_job *r, enum control_verdict verdict)
 {
-	struct client *client = container_of(r, struct client, reload);
+	struct client *client = container_of(r, struct client, job);
+	const struct job_end *end = &client->job_kind->ends[verdict];
 	json_t *lines = client->lines;
 
 	client->lines = NULL;
-	if (verdict == CONTROL_DONE)
-		answer(client->conn, json_pack("{s:s, s:o}", "type", "reload", "lines", lines));
-	else
+	if (end->error == NULL)
 		answer(client->conn,
-		       json_pack("{s:s, s:s, s:o}", "error",
-				 verdict == CONTROL_PARTLY ? "the reload failed in part"
-							   : "the reload was refused; the running "
-							     "configuration stays",
-				 "code", verdict == CONTROL_PARTLY ? "partly" : "reload", "lines",
-				 lines));
+		       json_pack("{s:s, s:o}", "type", client->job_kind->type, "lines", lines));
+	else
+		answer(client->conn, json_pack("{s:s, s:s, s:o}", "error", end->error, "code",
+					       end->code, "lines", lines));
 	conn_resume(client->conn);
 }
 
-static void do_reload(struct conn *c, char *const *args)
+/* NULL: there is no memory for one, which was told. */
+static struct control_job *begin_job(struct conn *c, const struct job_kind *kind)
 {
-	const struct control *ctl = control_of(c);
 	struct client *client = c->user;
 
 	client->lines = json_array();
 	if (client->lines == NULL) {
 		refuse(c, "failed", "out of memory");
-		return;
+		return NULL;
 	}
 	client->conn = c;
-	client->reload = (struct control_reload){ .say = add_line, .done = reload_done };
+	client->job_kind = kind;
+	client->job = (struct control_job){ .say = add_line, .done = job_done };
 	conn_wait(c);
-	ctl->ops->reload(ctl->src->user, &client->reload);
+	return &client->job;
+}
+
+static void do_reload(struct conn *c, char *const *args)
+{
+	const struct control *ctl = control_of(c);
+	struct control_job *job = begin_job(c, &reload_kind);
+
+	if (job != NULL)
+		ctl->ops->reload(ctl->src->user, job);
+}
+
+static void do_restart(struct conn *c, char *const *args)
+{
+	const struct control *ctl = control_of(c);
+	struct tunnel *t = find_tunnel(c, args[1]);
+	struct control_job *job = t != NULL ? begin_job(c, &restart_kind) : NULL;
+
+	if (job != NULL)
+		ctl->ops->restart(ctl->src->user, t, job);
 }
 
 static void do_help(struct conn *c, char *const *args);
@@ -213,7 +304,9 @@ static const struct command {
 	{ "reload", do_reload, true, 0, 0, "", "read the configuration again" },
 	{ "reset", do_reset, true, 0, 1, "[TUNNEL]", "set counters to zero" },
 	{ "loglevel", do_loglevel, true, 1, 1, "LEVEL", "log error, warn, info or debug messages" },
-	{ "close", do_close, true, 1, 1, "SESSION", "end a session and its streams" },
+	{ "close", do_close, true, 1, 1, "SESSION|STREAM", "end a session and its streams, or one" },
+	{ "drain", do_drain, true, 1, 1, "TUNNEL", "take no new connections; streams go on" },
+	{ "restart", do_restart, true, 1, 1, "TUNNEL", "close its sessions and start it anew" },
 };
 
 static void do_help(struct conn *c, char *const *args)
@@ -336,7 +429,7 @@ static void left(struct conn *c)
 	if (client == NULL)
 		return;
 	if (client->lines != NULL)
-		ctl->ops->forget(ctl->src->user, &client->reload);
+		ctl->ops->forget(ctl->src->user, &client->job);
 	json_decref(client->lines);
 	report_free(client->report);
 	free(client);

@@ -14,22 +14,25 @@ enum control_verdict {
 	CONTROL_DONE,
 	CONTROL_PARTLY, /* some of it failed, which was said */
 	CONTROL_REFUSED,
+	CONTROL_BUSY, /* something else is under way that does not go with it */
 };
 
-/* A reload that a client asked for; whoever does it keeps it until `done` is called. */
-struct control_reload {
+/* A reload or a restart that a client asked for; whoever does it keeps it until `done` is called. */
+struct control_job {
 	/* Something that was done, or (`failed`) was not, to a tunnel or (NULL) all in all; or a fault of the file. */
-	void (*say)(struct control_reload *r, const char *tunnel, const char *what, bool failed);
-	void (*done)(struct control_reload *r, enum control_verdict verdict);
-	struct control_reload *next; /* for whoever keeps it */
+	void (*say)(struct control_job *r, const char *tunnel, const char *what, bool failed);
+	void (*done)(struct control_job *r, enum control_verdict verdict);
+	struct control_job *next; /* for whoever keeps it */
 };
 
 /* What the daemon does for the control channel. */
 struct control_ops {
 	/* Read the file again.  r->done is called once, later or before this returns. */
-	void (*reload)(void *user, struct control_reload *r);
+	void (*reload)(void *user, struct control_job *r);
+	/* Start a tunnel anew.  Likewise. */
+	void (*restart)(void *user, struct tunnel *t, struct control_job *r);
 	/* The client is gone: r->done is not called any more. */
-	void (*forget)(void *user, struct control_reload *r);
+	void (*forget)(void *user, struct control_job *r);
 };
 
 struct control;

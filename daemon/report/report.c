@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "relay.h"
 #include "report_rows.h"
 #include "tunnel.h"
 #include "walk.h"
@@ -89,7 +90,7 @@ struct tunnel *report_find_tunnel(const struct report_source *src, const char *n
 	return NULL;
 }
 
-/* ---- one session by its name ------------------------------------------------------ */
+/* ---- one session or stream by its name ------------------------------------------------------ */
 
 static struct link *find_by_serial(const struct report_source *src, const char *id)
 {
@@ -133,6 +134,23 @@ struct link *report_find_session(const struct report_source *src, const char *id
 	if (strlen(id) == 8 && strspn(id, "0123456789abcdef") == 8)
 		return find_by_conv(src, (uint32_t)strtoul(id, NULL, 16), many);
 	return find_by_serial(src, id);
+}
+
+struct relay *report_find_stream(const struct report_source *src, const char *name, struct link **l)
+{
+	const char *slash = strrchr(name, '/');
+	char id[LINK_ID_BYTES], text[RELAY_ID_BYTES];
+
+	if (slash == NULL || (size_t)(slash - name) >= sizeof(id))
+		return NULL;
+	memcpy(id, name, (size_t)(slash - name));
+	id[slash - name] = '\0';
+	*l = find_by_serial(src, id);
+	for (struct relay *relay = *l != NULL ? (*l)->relays : NULL; relay != NULL;
+	     relay = relay_next(relay))
+		if (strcmp(relay_id(relay, text), name) == 0)
+			return relay;
+	return NULL;
 }
 
 /* ---- the head --------------------------------------------------------------------- */

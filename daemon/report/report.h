@@ -16,6 +16,7 @@
 
 struct tunnel;
 struct link;
+struct relay;
 struct json_t;
 
 /* Where the present state is found; the set of tunnels may change between steps. */
@@ -60,5 +61,7 @@ struct tunnel *report_find_tunnel(const struct report_source *src, const char *n
 /* By the id of a session's row, or by its conv if only one has it.  With NULL *many tells
  * whether there were several. */
 struct link *report_find_session(const struct report_source *src, const char *id, bool *many);
+/* By the name of a stream's row, with the link that it is on. */
+struct relay *report_find_stream(const struct report_source *src, const char *name, struct link **l);
 
 #endif

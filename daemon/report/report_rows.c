@@ -1,7 +1,9 @@
 /* report_rows.c - one thing as one JSON object. */
 #include "report_rows_impl.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "config_effective.h"
@@ -238,10 +240,11 @@ json_t *report_reset_row(const struct tunnel *t)
 json_t *report_stream_row(const struct link *l, const struct relay *relay)
 {
 	struct row r = row_begin();
-	char id[LINK_ID_BYTES];
+	char id[LINK_ID_BYTES], name[RELAY_ID_BYTES];
 	struct relay_info info;
 
 	relay_get_info(relay, &info);
+	row_str(&r, "stream", relay_id(relay, name));
 	row_str(&r, "session", link_id(l, id));
 	row_str(&r, "tunnel", l->tunnel->name);
 	row_int(&r, "sid", info.sid);

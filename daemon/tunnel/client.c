@@ -285,6 +285,16 @@ static void drain(struct tunnel *t)
 	}
 }
 
+/* Who connects is refused, and so can go elsewhere; in the line of a socket that is not looked at he would wait. */
+static void refuse_new(struct tunnel *t)
+{
+	drain(t);
+	for (struct link *l = t->links; l != NULL; l = l->next) {
+		l->draining = true;
+		link_touch(l);
+	}
+}
+
 static void stop(struct tunnel *t)
 {
 	struct client *c = t->state;
@@ -304,6 +314,7 @@ const struct tunnel_role client_role = {
 	.resume = resume,
 	.pass_on = pass_on,
 	.drain = drain,
+	.refuse_new = refuse_new,
 	.renew = renew,
 	.stop = stop,
 	.datagram = datagram,

@@ -114,7 +114,7 @@ enum health_state health_look(const struct tunnel *t, char text[static HEALTH_TE
 	if (t->state == NULL)
 		return not_open(t, &w);
 	if (t->draining) {
-		add(&w, "draining");
+		add(&w, "draining: %u stream%s left", t->relay_count, t->relay_count == 1 ? "" : "s");
 		return HEALTH_DEGRADED;
 	}
 	if (t->conf->role == ROLE_CLIENT) {

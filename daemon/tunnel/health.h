@@ -16,7 +16,7 @@ extern const char *const health_words[HEALTH_STATES];
 
 enum { HEALTH_TEXT_BYTES = 512 };
 
-/* "2 sessions, last heard 0.3 s ago", "connecting for 40 s: no answer", "failed: ..."; with what was concluded about the
+/* "2 sessions, last heard 0.3 s ago", "connecting for 40 s: no answer", "failed: ...", "draining: 2 streams left"; with what was concluded about the
  * peer or the target within the last minute or so. */
 enum health_state health_look(const struct tunnel *t, char text[static HEALTH_TEXT_BYTES]);
 

@@ -30,6 +30,7 @@ enum relay_cause {
 	RELAY_SESSION_LOST,   /* the link says why */
 	RELAY_SESSION_EXPIRED,
 	RELAY_SESSION_CLOSED, /* somebody asked for that */
+	RELAY_STREAM_CLOSED,  /* the same, of it alone */
 	RELAY_UNREACHABLE,    /* server: the target */
 	RELAY_UNANSWERED,     /* client: by any server, for `connecttimeout` */
 	RELAY_FORSAKEN,       /* client: its local peer left before it had a stream */
@@ -74,6 +75,11 @@ enum { RELAY_NAME_BYTES = 224 };
 const char *relay_name(const struct relay *relay, char buf[static RELAY_NAME_BYTES]);
 /* Chain for relays that wait for a link; the owner's use. */
 struct relay **relay_wait_link(struct relay *relay);
+/* The number of its stream in its session; 0: it has none. */
+uint32_t relay_sid(const struct relay *relay);
+/* What its stream is called: its session, and the number there.  Of one that is on a link. */
+enum { RELAY_ID_BYTES = 112 };
+const char *relay_id(const struct relay *relay, char buf[static RELAY_ID_BYTES]);
 /* A look at one that is on a link, for people. */
 enum { RELAY_PEER_TEXT = 112 };
 struct relay_info {

@@ -22,14 +22,13 @@ static const char *client_text(const struct relay *relay, char buf[static UDP_AD
 
 const char *relay_name(const struct relay *relay, char buf[static RELAY_NAME_BYTES])
 {
-	char id[LINK_ID_BYTES], addr[UDP_ADDR_TEXT];
+	char id[RELAY_ID_BYTES], addr[UDP_ADDR_TEXT];
 	const char *client = client_text(relay, addr);
 
 	if (relay->stream == NULL)
 		snprintf(buf, RELAY_NAME_BYTES, "connection of %s", client);
 	else
-		snprintf(buf, RELAY_NAME_BYTES, "%s stream %" PRIu32 " of %s",
-			 link_id(relay->link, id), smux_sid(relay->stream), client);
+		snprintf(buf, RELAY_NAME_BYTES, "stream %s of %s", relay_id(relay, id), client);
 	return buf;
 }
 
@@ -99,6 +98,8 @@ static const char *end_text(const struct relay *relay, char buf[static END_TEXT_
 		return "its session ended: scavengettl after it expired";
 	case RELAY_SESSION_CLOSED:
 		return "its session ended: closed by kcptunctl";
+	case RELAY_STREAM_CLOSED:
+		return "reset by kcptunctl";
 	case RELAY_UNREACHABLE:
 		return "the target could not be reached";
 	case RELAY_UNANSWERED:

@@ -1,4 +1,5 @@
 /* relay_look.c - what is told of a relay, and its place among others. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -49,6 +50,19 @@ static const char *state_text(const struct relay *relay)
 	return relay->down == WAY_ENDED ? "far-closed" : "open";
 }
 
+uint32_t relay_sid(const struct relay *relay)
+{
+	return relay->stream != NULL ? smux_sid(relay->stream) : 0;
+}
+
+const char *relay_id(const struct relay *relay, char buf[static RELAY_ID_BYTES])
+{
+	char id[LINK_ID_BYTES];
+
+	snprintf(buf, RELAY_ID_BYTES, "%s/%" PRIu32, link_id(relay->link, id), relay_sid(relay));
+	return buf;
+}
+
 void relay_get_info(const struct relay *relay, struct relay_info *info)
 {
 	*info = (struct relay_info){
@@ -59,9 +73,9 @@ void relay_get_info(const struct relay *relay, struct relay_info *info)
 		.received = relay->received,
 	};
 	peer_text(relay, info->peer);
+	info->sid = relay_sid(relay);
 	if (relay->stream == NULL)
 		return;
-	info->sid = smux_sid(relay->stream);
 	info->unsent_bytes = smux_unsent(relay->stream);
 	info->unread_bytes = smux_unread(relay->stream);
 }

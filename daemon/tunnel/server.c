@@ -219,7 +219,10 @@ static struct link *admit(struct tunnel *t, struct port *p, const struct packet 
 	case ADMIT_MOVE:
 		return follow(t, moved, p, pkt->path);
 	case ADMIT_OPEN:
-		return t->draining ? NULL : new_link(t, p, pkt->path, sniff->conv);
+		if (!t->draining)
+			return new_link(t, p, pkt->path, sniff->conv);
+		t->past.sessions_refused++;
+		break;
 	case ADMIT_TELL:
 		tell_unknown(t, p, pkt);
 		break;
@@ -456,10 +459,12 @@ static void stop(struct tunnel *t)
 
 static void stream_opened(struct tunnel *t, struct link *l, struct smux_stream *st)
 {
-	if (t->draining)
-		relay_refuse(st);
-	else
+	if (!t->draining) {
 		relay_serve(t, l, st);
+		return;
+	}
+	t->past.streams_refused++;
+	relay_refuse(st);
 }
 
 const struct tunnel_role server_role = {

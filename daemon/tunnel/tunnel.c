@@ -167,6 +167,16 @@ void tunnel_retire(struct tunnel *t)
 	}
 }
 
+/* Nobody is told, else peers would give up their sessions, after a while with what is on them. */
+void tunnel_refuse_new(struct tunnel *t)
+{
+	if (t->draining)
+		return;
+	t->draining = true;
+	if (t->role->refuse_new != NULL)
+		t->role->refuse_new(t);
+}
+
 /* Two that count into one file would be in each other's way. */
 void tunnel_replaced(struct tunnel *t)
 {

@@ -40,6 +40,8 @@ struct tunnel_role {
 	void (*pass_on)(struct tunnel *t, struct tunnel *fresh);
 	/* Take no new work. */
 	void (*drain)(struct tunnel *t);
+	/* `draining` is set: give up what only new work needs, and nothing else.  NULL: there is nothing. */
+	void (*refuse_new)(struct tunnel *t);
 	/* Streams opened from now on are to have sessions of the present configuration.
 	 * NULL: those come by themselves. */
 	void (*renew)(struct tunnel *t);
@@ -129,6 +131,8 @@ void tunnel_drain(struct tunnel *t);
 bool tunnel_drained(const struct tunnel *t);
 /* Take no new work, and let the streams come to their own ends. */
 void tunnel_retire(struct tunnel *t);
+/* Somebody wants it to take no new connections, sessions or streams; those that are there go on, however long. */
+void tunnel_refuse_new(struct tunnel *t);
 /* Another one has its place now, and is counted for both. */
 void tunnel_replaced(struct tunnel *t);
 /* End all links at once, having told their peers. */

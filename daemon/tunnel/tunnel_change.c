@@ -15,6 +15,7 @@ struct plan {
 	struct tunnel *fresh; /* RESTART and START: being opened */
 	bool yielded;         /* `old` gave up some of its sockets */
 	bool lost;            /* `old` cannot go on, even if the fresh one has failed */
+	bool drained;         /* `old` takes no new work because somebody wants that */
 	char what[512];       /* which keys changed */
 };
 
@@ -294,11 +295,11 @@ static struct tunnel *change_in_place(struct tunnel_change *c, struct plan *p, s
 {
 	char text[600];
 
-	snprintf(text, sizeof(text), "%s%s",
+	snprintf(text, sizeof(text), "%s%s%s",
 		 p->fate == KEEP     ? "unchanged"
 		 : p->fate == CHANGE ? "changed in place: "
 				     : "changed for new sessions: ",
-		 p->what);
+		 p->what, p->drained ? "; still draining" : "");
 	say(c, conf->name, text);
 	tunnel_change(p->old, conf, p->fate != KEEP, p->fate == RENEW);
 	return p->old;
@@ -327,7 +328,8 @@ static struct tunnel *start_fresh(struct tunnel_change *c, struct plan *p)
 	}
 	if (p->old != NULL && p->old->role->pass_on != NULL)
 		p->old->role->pass_on(p->old, t);
-	snprintf(text, sizeof(text), "%s%s", p->fate == START ? "started" : "restarted: ", p->what);
+	snprintf(text, sizeof(text), "%s%s%s", p->fate == START ? "started" : "restarted: ", p->what,
+		 p->drained ? "; it was draining, and takes connections again" : "");
 	say(c, t->name, text);
 	return t;
 }
@@ -428,6 +430,8 @@ static void refuse(struct tunnel_change *c)
 
 static void commit(struct tunnel_change *c, struct tunnel **tunnels)
 {
+	for (size_t i = 0; i < c->count; i++)
+		c->plans[i].drained = c->plans[i].old != NULL && c->plans[i].old->draining;
 	settle(c);
 	for (size_t i = 0; i < c->count; i++)
 		if (c->plans[i].fresh != NULL && !is_failed(&c->plans[i]))

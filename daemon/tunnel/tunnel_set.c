@@ -126,6 +126,7 @@ void tunnel_set_init(struct tunnel_set *set, struct reactor *r, const struct tun
 void tunnel_set_drain(struct tunnel_set *set)
 {
 	tunnel_set_cancel_reload(set);
+	tunnel_set_cancel_restart(set);
 	for (size_t i = 0; i < set->count; i++)
 		tunnel_drain(set->tunnels[i]);
 	for (struct leaving_tunnel *l = set->leaving; l != NULL; l = l->next)
@@ -146,6 +147,7 @@ size_t tunnel_set_undrained(const struct tunnel_set *set)
 void tunnel_set_dispose(struct tunnel_set *set)
 {
 	tunnel_set_cancel_reload(set);
+	tunnel_set_cancel_restart(set);
 	tunnel_leave_dispose(set);
 	for (size_t i = 0; i < set->count; i++)
 		tunnel_free(set->tunnels[i]);

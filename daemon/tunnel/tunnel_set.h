@@ -32,7 +32,8 @@ struct tunnel_set {
 	size_t starting; /* of them, not tried yet */
 	tunnels_started_fn *started;
 	void *started_user;
-	struct tunnel_change *change; /* a reload under way, or NULL */
+	struct tunnel_change *change;   /* a reload under way, or NULL */
+	struct tunnel_restart *restart; /* of one tunnel, likewise */
 	struct leaving_tunnel *leaving;
 	struct counters gone; /* what tunnels counted that are no more */
 	ev_timer leave;       /* looks whether those are drained; runs only while there are any */
@@ -60,6 +61,15 @@ void tunnel_set_reload(struct tunnel_set *set, struct config *config, reload_say
 		       reload_done_fn *done, void *user);
 /* A reload under way is refused: everything stays as it is. */
 void tunnel_set_cancel_reload(struct tunnel_set *set);
+
+/* Close the sessions of a tunnel, having told their peers, and start it anew as it is configured; one that has failed is
+ * tried again at once.  `done` is called once, from the loop or before this returns: what was done, or (`failed`) why it was not.  Where it cannot be
+ * opened again it goes on as it was.  Not while a reload, the start or another restart is under way. */
+typedef void tunnel_restarted_fn(void *user, const char *tunnel, const char *what, bool failed);
+void tunnel_set_restart(struct tunnel_set *set, struct tunnel *t, tunnel_restarted_fn *done,
+			void *user);
+/* One that is under way is given up. */
+void tunnel_set_cancel_restart(struct tunnel_set *set);
 
 /* Take no new work, those that are leaving neither.  Nothing is started any more. */
 void tunnel_set_drain(struct tunnel_set *set);

@@ -58,8 +58,8 @@ def names(case):
         read_exactly(s, 5)
         rows = {r["tunnel"]: r for r in Channel(d.sock).good("streams")["streams"]}
         sessions = {r["tunnel"]: r for r in Channel(d.sock).good("sessions")["sessions"]}
-        near = f"{rows['near']['session']} stream {rows['near']['sid']} of {text_of(s)}"
-        far = (f"{rows['far']['session']} stream {rows['far']['sid']} of {sessions['far']['peer']} to {listener.text}")
+        near = f"stream {rows['near']['stream']} of {text_of(s)}"
+        far = f"stream {rows['far']['stream']} of {sessions['far']['peer']} to {listener.text}"
     check(rows["near"]["session"] == sessions["near"]["session"], f"{rows} {sessions}")
     for tag, way in (("near", "to"), ("far", "of")):
         name = "session {session} ({conv}) {way} {peer}".format(way=way, **sessions[tag])
@@ -114,8 +114,8 @@ def counts(case):
     for tag in ("near", "far"):
         m, = wait_ended(d.process, tag, 1)
         check(1.2 <= float(m["seconds"]) < 15 and m["out"] == m["into"] == "1000" and m["how"] == "closed", m[0])
-    check(" debug [near] near/1 stream 3 of " in d.process.log(), "it does not tell that it was opened")
-    check(len(re.findall(r"stream \d+ of \S+ .*ended", d.process.log())) == 2, "an end is told twice")
+    check(" debug [near] stream near/1/3 of " in d.process.log(), "it does not tell that it was opened")
+    check(len(re.findall(r"stream \S+ of \S+ .*ended", d.process.log())) == 2, "an end is told twice")
     d.stop()
 
 
@@ -183,7 +183,7 @@ def refused(case):
             until_end(s)
     except ConnectionError:
         pass
-    name = rf"far/1 stream 3 of {LOCAL}:\d+"
+    name = rf"stream far/1/3 of {LOCAL}:\d+"
     check(d.process.wait_log(rf" warn \[far\] {name}: cannot connect to target {target}: Connection refused$", 5),
           d.process.log())
     m, = wait_ended(d.process, "far", 1)

@@ -40,6 +40,7 @@ import silence_cases  # noqa: F401
 import snmplog_cases  # noqa: F401
 import spread_cases  # noqa: F401
 import standstill_cases  # noqa: F401
+import steer_cases  # noqa: F401
 import target_cases  # noqa: F401
 import top_cases  # noqa: F401
 import transfer_cases  # noqa: F401

@@ -90,7 +90,7 @@ def in_turn(case):
     wait_until(heard, 20, "the client has heard the server in all four sessions")
     conns = [dial(pair.address) for _ in range(12)]
     for stream in (3, 5, 7):
-        wait_until(lambda: len(re.findall(rf"stream {stream} of \S+ opened", pair.client.log())) == 4, 20,
+        wait_until(lambda: len(re.findall(rf"stream \S+/{stream} of \S+ opened", pair.client.log())) == 4, 20,
                    f"stream {stream} in each of the four sessions")
     for s in conns:
         s.close()

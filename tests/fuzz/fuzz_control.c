@@ -3,13 +3,13 @@
 
 #include "fuzz_service.h"
 
-static void no_reload(void *user, struct control_reload *r)
+static void no_reload(void *user, struct control_job *r)
 {
 	r->say(r, NULL, "fuzz", true);
 	r->done(r, CONTROL_REFUSED);
 }
 
-static void forget(void *user, struct control_reload *r)
+static void forget(void *user, struct control_job *r)
 {
 	abort(); /* each was done at once */
 }

@@ -29,7 +29,10 @@ expect "--json" kcptunctl --j
 expect "home office" kcptunctl -s lab stats ""
 expect "office" kcptunctl --json -s lab sessions o
 expect "" kcptunctl stats ""
-expect "home/1 home/22" kcptunctl -s lab close home
+expect "home/1 home/22 home/1/3 home/22/5" kcptunctl -s lab close home
+expect "home/22 home/22/5" kcptunctl -s lab close home/2
+expect "home office" kcptunctl -s lab drain ""
+expect "office" kcptunctl -s lab restart o
 expect "warn" kcptunctl loglevel w
 expect "" kcptunctl genkey ""
 expect "help" kcptunctl he

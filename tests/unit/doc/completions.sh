@@ -22,6 +22,7 @@ cat >"$folder/bin/kcptunctl" <<END
 case "\$*" in
 "-s lab --json status") echo '{"type":"status","tunnels":[{"tunnel":"home","role":"client"},{"tunnel":"office"}]}' ;;
 "-s lab --json sessions") echo '{"sessions":[{"session":"home/1","tunnel":"home"},{"session":"home/22"}]}' ;;
+"-s lab --json streams") echo '{"streams":[{"stream":"home/1/3","session":"home/1"},{"stream":"home/22/5"}]}' ;;
 *--json*) exit 3 ;;
 *) exec "$kcptunctl" "\$@" ;;
 esac

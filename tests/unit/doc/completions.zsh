@@ -49,6 +49,8 @@ expect "kcptunctl st" streams
 expect "kcptunctl s" "sessions with their peers, rates, round trips, losses" "what runs, and how it is"
 expect "kcptunctl lo" "log error, warn, info or debug messages"
 expect "kcptunctl -s lab stats " office
+expect "kcptunctl -s lab restart " office
+expect "kcptunctl -s lab close home/22/" home/22/5
 expect "kcptunctl loglevel " warn
 expect "kcptunctl help lo" "log error, warn, info or debug messages"
 expect "kcptund client -mt" mtu "bytes of the largest datagram; what the path takes is found out, up to that"
