@@ -14,7 +14,7 @@ from suite import suite
 from traffic import Target
 from tunnels import LOCAL, Listener, check_traffic, dial, echo, pair_to_target, read_exactly
 
-ENDED = re.compile(r"^.* info \[(?P<tag>\S+)\] (?:(?P<session>\S+) stream (?P<stream>\d+)|connection) of (?P<client>\S+)"
+ENDED = re.compile(r"^.* info \[(?P<tag>\S+)\] (?:stream (?P<session>\S+)/(?P<stream>\d+)|connection) of (?P<client>\S+)"
                    r"(?: to (?P<target>\S+))? ended after (?P<seconds>\d+\.\d{3}) s, (?P<out>\d+) bytes out, "
                    r"(?P<into>\d+) in: (?P<how>.+)$", re.M)
 

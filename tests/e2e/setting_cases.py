@@ -148,7 +148,7 @@ def verbose(case):
         ends.wait_ready(client, tcp=[pair.local])
         check_traffic(pair.address, target, [(1, 1)])
         ends.stop_cleanly(client)
-        check(client.log().count(" stream 3 ") + client.log().count(" ready, ") == told,
+        check(client.log().count("/3 of ") + client.log().count(" ready, ") == told,
               f"with {flags}: {client.log()!r}")
     ends.stop_cleanly(pair.server)
 
