@@ -3,6 +3,7 @@
  * Each calls only those above it:
  *
  *     start.c    layers that begin once the peer is known
+ *     fit.c      whether the peer understands what a client only guesses
  *     cover.c    symbols that stand for what is small and under way
  *     repair.c   parity of our own, when it pays
  *     memory.c   what it holds, and what it does when its tunnel holds too much
@@ -100,12 +101,22 @@ struct session_guard {
 	uint64_t wait_us;             /* from one time to the next */
 };
 
+/* Whether the peer understands us, see fit.c. */
+struct session_fit {
+	bool open;            /* that is not known yet */
+	bool began;           /* what left first has arrived */
+	uint64_t ask_at_us;   /* UINT64_MAX: nothing is to be asked, or was */
+	uint64_t sent_bytes;  /* before it was */
+	uint64_t asked_bytes; /* that were sent with the question; 0: not asked yet */
+};
+
 struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
 	struct path_member member; /* of cfg.path */
 	struct fec_pair fec;
 	struct session_guard guard;
+	struct session_fit fit;
 	uint32_t peer_uptime_ms; /* SESSION_UNKNOWN */
 	bool pads;               /* the next packet */
 	struct pmtu pmtu;
@@ -164,6 +175,17 @@ static inline void session_fail_smux(struct session *s)
 bool session_start_smux(struct session *s, int version, uint64_t now_us);
 bool session_start_encoder(struct session *s, enum codec_kind kind);
 bool session_start_decoder(struct session *s, enum codec_kind kind);
+
+/* ---- fit.c ---------------------------------------------------------------------- */
+
+void session_fit_init(struct session *s);
+/* After what came. */
+void session_fit_look(struct session *s, uint64_t now_us);
+/* Before frames are pulled, and after that. */
+void session_fit_ask(struct session *s);
+void session_fit_asked(struct session *s);
+/* The peer spoke, or was found to understand us: if it forgets, it is another one. */
+bool session_fit_found(const struct session *s);
 
 /* ---- cover.c --------------------------------------------------------------------- */
 
