@@ -93,6 +93,7 @@ static void link_pumped(struct tunnel *t, struct link *l)
 	struct client *c = t->state;
 	struct slot *slot = &c->slots[l->slot];
 
+	client_guess_look(l);
 	client_watch(l);
 	if (slot->link != l || !session_peer_leaves(l->session))
 		return;
@@ -246,7 +247,7 @@ static void pass_on(struct tunnel *t, struct tunnel *fresh)
 	struct client *c = t->state;
 
 	for (struct link *l = t->links; l != NULL; l = l->next)
-		if (!l->heard && !l->trusted)
+		if (!link_answers(l))
 			link_end(l, SESSION_ALIVE);
 	for (unsigned i = 0; i < c->slot_count; i++)
 		client_pass_waiting(&c->slots[i], on_accept, fresh);
@@ -292,7 +293,9 @@ const struct tunnel_role client_role = {
 	.stop = stop,
 	.datagram = datagram,
 	.stream_opened = stream_opened,
+	.begins = client_begins,
 	.link_pumped = link_pumped,
+	.mends = client_guess_mends,
 	.link_ended = link_ended,
 	.link_reaped = link_reaped,
 	.relay_orphaned = relay_orphaned,

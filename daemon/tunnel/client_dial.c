@@ -187,7 +187,16 @@ void client_dial_cancel(struct slot *slot)
 
 void client_redial(struct slot *slot, const struct link *ended)
 {
-	uint64_t life_us = slot->tunnel->reactor->now_us - ended->opened_us;
+	uint64_t life_us;
+
+	if (ended->mended) {
+		if (client_dial_like(slot, ended))
+			client_serve_waiting(slot);
+		else
+			client_dial(slot);
+		return;
+	}
+	life_us = slot->tunnel->reactor->now_us - ended->opened_us;
 
 	if (ended->heard && life_us >= SOUND_LIFE_S * 1000000ull)
 		slot->attempts = 0;

@@ -16,6 +16,7 @@
 
 #include <ev.h>
 
+#include "guess.h"
 #include "log.h"
 #include "netwatch.h"
 #include "relay.h"
@@ -25,7 +26,7 @@
 struct scavenge;
 
 /* Sessions of `conn = auto`, at most. */
-enum { CLIENT_AUTO_MAX = 8, CLIENT_ADDRESSES_MAX = 8 };
+enum { CLIENT_AUTO_MAX = 8, CLIENT_ADDRESSES_MAX = 8, GUESS_TEXT = 48 };
 
 /* One of the `conn` places for a session. */
 struct slot {
@@ -56,7 +57,8 @@ struct client {
 	bool has_good;
 	struct udp_path good; /* the last that answered */
 	struct netwatch_listener network;
-	ev_timer waits; /* while connections wait for a server to answer */
+	struct guess guess; /* how the server speaks */
+	ev_timer waits;     /* while connections wait for a server to answer */
 	struct log_limit late;
 };
 
@@ -112,6 +114,15 @@ void client_race_won(struct link *l);
 /* It has ended. */
 void client_race_left(struct slot *slot, const struct link *l);
 void client_race_stop(struct slot *slot);
+
+/* ---- client_guess.c: servers that nobody said of how they speak ---------------------------- */
+
+/* Say so for a session that begins. */
+void client_begins(struct tunnel *t, struct session_config *cfg);
+/* After what came: its connections are read once it is understood. */
+void client_guess_look(struct link *l);
+/* It has ended.  True: for want of being understood, and another way to speak is tried at once. */
+bool client_guess_mends(struct tunnel *t, struct link *l);
 
 /* ---- client_expiry.c: links that are to be used no more ---------------------------------- */
 

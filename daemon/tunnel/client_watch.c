@@ -88,7 +88,7 @@ static bool nothing_to_watch(const struct link *l)
 {
 	if (l->look_again || (session_peer_forgot(l->session) && l->forgot_asked < FORGOT_ASKS))
 		return false;
-	if (!l->heard)
+	if (!link_understood(l))
 		return l->relay_count == 0;
 	return !session_unanswered(l->session) && l->tunnel->reactor->now_us - l->much_us >= MUCH_US;
 }
@@ -100,7 +100,7 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 	if (reactor_puts_off(l->tunnel->reactor, w))
 		return;
 	client_roam_look(l);
-	if (!l->heard)
+	if (!link_understood(l))
 		look_unheard(l);
 	else
 		look(l);

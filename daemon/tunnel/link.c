@@ -177,6 +177,10 @@ static bool make_session(struct link *l)
 	struct session_config cfg;
 
 	tunnel_session_config(l->tunnel, &cfg, &l->path, l->conv);
+	if (l->tunnel->role->begins != NULL)
+		l->tunnel->role->begins(l->tunnel, &cfg);
+	l->way = (struct guess_way){ cfg.compression, cfg.smux_version };
+	l->unsure = cfg.unsure;
 	cfg.path = shared_path(l, &cfg);
 	cfg.wake = on_memory;
 	cfg.wake_user = l;
@@ -328,9 +332,14 @@ void link_rates(const struct link *l, struct pace_rates *out)
 	pace_rates(&l->pace, &now, out);
 }
 
+bool link_understood(const struct link *l)
+{
+	return l->heard && session_understood(l->session);
+}
+
 bool link_answers(const struct link *l)
 {
-	return l->heard || l->trusted;
+	return l->trusted || link_understood(l);
 }
 
 bool link_usable(const struct link *l)

@@ -1,18 +1,18 @@
 /* fit.c - does the peer understand how a client speaks, which is only a guess?
  *
  * A kcptun server says nothing before its keepalive, but shows it.  What it does not understand, another compression or
- * another smux version, ends its session at the first frame, and what comes after that begins a new one there, of which it
- * has had nothing: an acknowledgement of it carries a smaller una than before.  So a NOP is sent when the first frame was
- * acknowledged: if that is acknowledged with all before it, the peer reads on.  Between the two the server must have had the
- * time to look at the first, so they leave SETTLE_US apart; on a path that is longer than that nothing is waited for.
+ * another smux version, ends its session at the first frame.  What comes after that begins a new one there, which has had
+ * nothing: it acknowledges, and its una stands before what was acknowledged already.  So when the first segment was, a NOP is sent.
+ * If una comes to stand behind that, the peer reads on.
+ *
+ * Between the two the server must have had the time to look at the first, so they leave SETTLE_US apart; on a path whose round
+ * trip is longer nothing is waited for.  The copies of the first count, too: each begins a session, and with
+ * the NOP on its heels that would seem to go on.  None leaves any more once it was acknowledged.
+ *
  * A kcptund speaks at once, and then nothing is asked. */
 #include "session_impl.h"
 
-enum {
-	SETTLE_US = 50 * 1000,
-	/* kcp_peer_forgot() tells times apart by milliseconds. */
-	APART_US = 2 * 1000,
-};
+enum { SETTLE_US = 50 * 1000 };
 
 void session_fit_init(struct session *s)
 {
@@ -20,55 +20,71 @@ void session_fit_init(struct session *s)
 				       .ask_at_us = UINT64_MAX };
 }
 
-/* The first frame arrived: it left a round trip ago at the latest. */
-static uint64_t time_to_ask(const struct session *s, uint64_t now_us)
+static int32_t behind(uint32_t a, uint32_t b)
 {
-	uint64_t left_us = now_us - kcp_min_rtt_us(s->kcp);
+	return (int32_t)(a - b);
+}
 
-	return left_us + SETTLE_US > now_us + APART_US ? left_us + SETTLE_US : now_us + APART_US;
+void session_fit_hear(struct session *s, struct view pkt)
+{
+	struct session_fit *f = &s->fit;
+	struct kcp_seg_header h;
+
+	while (f->asked && kcp_header_decode(&h, pkt.p, pkt.n)) {
+		if (behind(h.una, f->asked_sn) > 0)
+			f->taken = true;
+		else if (h.cmd == KCP_CMD_ACK && behind(h.sn, f->asked_sn) >= 0 &&
+			 behind(h.una, f->acked_sn) < 0)
+			f->refused = true;
+		pkt.p += KCP_OVERHEAD + h.len;
+		pkt.n -= KCP_OVERHEAD + h.len;
+	}
+}
+
+static bool first_has_arrived(const struct session *s)
+{
+	struct kcp_info k;
+
+	kcp_get_info(s->kcp, &k);
+	return k.snd_una > 0;
 }
 
 void session_fit_look(struct session *s, uint64_t now_us)
 {
 	struct session_fit *f = &s->fit;
-	uint64_t acked = session_acked_bytes(s);
 
 	if (!f->open || s->end != SESSION_ALIVE)
 		return;
-	if (s->peer_version == 0 && kcp_peer_forgot(s->kcp)) {
-		session_fail(s, SESSION_NOT_UNDERSTOOD);
-	} else if (s->peer_version != 0 || (f->asked_bytes != 0 && acked >= f->asked_bytes)) {
-		f->open = false;
+	if (s->peer_version != 0 || f->taken) {
+		f->open = f->asked = false;
 		f->ask_at_us = UINT64_MAX;
-	} else if (acked > 0 && !f->began) {
+	} else if (f->refused || kcp_peer_forgot(s->kcp)) {
+		session_fail(s, SESSION_NOT_UNDERSTOOD);
+	} else if (!f->began && first_has_arrived(s)) {
 		f->began = true;
-		f->ask_at_us = time_to_ask(s, now_us);
+		f->ask_at_us = f->left_us + SETTLE_US;
 	}
 }
 
 void session_fit_ask(struct session *s)
 {
 	struct session_fit *f = &s->fit;
+	struct kcp_info k;
 
 	if (s->flush_us < f->ask_at_us)
 		return;
+	kcp_get_info(s->kcp, &k);
+	f->asked = true;
+	f->asked_sn = k.snd_nxt;
+	f->acked_sn = k.snd_una;
+	f->ask_at_us = UINT64_MAX;
 	smux_ping(s->smux);
-	f->sent_bytes = s->bytes_sent;
 }
 
-/* Whatever left by now asks; where KCP holds too much already, nothing did. */
-void session_fit_asked(struct session *s)
+void session_fit_left(struct session *s)
 {
-	struct session_fit *f = &s->fit;
-
-	if (s->flush_us < f->ask_at_us)
-		return;
-	if (s->bytes_sent > f->sent_bytes) {
-		f->asked_bytes = s->bytes_sent;
-		f->ask_at_us = UINT64_MAX;
-	} else {
-		f->ask_at_us = s->flush_us + SETTLE_US;
-	}
+	if (s->fit.open && !s->fit.began && s->out->count > s->out_start)
+		s->fit.left_us = s->flush_us;
 }
 
 bool session_fit_found(const struct session *s)

@@ -53,6 +53,8 @@ bool session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsi
 	bool good = kcp_input(s->kcp, now_us, pkt.p, pkt.n, flags) == KCP_OK;
 
 	s->kcp_in_errors += !good;
+	if (s->fit.open && good)
+		session_fit_hear(s, pkt);
 	/* One that never spoke may have another reason: a kcptun forgets those that it does not understand, see fit.c. */
 	if (s->cfg.client && session_fit_found(s) && kcp_peer_forgot(s->kcp))
 		session_fail(s, SESSION_UNKNOWN);

@@ -103,11 +103,14 @@ struct session_guard {
 
 /* Whether the peer understands us, see fit.c. */
 struct session_fit {
-	bool open;            /* that is not known yet */
-	bool began;           /* what left first has arrived */
-	uint64_t ask_at_us;   /* UINT64_MAX: nothing is to be asked, or was */
-	uint64_t sent_bytes;  /* before it was */
-	uint64_t asked_bytes; /* that were sent with the question; 0: not asked yet */
+	bool open;           /* that is not known yet */
+	bool began;          /* what left first has arrived */
+	bool asked;          /* whether it goes on, */
+	bool taken, refused; /* and it does; it does not */
+	uint64_t left_us;    /* what left last, before it began */
+	uint64_t ask_at_us;  /* UINT64_MAX: nothing is to be asked, or was */
+	uint32_t asked_sn;   /* number of the question; */
+	uint32_t acked_sn;   /* all below had arrived when it left */
 };
 
 struct session {
@@ -179,11 +182,13 @@ bool session_start_decoder(struct session *s, enum codec_kind kind);
 /* ---- fit.c ---------------------------------------------------------------------- */
 
 void session_fit_init(struct session *s);
+/* Segments that KCP took. */
+void session_fit_hear(struct session *s, struct view pkt);
 /* After what came. */
 void session_fit_look(struct session *s, uint64_t now_us);
-/* Before frames are pulled, and after that. */
+/* Before frames are pulled, and when segments have left. */
 void session_fit_ask(struct session *s);
-void session_fit_asked(struct session *s);
+void session_fit_left(struct session *s);
 /* The peer spoke, or was found to understand us: if it forgets, it is another one. */
 bool session_fit_found(const struct session *s);
 

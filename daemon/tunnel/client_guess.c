@@ -1,0 +1,99 @@
+/* client_guess.c - sessions with a server of which the configuration does not say how it speaks (guess.h).
+ *
+ * Until a session is understood nothing is read from the connections that were given to it, so that when it is not they go over to the
+ * next one, as if nothing had been.  That one begins at once, to where the last one led. */
+#include <stdio.h>
+
+#include "client_impl.h"
+
+static struct guess *guess_of(const struct tunnel *t)
+{
+	struct client *c = t->state;
+
+	return &c->guess;
+}
+
+static const char *name_of(const struct guess_way *way, char text[static GUESS_TEXT])
+{
+	snprintf(text, GUESS_TEXT, "smux %d, compression %s", way->smux_version,
+		 codec_name(way->compression));
+	return text;
+}
+
+void client_begins(struct tunnel *t, struct session_config *cfg)
+{
+	const struct conf_tunnel *conf = t->conf;
+	struct guess *g = guess_of(t);
+	struct guess_way given = {
+		.compression = conf->compression,
+		.smux_version = conf->smuxver == CONF_AUTO ? 0 : (int)conf->smuxver,
+	};
+
+	guess_set(g, &given);
+	cfg->compression = guess_way(g)->compression;
+	cfg->smux_version = guess_way(g)->smux_version;
+	cfg->unsure = guess_is_open(g, t->reactor->now_us);
+}
+
+/* Its connections need not wait any more. */
+static void let_flow(struct link *l)
+{
+	for (struct relay *relay = l->relays; relay != NULL; relay = relay_next(relay))
+		relay_resume(relay);
+}
+
+void client_guess_look(struct link *l)
+{
+	struct guess *g = guess_of(l->tunnel);
+	char text[GUESS_TEXT];
+
+	if (!l->unsure || !session_understood(l->session))
+		return;
+	l->unsure = false;
+	if (guess_right(g, &l->way))
+		log_info(l->tunnel->name, "%s understands %s", l->peer, name_of(&l->way, text));
+	let_flow(l);
+}
+
+/* A kcptund that was there before the session began, and does not know it: built without what it compresses with. */
+static bool was_refused(const struct link *l)
+{
+	uint64_t age_us = l->tunnel->reactor->now_us - l->opened_us;
+
+	return l->unsure && session_peer_version(l->session) == 0 &&
+	       session_peer_uptime_ms(l->session) * UINT64_C(1000) > age_us;
+}
+
+/* What its end shows of the peer: CODEC_UNKNOWN and 0 for nothing.  False: it is about other things. */
+static bool shows(const struct link *l, struct guess_way *theirs)
+{
+	*theirs = (struct guess_way){ CODEC_UNKNOWN, 0 };
+	switch (l->end) {
+	case SESSION_NOT_UNDERSTOOD:
+		return true;
+	case SESSION_UNKNOWN:
+		return was_refused(l);
+	case SESSION_OTHER_CODEC:
+		theirs->compression = session_peer_codec(l->session);
+		return true;
+	case SESSION_OTHER_VERSION:
+		theirs->smux_version = session_peer_version(l->session);
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool client_guess_mends(struct tunnel *t, struct link *l)
+{
+	struct guess_way theirs;
+	char was[GUESS_TEXT], next[GUESS_TEXT];
+
+	if (!shows(l, &theirs))
+		return false;
+	l->mended = guess_wrong(guess_of(t), &l->way, &theirs, t->reactor->now_us);
+	if (l->mended)
+		log_info(t->name, "session %08x: %s does not understand %s; %s is tried", l->conv,
+			 l->peer, name_of(&l->way, was), name_of(guess_way(guess_of(t)), next));
+	return l->mended;
+}
