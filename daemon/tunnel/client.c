@@ -82,8 +82,7 @@ static void renew(struct tunnel *t)
 
 	for (unsigned i = 0; i < c->slot_count; i++) {
 		client_retire(&c->slots[i]);
-		if (client_spread_wants(&c->slots[i]))
-			client_dial(&c->slots[i]);
+		client_refill(&c->slots[i]);
 	}
 }
 
@@ -99,8 +98,7 @@ static void link_pumped(struct tunnel *t, struct link *l)
 		return;
 	log_info(t->name, "%s stops", l->peer);
 	client_retire(slot);
-	if (client_spread_wants(slot))
-		client_dial(slot);
+	client_refill(slot);
 }
 
 static void link_ended(struct tunnel *t, struct link *l)
@@ -115,8 +113,12 @@ static void link_ended(struct tunnel *t, struct link *l)
 		return;
 	slot->link = NULL;
 	ev_timer_stop(client_loop(t), &slot->expiry);
-	if (!t->draining && client_spread_wants(slot))
+	if (t->draining)
+		return;
+	if (client_spread_wants(slot))
 		client_redial(slot, l);
+	else
+		client_place_waiting(slot);
 }
 
 static void link_reaped(struct tunnel *t, struct link *l)

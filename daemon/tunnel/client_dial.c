@@ -152,6 +152,14 @@ void client_dial(struct slot *slot)
 		failed(slot, "out of memory", true);
 }
 
+void client_refill(struct slot *slot)
+{
+	if (client_spread_wants(slot))
+		client_dial(slot);
+	else
+		client_place_waiting(slot);
+}
+
 bool client_dial_like(struct slot *slot, const struct link *like)
 {
 	struct udp_path path = like->path;
@@ -191,7 +199,7 @@ void client_redial(struct slot *slot, const struct link *ended)
 
 	if (ended->mended) {
 		if (client_dial_like(slot, ended))
-			client_serve_waiting(slot);
+			client_place_waiting(slot);
 		else
 			client_dial(slot);
 		return;

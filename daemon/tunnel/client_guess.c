@@ -1,7 +1,7 @@
 /* client_guess.c - sessions with a server of which the configuration does not say how it speaks (guess.h).
  *
- * Until a session is understood nothing is read from the connections that were given to it, so that when it is not they go over to the
- * next one, as if nothing had been.  That one begins at once, to where the last one led. */
+ * Until a session is understood the connections that come for it wait in its slot's line, so that when it is not they are for the next
+ * one, as if nothing had been.  That one begins at once, to where the last one led. */
 #include <stdio.h>
 
 #include "client_impl.h"
@@ -35,24 +35,19 @@ void client_begins(struct tunnel *t, struct session_config *cfg)
 	cfg->unsure = guess_is_open(g, t->reactor->now_us);
 }
 
-/* Its connections need not wait any more. */
-static void let_flow(struct link *l)
-{
-	for (struct relay *relay = l->relays; relay != NULL; relay = relay_next(relay))
-		relay_resume(relay);
-}
-
 void client_guess_look(struct link *l)
 {
-	struct guess *g = guess_of(l->tunnel);
+	struct client *c = l->tunnel->state;
+	struct slot *slot = &c->slots[l->slot];
 	char text[GUESS_TEXT];
 
 	if (!l->unsure || !session_understood(l->session))
 		return;
 	l->unsure = false;
-	if (guess_right(g, &l->way))
+	if (guess_right(&c->guess, &l->way))
 		log_info(l->tunnel->name, "%s understands %s", l->peer, name_of(&l->way, text));
-	let_flow(l);
+	if (slot->link == l)
+		client_place_waiting(slot);
 }
 
 /* A kcptund that was there before the session began, and does not know it: built without what it compresses with. */

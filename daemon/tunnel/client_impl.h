@@ -3,7 +3,8 @@
  * A client has `conn` places for a session, the slots; with `conn = auto` CLIENT_AUTO_MAX, which are
  * filled as streams come and emptied when there are none (client_spread.c).  For a slot without one a name is
  * resolved, a socket connected and a link made (client_dial.c); what is accepted in the meantime
- * waits in the slot's line (client_waiting.c).  A link that is to get no more streams leaves
+ * waits in the slot's line (client_waiting.c), and so does what comes before its server is known to understand it
+ * (client_guess.c).  A link that is to get no more streams leaves
  * its slot to the next one and lives on for those it has (client_expiry.c).  Who gets a stream
  * where, and what the tunnel is told, is client.c.
  *
@@ -74,7 +75,8 @@ void client_waiting_init(struct slot *slot);
  * `connecttimeout`. */
 void client_patience_init(struct tunnel *t);
 void client_patience_stop(struct tunnel *t);
-/* Give a relay a stream on this link; false when it takes no more. */
+/* Give a relay a stream on this link, or as long as the server may not understand it a place in its slot's line; false when it takes
+ * no more. */
 bool client_give_stream(struct link *l, struct relay *relay);
 /* Keep a relay for the slot's next link, or refuse it. */
 void client_wait(struct slot *slot, struct relay *relay);
@@ -82,6 +84,10 @@ void client_wait(struct slot *slot, struct relay *relay);
 void client_drop_forsaken(struct slot *slot);
 /* The slot has a link: streams for all that wait. */
 void client_serve_waiting(struct slot *slot);
+/* All that wait find their places anew. */
+void client_place_waiting(struct slot *slot);
+/* Somebody waits for the link to answer. */
+bool client_is_awaited(const struct link *l);
 /* Close all that wait. */
 void client_dismiss_waiting(struct slot *slot);
 /* The sockets of all that wait go to somebody else. */
@@ -92,6 +98,8 @@ void client_pass_waiting(struct slot *slot, void (*take)(void *user, int fd), vo
 void client_dial_init(struct slot *slot);
 /* Go for a link if the slot has none and nothing for one is under way. */
 void client_dial(struct slot *slot);
+/* Go for one if it is wanted; else who waits here finds another place. */
+void client_refill(struct slot *slot);
 /* A link for an empty slot at once, to where another one leads; false when that fails. */
 bool client_dial_like(struct slot *slot, const struct link *like);
 /* The slot's link has ended by itself and was taken out: go for the next, now or later. */

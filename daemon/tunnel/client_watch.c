@@ -51,7 +51,7 @@ static void look_unheard(struct link *l)
 	struct session_info info;
 
 	session_get_info(l->session, &info);
-	if (l->relay_count > 0 && info.kcp.unacked_segs + info.kcp.snd_queue_segs < ASKED_MAX) {
+	if (client_is_awaited(l) && info.kcp.unacked_segs + info.kcp.snd_queue_segs < ASKED_MAX) {
 		session_ping(l->session);
 		link_touch(l);
 	}
@@ -89,7 +89,7 @@ static bool nothing_to_watch(const struct link *l)
 	if (l->look_again || (session_peer_forgot(l->session) && l->forgot_asked < FORGOT_ASKS))
 		return false;
 	if (!link_understood(l))
-		return l->relay_count == 0;
+		return !client_is_awaited(l);
 	return !session_unanswered(l->session) && l->tunnel->reactor->now_us - l->much_us >= MUCH_US;
 }
 
