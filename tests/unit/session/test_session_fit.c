@@ -276,6 +276,51 @@ static void losses_and_delays_change_nothing_but_the_time(void **state)
 	}
 }
 
+static void hear_ack(struct world *w, uint32_t sn, uint32_t una, uint32_t ts)
+{
+	struct kcp_seg_header h = { .conv = 77,
+				    .cmd = KCP_CMD_ACK,
+				    .wnd = 128,
+				    .ts = ts,
+				    .sn = sn,
+				    .una = una };
+	uint8_t bytes[KCP_OVERHEAD];
+
+	kcp_header_encode(bytes, &h);
+	session_input(w->t->end[0], w->t->now_us, (struct view){ bytes, sizeof(bytes) });
+	session_process(w->t->end[0], w->t->now_us);
+}
+
+/* A session begun by copies of the first two had both, and the next one had none of them. */
+static void what_is_heard_behind_the_question_of_before_it_shows_nothing(void **state)
+{
+	struct world *w = world_new(CODEC_NONE, 2, true, 0);
+	struct smux_stream *st;
+	uint32_t began_ms, asked_ms = 0;
+	uint64_t sent;
+
+	(void)state;
+	w->t->loss = 1000;
+	began_ms = (uint32_t)(w->t->now_us / MS) + 1;
+	world_steps(w, 1);
+	assert_int_equal(session_open(w->t->end[0], &st), KT_OK);
+	smux_commit(st, 0);
+	world_steps(w, 5);
+	hear_ack(w, 0, 1, began_ms);
+	sent = session_sent_bytes(w->t->end[0]);
+	while (session_sent_bytes(w->t->end[0]) == sent) {
+		world_steps(w, 1);
+		asked_ms = (uint32_t)(w->t->now_us / MS);
+	}
+	world_steps(w, 10);
+	hear_ack(w, 1, 2, began_ms + 1);
+	assert_false(session_understood(w->t->end[0]));
+	assert_int_equal(session_ended(w->t->end[0]), SESSION_ALIVE);
+	hear_ack(w, 2, 0, asked_ms);
+	assert_int_equal(session_ended(w->t->end[0]), SESSION_NOT_UNDERSTOOD);
+	world_free(w);
+}
+
 static void who_never_answers_is_asked_nothing(void **state)
 {
 	struct world *w = world_new(CODEC_NONE, 2, true, RTT_MS);
@@ -338,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_is_slow_to_end_is_waited_for),
 		cmocka_unit_test(who_forgets_later_was_restarted),
 		cmocka_unit_test(losses_and_delays_change_nothing_but_the_time),
+		cmocka_unit_test(what_is_heard_behind_the_question_of_before_it_shows_nothing),
 		cmocka_unit_test(who_never_answers_is_asked_nothing),
 		cmocka_unit_test(who_is_sure_asks_nothing),
 		cmocka_unit_test(who_speaks_is_understood),
