@@ -50,15 +50,6 @@ void client_guess_look(struct link *l)
 		client_place_waiting(slot);
 }
 
-/* A kcptund that was there before the session began, and does not know it: built without what it compresses with. */
-static bool was_refused(const struct link *l)
-{
-	uint64_t age_us = l->tunnel->reactor->now_us - l->opened_us;
-
-	return l->unsure && session_peer_version(l->session) == 0 &&
-	       session_peer_uptime_ms(l->session) * UINT64_C(1000) > age_us;
-}
-
 /* What its end shows of the peer: CODEC_UNKNOWN and 0 for nothing.  False: it is about other things. */
 static bool shows(const struct link *l, struct guess_way *theirs)
 {
@@ -66,8 +57,6 @@ static bool shows(const struct link *l, struct guess_way *theirs)
 	switch (l->end) {
 	case SESSION_NOT_UNDERSTOOD:
 		return true;
-	case SESSION_UNKNOWN:
-		return was_refused(l);
 	case SESSION_OTHER_CODEC:
 		theirs->compression = session_peer_codec(l->session);
 		return true;

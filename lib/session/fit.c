@@ -9,10 +9,15 @@
  * trip is longer nothing is waited for.  The copies of the first count, too: each begins a session, and with
  * the NOP on its heels that would seem to go on.  None leaves any more once it was acknowledged.
  *
- * A kcptund speaks at once, and then nothing is asked. */
+ * A kcptund speaks at once, and then nothing is asked.  One that was built without the compression ends its session before it
+ * acknowledges anything, and so takes what comes later and never what was first. */
 #include "session_impl.h"
 
-enum { SETTLE_US = 50 * 1000 };
+enum {
+	SETTLE_US = 50 * 1000,
+	/* And two round trips: so long the first may be missing while others arrived. */
+	MISSING_US = 500 * 1000,
+};
 
 void session_fit_init(struct session *s)
 {
@@ -49,6 +54,18 @@ static bool first_has_arrived(const struct session *s)
 	return k.snd_una > 0;
 }
 
+/* What is merely lost was sent again several times by then. */
+static bool first_is_missing(struct session *s, uint64_t now_us)
+{
+	struct session_fit *f = &s->fit;
+
+	if (f->began || session_acked_bytes(s) == 0)
+		return false;
+	if (f->missing_us == 0)
+		f->missing_us = now_us;
+	return now_us - f->missing_us >= MISSING_US + 2 * (uint64_t)kcp_min_rtt_us(s->kcp);
+}
+
 void session_fit_look(struct session *s, uint64_t now_us)
 {
 	struct session_fit *f = &s->fit;
@@ -58,12 +75,14 @@ void session_fit_look(struct session *s, uint64_t now_us)
 	if (s->peer_version != 0 || f->taken) {
 		f->open = f->asked = false;
 		f->ask_at_us = UINT64_MAX;
-	} else if (f->refused || kcp_peer_forgot(s->kcp)) {
-		session_fail(s, SESSION_NOT_UNDERSTOOD);
-	} else if (!f->began && first_has_arrived(s)) {
+		return;
+	}
+	if (!f->began && first_has_arrived(s)) {
 		f->began = true;
 		f->ask_at_us = f->left_us + SETTLE_US;
 	}
+	if (f->refused || kcp_peer_forgot(s->kcp) || first_is_missing(s, now_us))
+		session_fail(s, SESSION_NOT_UNDERSTOOD);
 }
 
 void session_fit_ask(struct session *s)

@@ -107,6 +107,7 @@ struct session_fit {
 	bool began;          /* what left first has arrived */
 	bool asked;          /* whether it goes on, */
 	bool taken, refused; /* and it does; it does not */
+	uint64_t missing_us; /* since when others have, and that not; 0: they have not */
 	uint64_t left_us;    /* what left last, before it began */
 	uint64_t ask_at_us;  /* UINT64_MAX: nothing is to be asked, or was */
 	uint32_t asked_sn;   /* number of the question; */

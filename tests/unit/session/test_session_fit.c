@@ -19,8 +19,9 @@ struct go {
 struct world {
 	struct tunnel *t; /* its end[0], and the ways */
 	struct go go;
-	unsigned packets;   /* that the client sent */
-	unsigned jitter_ms; /* of what it sends */
+	unsigned packets;       /* that the client sent */
+	unsigned jitter_ms;     /* of what it sends */
+	uint64_t first_from_us; /* until then what begins with the first segment is lost */
 };
 
 static size_t go_output(void *user, uint8_t *buf, size_t len)
@@ -94,6 +95,10 @@ static void send_late(struct world *w, const struct packet *pkt)
 {
 	struct way *way = &w->t->way[0];
 	size_t before = way->count;
+	struct kcp_seg_header h;
+
+	if (kcp_header_decode(&h, pkt->data, pkt->len) && h.sn == 0 && w->t->now_us < w->first_from_us)
+		return;
 
 	send(w->t, 0, pkt);
 	if (way->count > before && w->jitter_ms > 0)
@@ -321,6 +326,44 @@ static void what_is_heard_behind_the_question_of_before_it_shows_nothing(void **
 	world_free(w);
 }
 
+/* As a kcptund does that was built without the compression. */
+static void who_never_takes_the_first_does_not_understand_it(void **state)
+{
+	struct world *w = world_new(CODEC_NONE, 2, true, 0);
+	struct session *s = w->t->end[0];
+	uint32_t began_ms = (uint32_t)(w->t->now_us / MS) + 1;
+
+	(void)state;
+	w->t->loss = 1000;
+	world_steps(w, 50);
+	session_ping(s);
+	world_steps(w, 1000);
+	assert_int_equal(session_ended(s), SESSION_ALIVE); /* nothing arrives */
+	hear_ack(w, 1, 0, began_ms + 1000);
+	world_steps(w, 480);
+	assert_int_equal(session_ended(s), SESSION_ALIVE);
+	world_steps(w, 400);
+	assert_int_equal(session_ended(s), SESSION_NOT_UNDERSTOOD);
+	world_free(w);
+}
+
+static void what_was_only_lost_is_not_missed(void **state)
+{
+	struct world *w = world_new(CODEC_NONE, 2, true, 20);
+	struct session *s = w->t->end[0];
+
+	(void)state;
+	EXPECT(w, "\x02");
+	w->first_from_us = w->t->now_us + 400 * MS;
+	world_steps(w, 50);
+	session_ping(s);
+	world_steps(w, 300);
+	assert_true(session_acked_bytes(s) > 0);
+	until_known(w);
+	assert_true(session_understood(s));
+	world_free(w);
+}
+
 static void who_never_answers_is_asked_nothing(void **state)
 {
 	struct world *w = world_new(CODEC_NONE, 2, true, RTT_MS);
@@ -384,6 +427,8 @@ int main(void)
 		cmocka_unit_test(who_forgets_later_was_restarted),
 		cmocka_unit_test(losses_and_delays_change_nothing_but_the_time),
 		cmocka_unit_test(what_is_heard_behind_the_question_of_before_it_shows_nothing),
+		cmocka_unit_test(who_never_takes_the_first_does_not_understand_it),
+		cmocka_unit_test(what_was_only_lost_is_not_missed),
 		cmocka_unit_test(who_never_answers_is_asked_nothing),
 		cmocka_unit_test(who_is_sure_asks_nothing),
 		cmocka_unit_test(who_speaks_is_understood),
