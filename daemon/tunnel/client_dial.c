@@ -44,17 +44,17 @@ static void failed(struct slot *slot, const char *what, bool shortage)
 }
 
 /* Another session had an answer from that host a moment ago, so this one will, too. */
-static bool answers_lately(const struct tunnel *t, const struct udp_path *path)
+static bool will_answer(const struct link *fresh)
 {
-	for (const struct link *l = t->links; l != NULL; l = l->next)
-		if (client_heard_lately(l) && hosts_same(&l->path, path))
+	for (const struct link *l = fresh->tunnel->links; l != NULL; l = l->next)
+		if (l != fresh && client_heard_lately(l) && hosts_same(&l->path, &fresh->path) &&
+		    client_guess_vouches(l, fresh))
 			return true;
 	return false;
 }
 
 struct link *client_open_link(struct tunnel *t, const struct udp_path *path, int *err)
 {
-	bool trusted = answers_lately(t, path);
 	struct udp_options opt;
 	struct udp udp;
 	struct port *p;
@@ -76,7 +76,7 @@ struct link *client_open_link(struct tunnel *t, const struct udp_path *path, int
 	if (l == NULL)
 		port_free(p);
 	else
-		l->trusted = trusted;
+		l->trusted = will_answer(l);
 	return l;
 }
 

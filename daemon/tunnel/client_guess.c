@@ -44,10 +44,19 @@ void client_guess_look(struct link *l)
 	if (!l->unsure || !session_understood(l->session))
 		return;
 	l->unsure = false;
+	l->found = true;
 	if (guess_right(&c->guess, &l->way))
 		log_info(l->tunnel->name, "%s understands %s", l->peer, name_of(&l->way, text));
 	if (slot->link == l)
 		client_place_waiting(slot);
+}
+
+bool client_guess_vouches(const struct link *l, const struct link *fresh)
+{
+	bool understood = l->found || session_peer_version(l->session) != 0;
+
+	return !fresh->unsure || (understood && l->way.compression == fresh->way.compression &&
+				  l->way.smux_version == fresh->way.smux_version);
 }
 
 /* What its end shows of the peer: CODEC_UNKNOWN and 0 for nothing.  False: it is about other things. */

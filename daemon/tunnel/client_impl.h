@@ -129,6 +129,8 @@ void client_race_stop(struct slot *slot);
 void client_begins(struct tunnel *t, struct session_config *cfg);
 /* After what came: its connections are read once it is understood. */
 void client_guess_look(struct link *l);
+/* Who understands the one understands the other, if it is not known anyway. */
+bool client_guess_vouches(const struct link *l, const struct link *fresh);
 /* It has ended.  True: for want of being understood, and another way to speak is tried at once. */
 bool client_guess_mends(struct tunnel *t, struct link *l);
 

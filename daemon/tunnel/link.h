@@ -51,6 +51,7 @@ struct link {
 	/* client_guess.c */
 	struct guess_way way; /* that it speaks */
 	bool unsure;          /* whether the server understands it is not known yet */
+	bool found;           /* it does, as was found out */
 	bool mended;          /* it was not understood, and another way is tried */
 	/* client_watch.c */
 	ev_timer watch;
