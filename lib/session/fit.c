@@ -17,6 +17,7 @@ enum {
 	SETTLE_US = 50 * 1000,
 	/* And two round trips: so long the first may be missing while others arrived. */
 	MISSING_US = 500 * 1000,
+	SHORT_BYTES = 512, /* of all that left: the path may be too narrow for a long segment */
 };
 
 void session_fit_init(struct session *s)
@@ -59,7 +60,7 @@ static bool first_is_missing(struct session *s, uint64_t now_us)
 {
 	struct session_fit *f = &s->fit;
 
-	if (f->began || session_acked_bytes(s) == 0)
+	if (f->began || session_acked_bytes(s) == 0 || s->bytes_sent > SHORT_BYTES)
 		return false;
 	if (f->missing_us == 0)
 		f->missing_us = now_us;
