@@ -19,8 +19,8 @@ _kcptund_tunnel() {
 	congestion) COMPREPLY=($(compgen -W "model reno none" -- "$cur")) ;;
 	copies) COMPREPLY=($(compgen -W "auto 0 1 2 3" -- "$cur")) ;;
 	sndwnd | rcvwnd | datashard | ds | parityshard | ps | conn) COMPREPLY=($(compgen -W "auto" -- "$cur")) ;;
-	compression) COMPREPLY=($(compgen -W "snappy zstd none" -- "$cur")) ;;
-	smuxver) COMPREPLY=($(compgen -W "1 2" -- "$cur")) ;;
+	compression) COMPREPLY=($(compgen -W "auto snappy zstd none" -- "$cur")) ;;
+	smuxver) COMPREPLY=($(compgen -W "auto 1 2" -- "$cur")) ;;
 	loglevel) COMPREPLY=($(compgen -W "error warn info debug" -- "$cur")) ;;
 	c | config | keyfile | log | snmplog | control)
 		compopt -o filenames

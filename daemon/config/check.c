@@ -226,39 +226,45 @@ static void settle_congestion(const struct check *k)
 		t->congestion = t->nc ? SESSION_NONE : SESSION_RENO;
 }
 
+/* nocomp = no says that there is to be some, where nothing says of which kind. */
+static bool agree(const struct conf_tunnel *t)
+{
+	if (t->compression == CODEC_UNKNOWN)
+		return !t->nocomp && from(t, KEY_NOCOMP) <= from(t, KEY_COMPRESSION);
+	return t->nocomp == (t->compression == CODEC_NONE);
+}
+
 /* Of nocomp and compression the one given closer to the tunnel holds. */
 static void settle_compression(const struct check *k)
 {
 	static const enum conf_id ids[] = { KEY_NOCOMP, KEY_COMPRESSION };
 	struct conf_tunnel *t = k->t;
 	enum conf_from nocomp = from(t, KEY_NOCOMP), compression = from(t, KEY_COMPRESSION);
-	bool agree = t->nocomp == (t->compression == CODEC_NONE);
 	char line[IN_LINE_BYTES];
 
 	if (!known(k, ids, ARRAY_LEN(ids)))
 		return;
-	if (!agree && nocomp == compression && nocomp != CONF_BUILTIN)
+	if (!agree(t) && nocomp == compression && nocomp != CONF_BUILTIN)
 		conf_fault(k->r, place(k, KEY_NOCOMP), "contradicts compression%s",
 			   in_line(k, KEY_NOCOMP, KEY_COMPRESSION, line));
-	else if (!agree && nocomp > compression)
+	else if (!agree(t) && nocomp > compression)
 		t->compression = t->nocomp ? CODEC_NONE : CODEC_SNAPPY;
 	t->nocomp = t->compression == CODEC_NONE;
 }
 
-/* A client that is not told otherwise compresses with snappy, and does not stop doing so without a word: kcptun's server
- * would not understand it. */
+/* Who gives one gets it, or a word of why not. */
 static void check_codec(const struct check *k)
 {
 	static const enum conf_id ids[] = { KEY_COMPRESSION, KEY_NOCOMP };
 	const struct conf_tunnel *t = k->t;
 
-	if (t->role != ROLE_CLIENT || !known(k, ids, ARRAY_LEN(ids)) || codec_built_in(t->compression))
+	if (t->role != ROLE_CLIENT || !known(k, ids, ARRAY_LEN(ids)) ||
+	    t->compression == CODEC_UNKNOWN || codec_built_in(t->compression))
 		return;
 	conf_fault(k->r, blame(k, ids, ARRAY_LEN(ids)),
-		   "is %s%s, which this kcptund was built without; say nocomp = yes, and the same at a server "
+		   "is %s, which this kcptund was built without; say nocomp = yes, and the same at a server "
 		   "that is a kcptun",
-		   codec_name(t->compression),
-		   from(t, KEY_COMPRESSION) == CONF_BUILTIN ? " when nothing else is said" : "");
+		   codec_name(t->compression));
 }
 
 static void check_cipher(const struct check *k)

@@ -118,11 +118,11 @@ struct conf_tunnel {
 	char *interface; /* the one device that they go by, or NULL */
 	unsigned fwmark; /* their mark, 0: none */
 	unsigned dscp;
-	enum codec_kind compression;
-	bool nocomp; /* compression == CODEC_NONE */
+	enum codec_kind compression; /* CODEC_UNKNOWN: auto */
+	bool nocomp;                 /* compression == CODEC_NONE */
 	bool acknodelay;
 	unsigned sockbuf_bytes;
-	unsigned smuxver; /* 1 or 2 */
+	unsigned smuxver; /* 1, 2 or CONF_AUTO */
 	unsigned framesize_bytes;
 	unsigned smuxbuf_bytes, streambuf_bytes; /* or CONF_AUTO */
 	unsigned memory_bytes;

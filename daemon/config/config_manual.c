@@ -164,12 +164,16 @@ const struct conf_manual conf_manuals[KEY_COUNT] = {
 
 	[KEY_COMPRESSION] = { NULL, NULL,
 		"`snappy` is kcptun's. `none` suits data that does not shrink, such as what is "
-		"encrypted already. A kcptun server must have the same. " },
+		"encrypted already. A kcptun server takes only what it was started with: `auto` tries "
+		"`snappy` and then `none`, each with both versions of `smuxver`, sees within a round trip or two "
+		"which it is, and begins with that from then on. `zstd` has to be given. What is given "
+		"is obeyed. " },
 	[KEY_NOCOMP] = { NULL, NULL,
 		"kcptun's name for it. Of this and compression, the one given closer to the tunnel "
 		"holds. " },
 	[KEY_SMUXVER] = { NULL, NULL,
-		"1 for a kcptun-server of 2021 that was started without `--smuxver 2`. With 2 each "
+		"A kcptun server takes only one, which `auto` finds out as with `compression`: 1 is that of a "
+		"kcptun-server of 2021 without `--smuxver 2`. With 2 each "
 		"stream has a window of its own, so that a slow one does not stop the others. " },
 	[KEY_SMUXBUF] = { NULL, NULL, NULL },
 	[KEY_FRAMESIZE] = { NULL, NULL,

@@ -149,14 +149,15 @@ const struct conf_row conf_rows[KEY_COUNT] = {
 			"follows each client" },
 
 	[KEY_COMPRESSION] = { "compression", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_compression,
-		T(compression), "snappy",
-		.help = "what a client compresses with, zstd between kcptunds only; a server "
-			"follows each client" },
+		T(compression), "auto",
+		.help = "what a client compresses with, zstd between kcptunds only; auto is snappy, or none "
+			"where a server takes only that; a server follows each client" },
 	[KEY_NOCOMP] = { "nocomp", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_bool, T(nocomp), "no",
 		.help = "yes means compression = none" },
-	[KEY_SMUXVER] = { "smuxver", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_unsigned,
-		T(smuxver), "2", .min = 1, .max = 2,
-		.help = "version of the stream protocol; a server follows each client" },
+	[KEY_SMUXVER] = { "smuxver", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_auto,
+		T(smuxver), "auto", .min = 1, .max = 2,
+		.help = "version of the stream protocol; auto is 2, or 1 where a server takes only "
+			"that; a server follows each client" },
 	[KEY_SMUXBUF] = { "smuxbuf", ON_BOTH, CONF_NEW_SESSIONS, &conf_type_auto_bytes,
 		T(smuxbuf_bytes), "auto", .min = BUFFER_MIN, .max = BUFFER_MAX,
 		.help = "bytes received and not yet passed on, per session; auto is half of what a "

@@ -618,11 +618,17 @@ static void print_proxy(const struct conf_row *row, const void *base, FILE *out)
 	fputs(proxies[*(const enum conf_proxy *)field_const(row, base)], out);
 }
 
-static const enum codec_kind codecs[] = { CODEC_SNAPPY, CODEC_ZSTD, CODEC_NONE };
+/* CODEC_UNKNOWN is auto. */
+static const enum codec_kind codecs[] = { CODEC_UNKNOWN, CODEC_SNAPPY, CODEC_ZSTD, CODEC_NONE };
+
+static const char *codec_or_auto(enum codec_kind kind)
+{
+	return kind == CODEC_UNKNOWN ? "auto" : codec_name(kind);
+}
 
 static const char *compression_name(size_t i)
 {
-	return codec_name(codecs[i]);
+	return codec_or_auto(codecs[i]);
 }
 
 static bool parse_compression(const struct conf_row *row, const char *text, void *base, char *why)
@@ -637,7 +643,7 @@ static bool parse_compression(const struct conf_row *row, const char *text, void
 
 static void print_compression(const struct conf_row *row, const void *base, FILE *out)
 {
-	fputs(codec_name(*(const enum codec_kind *)field_const(row, base)), out);
+	fputs(codec_or_auto(*(const enum codec_kind *)field_const(row, base)), out);
 }
 
 static const char *level_name(size_t i)
@@ -666,7 +672,7 @@ const struct conf_type conf_type_mode = { CONF_TEXT, "auto, normal, fast, fast2,
 const struct conf_type conf_type_congestion = { CONF_TEXT, "model, reno or none", parse_congestion,
 						print_congestion, NULL };
 const struct conf_type conf_type_proxy = { CONF_TEXT, "no or v2", parse_proxy, print_proxy, NULL };
-const struct conf_type conf_type_compression = { CONF_TEXT, "snappy, zstd or none",
+const struct conf_type conf_type_compression = { CONF_TEXT, "auto, snappy, zstd or none",
 						 parse_compression, print_compression, NULL };
 const struct conf_type conf_type_loglevel = { CONF_TEXT, "error, warn, info or debug",
 					      parse_loglevel, print_loglevel, NULL };

@@ -124,10 +124,6 @@ static void tell_defaults(struct compat *c)
 				   "is missing, so that "
 				   "kcptun's own is taken");
 	}
-	if (c->role == ROLE_CLIENT && !settings_get(&c->settings, "smuxver"))
-		compat_say(c, CONF_WARNING, "smuxver",
-			   "is missing: it is 2 here and in today's kcptun, "
-			   "but was 1 in that of 2021; a client must know its server's");
 	if (c->log_path)
 		compat_say(c, CONF_WARNING, "log",
 			   "is left out: messages go to stderr, and from there "

@@ -149,7 +149,10 @@ static void add_rest(struct table *t, const json_t *row, const json_t *before, d
 	table_addf(t, "%s/%s", show_shards(a, row, "fec_in"), show_shards(b, row, "fec_out"));
 	table_addf(t, "%s/%s", show_or_dash(ctl_string(row, "compression_in")),
 		   show_or_dash(ctl_string(row, "compression_out")));
-	table_addf(t, "%.0f", ctl_number(row, "smux"));
+	if (isnan(ctl_number(row, "smux"))) /* a server's client has not said it yet */
+		table_add(t, "-");
+	else
+		table_addf(t, "%.0f", ctl_number(row, "smux"));
 	table_add(t, ctl_bytes(a, ctl_number(row, "memory_bytes")));
 }
 

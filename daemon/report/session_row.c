@@ -84,7 +84,7 @@ static void put_pipeline(struct row *r, const struct session_info *info)
 	row_put(r, "fec_in", report_shards(info->ds_in, info->ps_in));
 	row_text_or_null(r, "compression_out", codec_text(info->codec_out));
 	row_text_or_null(r, "compression_in", codec_text(info->codec_in));
-	row_int(r, "smux", (uint64_t)info->smux_version);
+	row_put(r, "smux", info->smux_version != 0 ? json_integer(info->smux_version) : json_null());
 }
 
 static void put_totals(struct row *r, const struct counters *c)

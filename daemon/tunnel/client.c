@@ -84,8 +84,7 @@ static void renew(struct tunnel *t)
 
 	for (unsigned i = 0; i < c->slot_count; i++) {
 		client_retire(&c->slots[i]);
-		if (client_spread_wants(&c->slots[i]))
-			client_dial(&c->slots[i]);
+		client_refill(&c->slots[i]);
 	}
 }
 
@@ -95,6 +94,7 @@ static void link_pumped(struct tunnel *t, struct link *l)
 	struct client *c = t->state;
 	struct slot *slot = &c->slots[l->slot];
 
+	client_guess_look(l);
 	client_watch(l);
 	if (client_is_trial(slot)) {
 		client_trial_pumped(l);
@@ -105,8 +105,7 @@ static void link_pumped(struct tunnel *t, struct link *l)
 	log_info(t->name, "%s stops", l->peer);
 	servers_doubt(&c->servers, l->server);
 	client_retire(slot);
-	if (client_spread_wants(slot))
-		client_dial(slot);
+	client_refill(slot);
 }
 
 static void link_ended(struct tunnel *t, struct link *l)
@@ -125,8 +124,12 @@ static void link_ended(struct tunnel *t, struct link *l)
 		return;
 	}
 	ev_timer_stop(client_loop(t), &slot->expiry);
-	if (!t->draining && client_spread_wants(slot))
+	if (t->draining)
+		return;
+	if (client_spread_wants(slot))
 		client_redial(slot, l);
+	else
+		client_place_waiting(slot);
 }
 
 static void link_reaped(struct tunnel *t, struct link *l)
@@ -261,7 +264,7 @@ static void pass_on(struct tunnel *t, struct tunnel *fresh)
 	struct client *c = t->state;
 
 	for (struct link *l = t->links; l != NULL; l = l->next)
-		if (!l->heard && !l->trusted)
+		if (!link_answers(l))
 			link_end(l, SESSION_ALIVE);
 	for (unsigned i = 0; i < c->slot_count; i++)
 		client_pass_waiting(&c->slots[i], on_accept, fresh);
@@ -319,7 +322,9 @@ const struct tunnel_role client_role = {
 	.stop = stop,
 	.datagram = datagram,
 	.stream_opened = stream_opened,
+	.begins = client_begins,
 	.link_pumped = link_pumped,
+	.mends = client_guess_mends,
 	.link_ended = link_ended,
 	.link_reaped = link_reaped,
 	.relay_orphaned = relay_orphaned,

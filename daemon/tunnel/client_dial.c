@@ -57,15 +57,15 @@ void client_failed(struct slot *slot)
 }
 
 /* Another session had an answer from that host a moment ago, so this one will, too. */
-static bool answers_lately(const struct tunnel *t, const struct whereto *to)
+static bool will_answer(const struct link *fresh)
 {
-	const struct client *c = t->state;
-	const struct udp_path *path = &to->path;
+	const struct client *c = fresh->tunnel->state;
 
-	if (c->servers.at[to->server].doubtful)
+	if (c->servers.at[fresh->server].doubtful)
 		return false;
-	for (const struct link *l = t->links; l != NULL; l = l->next)
-		if (l->server == to->server && client_heard_lately(l) && hosts_same(&l->path, path))
+	for (const struct link *l = fresh->tunnel->links; l != NULL; l = l->next)
+		if (l != fresh && l->server == fresh->server && client_heard_lately(l) &&
+		    hosts_same(&l->path, &fresh->path) && client_guess_vouches(l, fresh))
 			return true;
 	return false;
 }
@@ -79,7 +79,6 @@ static void refuse(struct refusal *why, int err, const char *text)
 struct link *client_open_link(struct tunnel *t, const struct whereto *to, struct refusal *why)
 {
 	const struct udp_path *path = &to->path;
-	bool trusted = answers_lately(t, to);
 	struct udp_options opt;
 	struct udp udp;
 	struct port *p;
@@ -100,14 +99,13 @@ struct link *client_open_link(struct tunnel *t, const struct whereto *to, struct
 	if (p == NULL)
 		return NULL;
 	reactor_random(&conv, sizeof(conv));
-	l = link_new(t, p, path, conv);
+	l = link_new(t, p, path, conv, to->server);
 	p->link = l;
 	if (l == NULL) {
 		port_free(p);
 		return NULL;
 	}
-	l->trusted = trusted;
-	l->server = to->server;
+	l->trusted = will_answer(l);
 	return l;
 }
 
@@ -241,6 +239,14 @@ void client_dial(struct slot *slot)
 	client_race_go(slot, false);
 }
 
+void client_refill(struct slot *slot)
+{
+	if (client_spread_wants(slot))
+		client_dial(slot);
+	else
+		client_place_waiting(slot);
+}
+
 bool client_dial_like(struct slot *slot, const struct link *like)
 {
 	struct whereto to = { .server = like->server, .path = like->path };
@@ -283,7 +289,16 @@ void client_dial_cancel(struct slot *slot)
 
 void client_redial(struct slot *slot, const struct link *ended)
 {
-	uint64_t life_us = slot->tunnel->reactor->now_us - ended->opened_us;
+	uint64_t life_us;
+
+	if (ended->mended) {
+		if (client_dial_like(slot, ended))
+			client_place_waiting(slot);
+		else
+			client_dial(slot);
+		return;
+	}
+	life_us = slot->tunnel->reactor->now_us - ended->opened_us;
 
 	if (ended->heard && life_us >= SOUND_LIFE_S * 1000000ull)
 		slot->attempts = 0;

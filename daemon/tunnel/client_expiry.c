@@ -92,8 +92,7 @@ static void on_expiry(struct ev_loop *loop, ev_timer *w, int revents)
 	struct slot *slot = w->data;
 
 	client_retire(slot);
-	if (client_spread_wants(slot))
-		client_dial(slot);
+	client_refill(slot);
 }
 
 void client_expiry_init(struct slot *slot)

@@ -3,8 +3,9 @@
  * A client has `conn` places for a session, the slots; with `conn = auto` CLIENT_AUTO_MAX, which are
  * filled as streams come and emptied when there are none (client_spread.c).  For a slot without one a name is
  * resolved, a socket connected and a link made (client_dial.c), to whichever server and address answers first
- * (client_race.c); what is accepted in the meantime waits in the slot's line (client_waiting.c).  One slot more, which
- * gets no streams, is for trials of servers that did not answer before (client_failover.c).  A link that is to get no more streams leaves
+ * (client_race.c); what is accepted in the meantime waits in the slot's line (client_waiting.c), and so does what comes
+ * before its server is known to understand it (client_guess.c).  One slot more, which gets no streams, is for trials of
+ * servers that did not answer before (client_failover.c).  A link that is to get no more streams leaves
  * its slot to the next one and lives on for those it has (client_expiry.c).  Who gets a stream
  * where, and what the tunnel is told, is client.c.
  *
@@ -18,6 +19,7 @@
 #include <ev.h>
 
 #include "client_servers.h"
+#include "guess.h"
 #include "log.h"
 #include "netwatch.h"
 #include "relay.h"
@@ -33,6 +35,7 @@ enum {
 	CLIENT_NAME_ADDRESSES_MAX = 8,
 	CLIENT_ADDRESSES_MAX = 16,
 	CLIENT_RIVALS_MAX = 16,
+	GUESS_TEXT = 48,
 };
 
 /* Why there is no link to somewhere. */
@@ -91,7 +94,8 @@ struct client {
 	bool on_trial;          /* there is a present one, */
 	unsigned trial_server;  /* of this server */
 	struct netwatch_listener network;
-	ev_timer waits; /* while connections wait for a server to answer */
+	struct guess guess[CONF_ADDRS_MAX]; /* how each server speaks */
+	ev_timer waits;                     /* while connections wait for a server to answer */
 	struct log_limit late;
 };
 
@@ -107,7 +111,8 @@ void client_waiting_init(struct slot *slot);
  * `connecttimeout`. */
 void client_patience_init(struct tunnel *t);
 void client_patience_stop(struct tunnel *t);
-/* Give a relay a stream on this link; false when it takes no more. */
+/* Give a relay a stream on this link, or as long as the server may not understand it a place in its slot's line; false when it takes
+ * no more. */
 bool client_give_stream(struct link *l, struct relay *relay);
 /* Keep a relay for the slot's next link, or refuse it. */
 void client_wait(struct slot *slot, struct relay *relay);
@@ -115,6 +120,10 @@ void client_wait(struct slot *slot, struct relay *relay);
 void client_drop_forsaken(struct slot *slot);
 /* The slot has a link: streams for all that wait. */
 void client_serve_waiting(struct slot *slot);
+/* All that wait find their places anew. */
+void client_place_waiting(struct slot *slot);
+/* Somebody waits for the link to answer. */
+bool client_is_awaited(const struct link *l);
 /* Close all that wait. */
 void client_dismiss_waiting(struct slot *slot);
 /* The sockets of all that wait go to somebody else. */
@@ -125,6 +134,8 @@ void client_pass_waiting(struct slot *slot, void (*take)(void *user, int fd), vo
 void client_dial_init(struct slot *slot);
 /* Go for a link if the slot has none and nothing for one is under way. */
 void client_dial(struct slot *slot);
+/* Go for one if it is wanted; else who waits here finds another place. */
+void client_refill(struct slot *slot);
 /* A link for an empty slot at once, to where another one leads; false when that fails. */
 bool client_dial_like(struct slot *slot, const struct link *like);
 /* The slot's link has ended by itself and was taken out: go for the next, now or later. */
@@ -180,6 +191,17 @@ void client_failover_look(struct tunnel *t);
 void client_trial_failed(struct tunnel *t);
 /* Its link was pumped. */
 void client_trial_pumped(struct link *l);
+
+/* ---- client_guess.c: servers that nobody said of how they speak ---------------------------- */
+
+/* Say so for a session that begins. */
+void client_begins(const struct link *l, struct session_config *cfg);
+/* After what came: its connections are read once it is understood. */
+void client_guess_look(struct link *l);
+/* Who understands the one understands the other, if it is not known anyway. */
+bool client_guess_vouches(const struct link *l, const struct link *fresh);
+/* It has ended.  True: for want of being understood, and another way to speak is tried at once. */
+bool client_guess_mends(struct tunnel *t, struct link *l);
 
 /* ---- client_expiry.c: links that are to be used no more ---------------------------------- */
 

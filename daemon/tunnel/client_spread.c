@@ -17,7 +17,7 @@ enum {
 
 bool client_heard_lately(const struct link *l)
 {
-	return l->heard && l->tunnel->reactor->now_us - l->heard_us < LATELY_US;
+	return link_understood(l) && l->tunnel->reactor->now_us - l->heard_us < LATELY_US;
 }
 
 /* ---- sessions ------------------------------------------------------------------------ */

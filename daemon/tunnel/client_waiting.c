@@ -17,11 +17,25 @@ static void be_patient(struct tunnel *t)
 		ev_timer_again(client_loop(t), &c->waits);
 }
 
+/* Not a byte for a server that may not understand it, nor a stream's beginning, which has a target connected to. */
+static bool is_to_wait(const struct link *l)
+{
+	return l->unsure && !link_answers(l);
+}
+
 bool client_give_stream(struct link *l, struct relay *relay)
 {
+	struct client *c = l->tunnel->state;
 	struct smux_stream *st;
 
-	if (!link_usable(l) || session_open(l->session, &st) != 0)
+	if (!link_usable(l))
+		return false;
+	if (is_to_wait(l)) {
+		client_wait(&c->slots[l->slot], relay);
+		link_touch(l);
+		return true;
+	}
+	if (session_open(l->session, &st) != 0)
 		return false;
 	if (!link_answers(l))
 		be_patient(l->tunnel);
@@ -94,6 +108,23 @@ void client_serve_waiting(struct slot *slot)
 			relay_abort(relay, RELAY_REFUSED);
 		}
 	}
+}
+
+void client_place_waiting(struct slot *slot)
+{
+	struct tunnel *t = slot->tunnel;
+	unsigned n = slot->waiting_count;
+
+	while (n-- > 0)
+		t->role->relay_orphaned(t, pop_waiting(slot));
+}
+
+bool client_is_awaited(const struct link *l)
+{
+	const struct client *c = l->tunnel->state;
+	const struct slot *slot = &c->slots[l->slot];
+
+	return l->relay_count > 0 || (slot->link == l && slot->waiting_count > 0);
 }
 
 void client_dismiss_waiting(struct slot *slot)

@@ -53,7 +53,7 @@ static void look_unheard(struct link *l)
 	struct session_info info;
 
 	session_get_info(l->session, &info);
-	if (l->relay_count > 0 && info.kcp.unacked_segs + info.kcp.snd_queue_segs < ASKED_MAX) {
+	if (client_is_awaited(l) && info.kcp.unacked_segs + info.kcp.snd_queue_segs < ASKED_MAX) {
 		session_ping(l->session);
 		link_touch(l);
 	}
@@ -90,8 +90,8 @@ static bool nothing_to_watch(const struct link *l)
 {
 	if (l->look_again || (session_peer_forgot(l->session) && l->forgot_asked < FORGOT_ASKS))
 		return false;
-	if (!l->heard)
-		return l->relay_count == 0;
+	if (!link_understood(l))
+		return !client_is_awaited(l);
 	return !session_unanswered(l->session) && l->tunnel->reactor->now_us - l->much_us >= MUCH_US;
 }
 
@@ -102,7 +102,7 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 	if (reactor_puts_off(l->tunnel->reactor, w))
 		return;
 	client_roam_look(l);
-	if (!l->heard)
+	if (!link_understood(l))
 		look_unheard(l);
 	else
 		look(l);

@@ -165,11 +165,11 @@ static bool mismatch_text(const struct link *l, char *text, size_t cap)
 			return true;
 		}
 		snprintf(text, cap, "it sends compression %s, ours is %s: set compression = %s",
-			 codec_name(theirs), codec_name(c->compression), codec_name(theirs));
+			 codec_name(theirs), codec_name(l->way.compression), codec_name(theirs));
 		return true;
 	case SESSION_OTHER_VERSION:
-		snprintf(text, cap, "it speaks smux %d, ours is %u: set smuxver = %d",
-			 session_peer_version(l->session), c->smuxver,
+		snprintf(text, cap, "it speaks smux %d, ours is %d: set smuxver = %d",
+			 session_peer_version(l->session), l->way.smux_version,
 			 session_peer_version(l->session));
 		return true;
 	case SESSION_TIMEOUT:
@@ -179,8 +179,8 @@ static bool mismatch_text(const struct link *l, char *text, size_t cap)
 			return false;
 		snprintf(text, cap,
 			 "it takes our packets but never speaks: its compression or "
-			 "smuxver differs from ours (compression = %s, smuxver = %u)",
-			 codec_name(c->compression), c->smuxver);
+			 "smuxver differs from ours (compression = %s, smuxver = %d)",
+			 codec_name(l->way.compression), l->way.smux_version);
 		return true;
 	case SESSION_FOREIGN:
 	case SESSION_BROKEN_CODEC:

@@ -179,6 +179,10 @@ static bool make_session(struct link *l)
 	struct session_config cfg;
 
 	tunnel_session_config(l->tunnel, &cfg, &l->path, l->conv);
+	if (l->tunnel->role->begins != NULL)
+		l->tunnel->role->begins(l, &cfg);
+	l->way = (struct guess_way){ cfg.compression, cfg.smux_version };
+	l->unsure = cfg.unsure;
 	cfg.path = shared_path(l, &cfg);
 	cfg.wake = on_memory;
 	cfg.wake_user = l;
@@ -199,7 +203,8 @@ void link_change(struct link *l)
 	link_touch(l);
 }
 
-struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *path, uint32_t conv)
+struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *path, uint32_t conv,
+		      unsigned server)
 {
 	struct reactor *r = t->reactor;
 	struct link *l = calloc(1, sizeof(*l));
@@ -210,6 +215,7 @@ struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *p
 	l->port = p;
 	l->path = *path;
 	l->conv = conv;
+	l->server = server;
 	if (!make_session(l)) {
 		free(l);
 		return NULL;
@@ -345,9 +351,14 @@ void link_rates(const struct link *l, struct pace_rates *out)
 	pace_rates(&l->pace, &now, out);
 }
 
+bool link_understood(const struct link *l)
+{
+	return l->heard && session_understood(l->session);
+}
+
 bool link_answers(const struct link *l)
 {
-	return l->heard || l->trusted;
+	return l->trusted || link_understood(l);
 }
 
 bool link_usable(const struct link *l)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guess.h"
 #include "pace.h"
 #include "port.h"
 #include "relay.h"
@@ -49,6 +50,11 @@ struct link {
 	uint64_t opened_us, heard_us;
 	uint64_t quiet_us;         /* when it last had a relay, if it has none */
 	struct spread_meter meter; /* of the session's bytes */
+	/* client_guess.c */
+	struct guess_way way; /* that it speaks */
+	bool unsure;          /* whether the server understands it is not known yet */
+	bool found;           /* it does, as was found out */
+	bool mended;          /* it was not understood, and another way is tried */
 	/* client_watch.c */
 	ev_timer watch;
 	struct port *old_port;  /* the one before, as long as it may bring something */
@@ -74,7 +80,8 @@ struct link {
 
 /* A link of `t` on `p` to that peer, with a new session of number `conv`.  NULL when out of
  * memory. */
-struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *path, uint32_t conv);
+struct link *link_new(struct tunnel *t, struct port *p, const struct udp_path *path, uint32_t conv,
+		      unsigned server);
 /* Its tunnel's configuration is another. */
 void link_change(struct link *l);
 /* Frees the session and what relays are left on it. */
@@ -104,7 +111,9 @@ void link_relay_left(struct link *l);
 void link_rates(const struct link *l, struct pace_rates *out);
 /* May carry another stream. */
 bool link_usable(const struct link *l);
-/* What is written for it leaves: the peer was heard, or would be. */
+/* The peer was heard, and understands what it is sent. */
+bool link_understood(const struct link *l);
+/* What is written for it leaves: the peer was heard and understands it, or would. */
 bool link_answers(const struct link *l);
 
 #endif

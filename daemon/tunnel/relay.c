@@ -259,7 +259,7 @@ static bool far_peer_was_done(const struct relay *relay)
 /* Nothing that it said was lost with the session. */
 static bool unheard(const struct relay *relay)
 {
-	return !relay->link->heard && relay->sent == 0 && relay->up == WAY_OPEN;
+	return !link_understood(relay->link) && relay->sent == 0 && relay->up == WAY_OPEN;
 }
 
 void relay_session_ended(struct relay *relay)

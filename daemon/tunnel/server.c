@@ -99,7 +99,7 @@ static struct link *new_link(struct tunnel *t, struct port *p, const struct udp_
 		link_end(half_open_yields(&s->half_open), SESSION_ALIVE);
 	}
 	if (admits(t))
-		l = link_new(t, p, path, conv);
+		l = link_new(t, p, path, conv, 0);
 	if (l == NULL) {
 		t->past.sessions_refused++;
 		return NULL;

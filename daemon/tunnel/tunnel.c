@@ -313,8 +313,8 @@ void tunnel_session_config(struct tunnel *t, struct session_config *cfg,
 		.copies = c->copies,
 		.data_shards = c->datashard,
 		.parity_shards = c->parityshard,
-		.compression = c->compression,
-		.smux_version = (int)c->smuxver,
+		.compression = c->compression, /* and a client's role says more */
+		.smux_version = c->smuxver == CONF_AUTO ? 0 : (int)c->smuxver,
 		.framesize = c->framesize_bytes,
 		.smuxbuf = session_bytes(t),
 		.streambuf = stream_bytes(t),
@@ -426,7 +426,8 @@ void tunnel_link_ended(struct tunnel *t, struct link *l)
 {
 	if (l->end != SESSION_ALIVE)
 		t->past.sessions_dead++;
-	diagnosis_link_end(l);
+	if (t->role->mends == NULL || !t->role->mends(t, l))
+		diagnosis_link_end(l);
 	t->role->link_ended(t, l);
 }
 

@@ -51,8 +51,13 @@ struct tunnel_role {
 	void (*datagram)(struct tunnel *t, struct port *p, struct packet *pkt);
 	/* The peer opened a stream. */
 	void (*stream_opened)(struct tunnel *t, struct link *l, struct smux_stream *st);
+	/* A session begins: what the role has to say of it.  NULL: nothing. */
+	void (*begins)(const struct link *l, struct session_config *cfg);
 	/* The link was pumped, and goes on.  NULL: who cares? */
 	void (*link_pumped)(struct tunnel *t, struct link *l);
+	/* The link has ended.  True: what was the matter with it is about to be put right, and nobody needs to be told.
+	 * NULL: never. */
+	bool (*mends)(struct tunnel *t, struct link *l);
 	/* The link is no longer to be used; it is freed later. */
 	void (*link_ended)(struct tunnel *t, struct link *l);
 	/* The link's memory goes now; so does its port, if it is its own. */

@@ -53,8 +53,10 @@ bool session_input_kcp(struct session *s, uint64_t now_us, struct view pkt, unsi
 	bool good = kcp_input(s->kcp, now_us, pkt.p, pkt.n, flags) == KCP_OK;
 
 	s->kcp_in_errors += !good;
-	/* One that never spoke may have another reason: a kcptun forgets those that it does not understand. */
-	if (s->cfg.client && s->peer_version != 0 && kcp_peer_forgot(s->kcp))
+	if (s->fit.open && good)
+		session_fit_hear(s, pkt);
+	/* One that never spoke may have another reason: a kcptun forgets those that it does not understand, see fit.c. */
+	if (s->cfg.client && session_fit_found(s) && kcp_peer_forgot(s->kcp))
 		session_fail(s, SESSION_UNKNOWN);
 	return good;
 }
@@ -385,5 +387,6 @@ static void process(struct session *s, uint64_t now_us)
 void session_process(struct session *s, uint64_t now_us)
 {
 	process(s, now_us);
+	session_fit_look(s, now_us);
 	session_report_memory(s);
 }

@@ -182,6 +182,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 	s->flush_us = now_us;
 	session_guard_watch(s);
 	session_repair_begin(s, now_us);
+	session_fit_ask(s);
 	do {
 		bool pulled = pull_frames(s, now_us);
 
@@ -190,6 +191,7 @@ bool session_flush(struct session *s, uint64_t now_us, struct batch *out, const 
 		if (!pulled)
 			break;
 	} while (!stopped && kcp_queued(s->kcp) == 0 && kcp_send_room(s->kcp) > 0);
+	session_fit_left(s);
 	stopped |= session_repair_end(s);
 	kcp_sent_beside(s->kcp, s->repair.unpaid);
 	s->repair.unpaid = 0;

@@ -109,7 +109,8 @@ void session_repair_dispose(struct session_repair *r)
 
 /* ---- what both know ---------------------------------------------------------------- */
 
-/* A server answers; a client has spoken first. */
+/* A server answers, and at once, though it may have nothing else to say: a client may wait to be understood, see fit.c.  A
+ * client has spoken first. */
 static void hear_notes(struct session *s)
 {
 	struct session_repair *r = &s->repair;
@@ -117,8 +118,10 @@ static void hear_notes(struct session *s)
 
 	if (note < 0)
 		return;
-	if (!r->heard_note && !s->cfg.client)
+	if (!r->heard_note && !s->cfg.client) {
+		smux_ping(s->smux);
 		smux_note(s->smux, SMUX_NOTE_REPAIR, ours(s));
+	}
 	r->heard_note = true;
 	r->peer_paces = (note & PACES) != 0;
 	if (!r->peer_follows && (note & FOLLOWS) != 0) {

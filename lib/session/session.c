@@ -31,6 +31,8 @@ const char *session_end_text(enum session_end end)
 		return "the peer compresses in another way";
 	case SESSION_OTHER_VERSION:
 		return "the peer speaks another smux version";
+	case SESSION_NOT_UNDERSTOOD:
+		return "the peer does not understand our compression or smux version";
 	case SESSION_BROKEN_CODEC:
 		return "the compressed stream is corrupt";
 	case SESSION_BROKEN_SMUX:
@@ -133,6 +135,7 @@ struct session *session_new(const struct session_config *cfg, uint64_t now_us)
 	s->born_us = now_us;
 	s->codec_in = CODEC_UNKNOWN;
 	s->codec_out = CODEC_UNKNOWN;
+	session_fit_init(s);
 	if (!fec_pair_init(&s->fec, cfg->client, shards(cfg->data_shards),
 			   shards(cfg->parity_shards), cfg->packet_bytes_max - FEC_PAIR_OVERHEAD))
 		goto fail;
@@ -212,6 +215,7 @@ uint64_t session_deadline(const struct session *s)
 	at = at < repair_at ? at : repair_at;
 	at = at < mtu_at ? at : mtu_at;
 	at = at < guard_at ? at : guard_at;
+	at = at < s->fit.ask_at_us ? at : s->fit.ask_at_us;
 	return at < smux_at ? at : smux_at;
 }
 
@@ -309,6 +313,11 @@ bool session_peer_forgot(const struct session *s)
 {
 	return s->cfg.client && s->end == SESSION_ALIVE && s->peer_version == 0 &&
 	       kcp_peer_forgot(s->kcp);
+}
+
+bool session_understood(const struct session *s)
+{
+	return !s->fit.open;
 }
 
 bool session_is_headless(const struct session *s, uint64_t now_us)

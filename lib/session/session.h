@@ -10,8 +10,8 @@
  *   3. calls session_flush() once, and arms one timer for session_deadline(); when
  *      that comes it calls session_tick() and does 2 and 3.
  *
- * A client knows its compression and smux version from its config.  A server
- * recognises both, and the FEC numbers, from the client's first bytes and
+ * A client knows its compression and smux version from its config, or is given a guess and told
+ * whether that is right: session_understood().  A server recognises both, and the FEC numbers, from the client's first bytes and
  * answers in kind. */
 #ifndef KT_SESSION_H
 #define KT_SESSION_H
@@ -85,6 +85,7 @@ struct session_config {
 	unsigned data_shards, parity_shards;
 	enum codec_kind compression; /* client only */
 	int smux_version;            /* client only */
+	bool unsure; /* client: whether the server understands these two is to be found out */
 
 	uint32_t framesize;
 	size_t smuxbuf;
@@ -112,9 +113,10 @@ enum session_end {
 	SESSION_NO_FRAME, /* server: no smux frame within SESSION_FIRST_FRAME_US */
 	SESSION_FOREIGN,  /* the stream's first bytes are of nothing we know */
 	SESSION_OTHER_CODEC, /* the peer compresses in another way, or in one not built in: session_peer_codec() */
-	SESSION_OTHER_VERSION, /* the peer speaks another smux version: session_peer_version() */
-	SESSION_BROKEN_CODEC,  /* the compressed stream is corrupt */
-	SESSION_BROKEN_SMUX,   /* a malformed smux frame */
+	SESSION_OTHER_VERSION,  /* the peer speaks another smux version: session_peer_version() */
+	SESSION_NOT_UNDERSTOOD, /* client: the peer ended what it was sent at the first frame */
+	SESSION_BROKEN_CODEC,   /* the compressed stream is corrupt */
+	SESSION_BROKEN_SMUX,    /* a malformed smux frame */
 	SESSION_NO_MEMORY,
 };
 /* English, for the log; never NULL. */
@@ -150,6 +152,9 @@ bool session_suits(const struct session *s, const struct session_sniff *sniff);
 /* Client: the peer never spoke, and acknowledges as if it had had nothing before.  It was restarted, or does not understand
  * us; a kcptund that is asked after SESSION_HEADLESS_US says so. */
 bool session_peer_forgot(const struct session *s);
+/* Client: the peer spoke, or goes on taking what is sent to it; always, where `unsure` was not asked for.  Until then nothing that
+ * may be sent only once is to be. */
+bool session_understood(const struct session *s);
 /* Server: what came first in the conversation does not come, though what follows does: another server had that, and
  * acknowledged it.  It is as one that is not known here. */
 bool session_is_headless(const struct session *s, uint64_t now_us);

@@ -3,6 +3,7 @@
  * Each calls only those above it:
  *
  *     start.c    layers that begin once the peer is known
+ *     fit.c      whether the peer understands what a client only guesses
  *     cover.c    symbols that stand for what is small and under way
  *     repair.c   parity of our own, when it pays
  *     memory.c   what it holds, and what it does when its tunnel holds too much
@@ -100,12 +101,26 @@ struct session_guard {
 	uint64_t wait_us;             /* from one time to the next */
 };
 
+/* Whether the peer understands us, see fit.c. */
+struct session_fit {
+	bool open;           /* that is not known yet */
+	bool began;          /* what left first has arrived */
+	bool asked;          /* whether it goes on, */
+	bool taken, refused; /* and it does; it does not */
+	uint64_t missing_us; /* since when others have, and that not; 0: they have not */
+	uint64_t left_us;    /* what left last, before it began */
+	uint64_t ask_at_us;  /* UINT64_MAX: nothing is to be asked, or was */
+	uint32_t asked_sn;   /* number of the question; */
+	uint32_t acked_sn;   /* all below had arrived when it left */
+};
+
 struct session {
 	struct session_config cfg;
 	struct kcp *kcp;
 	struct path_member member; /* of cfg.path */
 	struct fec_pair fec;
 	struct session_guard guard;
+	struct session_fit fit;
 	uint32_t peer_uptime_ms; /* SESSION_UNKNOWN */
 	bool pads;               /* the next packet */
 	struct pmtu pmtu;
@@ -164,6 +179,19 @@ static inline void session_fail_smux(struct session *s)
 bool session_start_smux(struct session *s, int version, uint64_t now_us);
 bool session_start_encoder(struct session *s, enum codec_kind kind);
 bool session_start_decoder(struct session *s, enum codec_kind kind);
+
+/* ---- fit.c ---------------------------------------------------------------------- */
+
+void session_fit_init(struct session *s);
+/* Segments that KCP took. */
+void session_fit_hear(struct session *s, struct view pkt);
+/* After what came. */
+void session_fit_look(struct session *s, uint64_t now_us);
+/* Before frames are pulled, and when segments have left. */
+void session_fit_ask(struct session *s);
+void session_fit_left(struct session *s);
+/* The peer spoke, or was found to understand us: if it forgets, it is another one. */
+bool session_fit_found(const struct session *s);
 
 /* ---- cover.c --------------------------------------------------------------------- */
 

@@ -21,6 +21,7 @@ import failed_cases  # noqa: F401
 import failover_cases  # noqa: F401
 import fault_cases  # noqa: F401
 import flood_cases  # noqa: F401
+import guess_cases  # noqa: F401
 import half_close_cases  # noqa: F401
 import health_cases  # noqa: F401
 import include_cases  # noqa: F401

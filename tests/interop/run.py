@@ -98,15 +98,22 @@ def fec(numbers):
 
 def tunnel(case, client, server, client_settings, server_settings, net, target_port):
     """Both ends and, if there is a net, the relay between; returns (client, server, local port)."""
-    local, far = case.port(), case.port()
+    local = case.port()
+    q, near = far_end(case, server, server_settings, net, target_port)
+    p = ends.start_client(case, client, client_settings, f"127.0.0.1:{local}", f"127.0.0.1:{near}")
+    return p, q, local
+
+
+def far_end(case, server, server_settings, net, target_port):
+    """The server, and the port at which it is reached."""
+    far = case.port()
     near = case.port() if net else far
     q = start_server(case, server, server_settings, far, target_port)
     if net:
         arguments = [x for k, v in net.items() for x in (f"--{k}", v)]
         relay = case.start([sys.executable, BADNET, "--listen", near, "--to", far, *arguments], "badnet")
         ends.wait_ready(relay, udp=[near])
-    p = ends.start_client(case, client, client_settings, f"127.0.0.1:{local}", f"127.0.0.1:{near}")
-    return p, q, local
+    return q, near
 
 
 def start_server(case, server, settings, port, target_port):
@@ -143,6 +150,12 @@ def add_special_cases(s, roles):
         s.add("ours-to-go_a-restarted-server_is_noticed", restart_case, seconds=60)
         s.add("ours-to-go_a-forgotten-binding_is_noticed", binding_case, seconds=60)
         s.add("ours-to-go_a-changed-address_is_noticed", address_case, seconds=60)
+        for smux, comp in itertools.product((1, 2), ("comp", "nocomp")):
+            for net in FOUND_WITHIN:
+                s.add(f"ours-to-go_auto-finds_smux{smux}_{comp}_{net}", found_case(smux, comp, net), seconds=60)
+            s.add(f"ours-to-go_auto-finds-again_smux{smux}_{comp}", found_again_case(smux, comp), seconds=60)
+        s.add("ours-to-go_auto-finds_by-kcptuns-command-line", command_line_case, seconds=60)
+        s.add("ours-to-go_auto-finds-nothing_of-what-is-left-open", nothing_found_case, seconds=60)
         for ours, theirs, words in STREAM_MISMATCHES:
             name = "_".join(f"{k}-{v}" for k, v in ours.items())
             s.add(f"ours-to-go_{name}_is_told", stream_mismatch_case(ours, theirs, words), seconds=60)
@@ -183,7 +196,7 @@ def untuned_case(client, server, theirs):
     """Ours is automatic in all, kcptun as it is started without a flag; and one without error correction."""
     def run(case):
         target = traffic.Target()
-        settings = {OURS: {"smuxver": 1}, GO: theirs}
+        settings = {OURS: {}, GO: theirs}
         p, q, local = tunnel(case, client, server, settings[client], settings[server], NETS["lossy"], target.port)
         traffic.run_plan(("127.0.0.1", local), SMALL, 50)
         check(not target.faults, f"the target saw: {target.faults[:3]}")
@@ -292,8 +305,8 @@ def address_case(case):
 
 # What a client of ours is set to, a kcptun server, and the words with the key to set.
 STREAM_MISMATCHES = [
-    ({"smuxver": 2}, {}, "speaks smux 1, ours is 2: set smuxver = 1"),
-    ({"smuxver": 1}, {"smuxver": 2}, "speaks smux 2, ours is 1: set smuxver = 2"),
+    ({"smuxver": 2, "compression": "snappy"}, {}, "speaks smux 1, ours is 2: set smuxver = 1"),
+    ({"smuxver": 1, "nocomp": False}, {"smuxver": 2}, "speaks smux 2, ours is 1: set smuxver = 2"),
     ({"smuxver": 1, "compression": "snappy"}, {"nocomp": True},
      "sends compression none, ours is snappy: set compression = none"),
     ({"smuxver": 1, "nocomp": True}, {}, "sends compression snappy, ours is none: set compression = snappy"),
@@ -314,6 +327,93 @@ def stream_mismatch_case(ours, theirs, words):
         check(target.accepted == 0, "a connection reached the target")
         ends.stop_cleanly(p)
     return run
+
+
+# What the relay between does, and in how many seconds from the start of a client that was told nothing the first connection is
+# to work.  Without a relay it is 0.1 to 0.3 s, else four times two round trips, and some for what is lost.
+FOUND_WITHIN = {"clean": 2, "long": 4, "lossy": 6}
+FOUND_NETS = {"clean": None, "long": {"delay": 50}, "lossy": {"delay": 30, "jitter": 10, "loss": 0.05}}
+
+
+def started_as(smux, comp):
+    return {"smuxver": smux, "nocomp": comp == "nocomp"}
+
+
+def openings(p):
+    return len(re.findall(r"session \w+ to \S+ opened", p.log()))
+
+
+def passes_whole(local):
+    """Every byte of some megabytes, both ways."""
+    traffic.run_plan(("127.0.0.1", local), [(100_000, 200_000), (MB, MB)], 40)
+
+
+def found_case(smux, comp, net):
+    """The first connection works soon, whatever the server was started with, and what is found is kept."""
+    def run(case):
+        target, local = traffic.Target(), case.port()
+        _, near = far_end(case, GO, started_as(smux, comp), FOUND_NETS[net], target.port)
+        start = time.monotonic()
+        p = ends.start_client(case, OURS, {}, f"127.0.0.1:{local}", f"127.0.0.1:{near}")
+        check(carries(local, 20), "the first connection does not work")
+        took = time.monotonic() - start
+        case.note = f"after {took:.2f} s"
+        check(took < FOUND_WITHIN[net], f"the first connection worked after {took:.1f} s")
+        check(target.accepted == 1, f"{target.accepted} connections reached the target")
+        passes_whole(local)
+        check(not target.faults, f"the target saw {target.faults}")
+        words = f"understands smux {smux}, compression {'none' if comp == 'nocomp' else 'snappy'}"
+        check(len(re.findall(words, p.log())) == 1, f"its log does not say {words!r} once")
+        tried = len(re.findall("is tried", p.log()))
+        check(tried == 2 - smux + 2 * (comp == "nocomp"), f"{tried} others were tried")
+        ends.stop_cleanly(p)
+    return run
+
+
+def found_again_case(smux, comp):
+    """The server is started anew with other flags."""
+    def run(case):
+        target = traffic.Target()
+        p, q, local = tunnel(case, OURS, GO, {}, started_as(smux, comp), None, target.port)
+        check(carries(local, 20), "nothing passes")
+        far = next(int(a.rsplit(":", 1)[1]) for flag, a in zip(q.argv, q.argv[1:]) if flag == "--listen")
+        q.kill()
+        q.wait(5)
+        other = started_as(3 - smux, "comp" if comp == "nocomp" else "nocomp")
+        start_server(case, GO, other, far, target.port)
+        start = time.monotonic()
+        wait_until(lambda: carries(local, 2), 20, "a new connection works")
+        took = time.monotonic() - start
+        case.note = f"after {took:.2f} s"
+        check(took < 4, f"a new connection worked after {took:.1f} s")
+        passes_whole(local)
+        check(not target.faults, f"the target saw {target.faults}")
+        ends.stop_cleanly(p)
+    return run
+
+
+def command_line_case(case):
+    """kcptun's flags, without --smuxver and --nocomp, in front of one that was started with both."""
+    target = traffic.Target()
+    local, far = case.port(), case.port()
+    start_server(case, GO, started_as(1, "nocomp"), far, target.port)
+    p = case.start([ends.kcptund(), "client", "-l", f"127.0.0.1:{local}", "-r", f"127.0.0.1:{far}", "-key", ends.KEY,
+                    "-mode", "fast3"], "client")
+    ends.wait_ready(p, [local])
+    check(carries(local, 10), "nothing passes")
+    passes_whole(local)
+    ends.stop_cleanly(p)
+
+
+def nothing_found_case(case):
+    """Where only the other key is open each way is tried once, and then it is as if both were given."""
+    target = traffic.Target()
+    p, _, _ = tunnel(case, OURS, GO, {"smuxver": 2}, {}, None, target.port)
+    check(p.wait_log("speaks smux 1, ours is 2: set smuxver = 1", 40), "its log does not say what to set")
+    check(len(re.findall("is tried", p.log())) == 1, "more was tried than there is")
+    check(openings(p) <= 4, f"{openings(p)} sessions were opened")
+    check(target.accepted == 0, "a connection reached the target")
+    ends.stop_cleanly(p)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ static void base_config(struct session_config *c, bool client)
 		.parity_shards = 3,
 		.compression = CODEC_NONE,
 		.smux_version = 2,
+		.unsure = true,
 		.framesize = 8192,
 		.smuxbuf = 4 << 20,
 		.streambuf = 2 << 20,

@@ -216,7 +216,8 @@ static void what_kcptun_has_built_in_is_said(void **state)
 	assert_key(c->tunnels[0], "it's a secrect");
 	assert_string_equal(c->tunnels[0]->localaddr.text, ":12948");
 	assert_said(CONF_WARNING, "c.json: localaddr: is missing");
-	assert_said(CONF_WARNING, "c.json: smuxver: is missing");
+	assert_int_equal(c->tunnels[0]->smuxver, CONF_AUTO);
+	assert_int_equal(c->tunnels[0]->compression, CODEC_UNKNOWN);
 	assert_said(CONF_WARNING, "c.json: key: is missing");
 	assert_said(CONF_WARNING, "c.json: log: is left out");
 	config_free(c);

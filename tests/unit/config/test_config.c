@@ -38,10 +38,10 @@ static void gives_a_client_defaults_that_need_no_tuning(void **state)
 	assert_int_equal(t->datashard, CONF_AUTO);
 	assert_int_equal(t->parityshard, CONF_AUTO);
 	assert_int_equal(t->dscp, 0);
-	assert_int_equal(t->compression, CODEC_SNAPPY);
+	assert_int_equal(t->compression, CODEC_UNKNOWN);
 	assert_false(t->acknodelay);
 	assert_int_equal(t->sockbuf_bytes, 4194304);
-	assert_int_equal(t->smuxver, 2);
+	assert_int_equal(t->smuxver, CONF_AUTO);
 	assert_int_equal(t->smuxbuf_bytes, CONF_AUTO);
 	assert_int_equal(t->framesize_bytes, 8192);
 	assert_int_equal(t->streambuf_bytes, CONF_AUTO);
@@ -439,7 +439,14 @@ static enum codec_kind compression_of(const char *defaults, const char *own)
 
 static void nocomp_and_compression_override_each_other(void **state)
 {
-	assert_int_equal(compression_of("", ""), CODEC_SNAPPY);
+	assert_int_equal(compression_of("", ""), CODEC_UNKNOWN);
+	assert_int_equal(compression_of("", "compression = auto"), CODEC_UNKNOWN);
+	assert_int_equal(compression_of("compression = none", "compression = auto"), CODEC_UNKNOWN);
+	assert_int_equal(compression_of("nocomp = yes", "compression = auto"), CODEC_UNKNOWN);
+	assert_int_equal(compression_of("", "nocomp = no\ncompression = auto"), CODEC_UNKNOWN);
+	assert_int_equal(compression_of("", "nocomp = no"), CODEC_SNAPPY);
+	assert_int_equal(compression_of("compression = auto", "nocomp = no"), CODEC_SNAPPY);
+	assert_int_equal(compression_of("compression = auto", "nocomp = yes"), CODEC_NONE);
 	assert_int_equal(compression_of("", "nocomp = yes"), CODEC_NONE);
 	assert_int_equal(compression_of("nocomp = yes", ""), CODEC_NONE);
 	assert_int_equal(compression_of("", "nocomp = yes\ncompression = none"), CODEC_NONE);

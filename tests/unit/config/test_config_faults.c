@@ -127,7 +127,7 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		  "t.ini:7: [client c] nc: 'auto' is not a number from 0 to 1" },
 		{ CLIENT "cc = bbr\n", "t.ini:6: [client c] cc: write congestion" },
 		{ CLIENT "compression = gzip\n",
-		  "t.ini:6: [client c] compression: 'gzip' is none of snappy, zstd, none" },
+		  "t.ini:6: [client c] compression: 'gzip' is none of auto, snappy, zstd, none" },
 		{ CLIENT "[daemon]\nloglevel = loud\n",
 		  "t.ini:7: [daemon] loglevel: 'loud' is none of error, warn, info, debug" },
 		{ DEFAULTS "conn = 0\n"
@@ -243,6 +243,12 @@ static void every_fault_is_one_line_with_its_place(void **state)
 		  "smuxbuf, 1048576: one stream cannot hold more than the session" },
 		{ CLIENT "nocomp = yes\ncompression = zstd\n",
 		  "t.ini:6: [client c] nocomp: contradicts compression in line 7" },
+		{ CLIENT "nocomp = yes\ncompression = auto\n",
+		  "t.ini:6: [client c] nocomp: contradicts compression in line 7" },
+		{ CLIENT "smuxver = 3\n",
+		  "t.ini:6: [client c] smuxver: 3 is above 2, the most allowed" },
+		{ CLIENT "smuxver = latest\n",
+		  "t.ini:6: [client c] smuxver: 'latest' is neither auto nor a number from 1 to 2" },
 		{ CLIENT "nocomp = no\ncompression = none\n",
 		  "t.ini:6: [client c] nocomp: contradicts compression in line 7" },
 	};
