@@ -396,7 +396,7 @@ def clock_jump(case):
     case.need("cc")
     shim, jump = case.path("jump.so"), case.write("jump", struct.pack("=q", 0))
     subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, CLOCK_JUMP], check=True)
-    pair, target = pair_to_target(case, client={"conn": 1})
+    pair, target = pair_to_target(case, client={"conn": 1, "accesslog": "yes"})
     pair.stop()
     env = {**os.environ, "LD_PRELOAD": shim, "CLOCK_JUMP": jump}
     pair.server = ends.start_daemon(case, pair.texts["server"], "server2", udp=[pair.far], env=env)
