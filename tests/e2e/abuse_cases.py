@@ -326,7 +326,7 @@ def replay(case):
     """Each is a valid first packet of a conversation, and without a nonce the server can't know that it came before:
     sessions are bounded, and so is the log."""
     null = {"crypt": "null"}
-    pair, target = pair_to_target(case, client=null, server={"maxsessions": 500, **null})
+    pair, target = pair_to_target(case, client=null, server={"maxsessions": 500, "sessiontimeout": 12, **null})
     path = Path(case, pair)
     check_traffic(pair.address, target, [(20_000, 20_000)])
     rss = pair.server.rss_kib()

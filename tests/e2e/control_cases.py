@@ -573,7 +573,7 @@ def default_path(case):
     ends.stop_cleanly(p)
 
 
-@suite.case("control_clients_do_not_wake_an_idle_daemon", tags=["alone"])
+@suite.case("control_clients_do_not_wake_an_idle_daemon")
 def idle(case):
     d, _ = controlled(case)
     c = d.channel()

@@ -12,7 +12,7 @@ import traffic
 from cases import check, wait_until
 
 
-@suite.case("memory_after_start", tags=["alone"])
+@suite.case("memory_after_start")
 def memory_after_start(case):
     pair, _ = pair_to_target(case, together=True)
     time.sleep(0.5)
@@ -22,7 +22,7 @@ def memory_after_start(case):
     pair.stop()
 
 
-@suite.case("memory_of_1500_idle_streams", seconds=60, tags=["alone"])
+@suite.case("memory_of_1500_idle_streams", seconds=60)
 def memory_of_streams(case):
     far = Listener(memory.echo_once)
     pair = Pair(case, far.text)
@@ -33,7 +33,7 @@ def memory_of_streams(case):
     pair.stop()
 
 
-@suite.case("memory_of_100_idle_sessions", seconds=60, tags=["alone"])
+@suite.case("memory_of_100_idle_sessions", seconds=60)
 def memory_of_sessions(case):
     far = Listener(memory.echo_once)
     pair = Pair(case, far.text, client={"conn": 100})
@@ -44,7 +44,7 @@ def memory_of_sessions(case):
     pair.stop()
 
 
-@suite.case("memory_returns_after_a_busy_time", seconds=60, tags=["alone"])
+@suite.case("memory_returns_after_a_busy_time", seconds=60)
 def memory_returns(case):
     wide = {"sndwnd": 4096, "rcvwnd": 4096}
     pair, target = pair_to_target(case, client=wide, server=wide)
@@ -56,7 +56,7 @@ def memory_returns(case):
     pair.stop()
 
 
-@suite.case("a_daemon_without_sessions_does_not_wake_up", seconds=30, tags=["alone"])
+@suite.case("a_daemon_without_sessions_does_not_wake_up", seconds=30)
 def idle_daemon(case):
     pair, _ = pair_to_target(case)
     time.sleep(1)
@@ -67,7 +67,7 @@ def idle_daemon(case):
     pair.stop()
 
 
-@suite.case("an_idle_session_wakes_up_for_keepalives_only", seconds=40, tags=["alone"])
+@suite.case("an_idle_session_wakes_up_for_keepalives_only", seconds=40)
 def idle_session(case):
     far = Listener(memory.echo_once)
     pair = Pair(case, far.text, client={"keepalive": 10}, server={"keepalive": 10})

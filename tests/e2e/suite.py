@@ -8,4 +8,4 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from cases import Suite  # noqa: E402
 
 suite = Suite("e2e - the daemon with real clients, by its documented behaviour",
-              jobs=6)  # most of the time a case waits
+              jobs=10)  # most of the time a case waits
