@@ -14,8 +14,8 @@ import ends
 class Servers:
     """A client of several servers, each at an address of its own, with a target that answers each byte by the server's letter."""
 
-    def __init__(self, case, count=2, run=(), kind=ends.OURS, **settings):
-        self.kind = kind
+    def __init__(self, case, count=2, run=(), kind=ends.OURS, ways=None, **settings):
+        self.kind, self.ways = kind, ways or {}
         self.case, self.port, self.near = case, case.port(), case.port()
         self.names = "abcdefgh"[:count]
         self.servers = {}
@@ -38,7 +38,8 @@ class Servers:
         def answer(conn):
             while data := conn.recv(4096):
                 conn.sendall(name.encode() * len(data))
-        self.servers[name] = ends.start_server(self.case, self.kind, {"smuxver": 2}, self.address(name), Listener(answer).text,
+        way = self.ways.get(name, {"smuxver": 2})
+        self.servers[name] = ends.start_server(self.case, self.kind, way, self.address(name), Listener(answer).text,
                                                f"{name}{len(self.case.processes)}")
 
     def kill(self, name):
@@ -176,6 +177,24 @@ def kcptuns(case):
         wait_until(lambda: s.who(1) == "b", 20, "the second serves again")
         case.note = f"after {time.monotonic() - start:.1f} s"
         check(ask(old) == "b", "the old stream was disturbed")
+    s.stop()
+
+
+@suite.case("how_a_server_speaks_is_found_out_of_each_of_several", seconds=90)
+def ways(case):
+    s = Servers(case, run="b", kind=ends.GO, ways={"a": {"smuxver": 1}, "b": {"smuxver": 2, "nocomp": True}})
+    with s.dial() as old:
+        check(ask(old) == "b", "somebody else serves")
+        s.start("a")
+        wait_until(lambda: ask(old) == "b" and s.who() == "a", 40, "the first serves")
+        s.kill("a")
+        start = time.monotonic()
+        wait_until(lambda: s.who(1) == "b", 20, "the second serves again")
+        case.note = f"after {time.monotonic() - start:.1f} s"
+        check(ask(old) == "b", "the old stream was disturbed")
+    told = s.client.log()
+    for name, way in (("a", "smux 1, compression snappy"), ("b", "smux 2, compression none")):
+        check(told.count(f"{s.address(name)} understands {way}") == 1, f"of {name}: {told}")
     s.stop()
 
 
