@@ -1,6 +1,9 @@
 /* kcptund.c - the daemon's command line. */
 #include <fcntl.h>
 #include <getopt.h>
+#if KT_STATIC
+#include <nss.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +139,18 @@ static int tell_good(const struct config *config, const struct options *o)
 	return readable ? 0 : EXIT_FAILURE;
 }
 
+/* A static program cannot load what else than its files a system may have for users and groups: it would crash in
+ * a library that wants another C library. */
+static void know_users_by_files(void)
+{
+#if KT_STATIC
+	static const char *const databases[] = { "passwd", "group", "initgroups" };
+
+	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++)
+		__nss_configure_lookup(databases[i], "files");
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .source.file = DEFAULT_FILE };
@@ -144,6 +159,7 @@ int main(int argc, char **argv)
 	int status;
 
 	keep_standard_descriptors();
+	know_users_by_files();
 	if (argc > 0 && compat_is_program(argv[0], &role))
 		return compat_main(role, argc - 1, argv + 1, report);
 	if (argc > 1 && compat_is_role(argv[1], &role))

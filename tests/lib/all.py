@@ -25,6 +25,7 @@ BUILDS = {  # directory: (compiler, options)
     "build": ("gcc", []),
     "build-asan": ("gcc", SANITIZE),
     "build-plain": ("gcc", ["-Dudp_batch=plain"]),
+    "build-static": ("gcc", ["-Dsmall=true", "-Dprefer_static=true", "-Dc_link_args=-static"]),
     fuzzers.BUILD: ("clang", ["-Dfuzz=true", *SANITIZE]),
 }
 SANITIZER_ENV = fuzzers.ENV
@@ -236,6 +237,20 @@ def plain():
                      env={"KCPTUND": os.path.join(TOP, "build-plain", "kcptund")})
 
 
+def small():
+    """The smallest that there is, as for a router: all of it in one file, and that runs."""
+    if not build("build-static"):
+        return
+    kcptund = os.path.join(TOP, "build-static", "kcptund")
+    for arguments in (["--version"], ["-t", "-c", "conf/demo.ini"]):
+        code, out = run([kcptund, *arguments], seconds=20)
+        name = " ".join(["small and static: kcptund", *arguments])
+        if code == 0:
+            totals.ok(name)
+        else:
+            totals.fail(name, f"exit code {code}", out)
+
+
 def fuzz():
     """Each fuzzer over its corpus and onwards from there for a few seconds; it has to see what it does."""
     if not build(fuzzers.BUILD):
@@ -315,7 +330,7 @@ def usual():
     return names
 
 
-SUITES = {f.__name__: f for f in (unit, sim, asan, plain, cross, interop, e2e, systemd, fuzz)}
+SUITES = {f.__name__: f for f in (unit, sim, asan, plain, small, cross, interop, e2e, systemd, fuzz)}
 # A booted machine mostly waits; meanwhile the fuzzers have what is left of the processors.
 BESIDE = {"systemd": "fuzz"}
 
