@@ -104,13 +104,19 @@ static bool was_restarted_since(const struct world *w, const struct leg *l)
 	return w->server.started_us > l->born_us;
 }
 
+/* Met while it finds out whether it is understood, a restart looks as if it were not. */
+static bool may_follow_restart(enum session_end why)
+{
+	return why == SESSION_UNKNOWN || why == SESSION_TIMEOUT || why == SESSION_NOT_UNDERSTOOD;
+}
+
 /* It may only end when the server that it talked to is gone; another one takes over. */
 static void replace(struct world *w, struct leg **at)
 {
 	struct leg *l = *at;
 	enum session_end why = session_ended(l->session);
 
-	if (!was_restarted_since(w, l) || (why != SESSION_UNKNOWN && why != SESSION_TIMEOUT)) {
+	if (!was_restarted_since(w, l) || !may_follow_restart(why)) {
 		world_fail(w, "end 0: the session ended: %s", session_end_text(why));
 		return;
 	}
