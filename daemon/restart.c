@@ -24,7 +24,7 @@ static void on_restarted(void *user, const char *tunnel, const char *what, bool 
 	daemon_reload_next(d);
 }
 
-/* A reload has plans for tunnels that must be there when they are carried out; one that is asked for now waits. */
+/* A reload has plans for tunnels that must be there when they are carried out, so it is not begun before this is over. */
 void daemon_restart(struct kt_daemon *d, struct tunnel *t, struct control_job *job)
 {
 	if (d->reloading || ev_is_active(&d->next_reload) || ev_is_active(&d->drain)) {

@@ -165,9 +165,8 @@ for _conn in ("auto", 1, 4):
     add_gone("stopped", 1, _conn)
 
 
-@suite.case("several_servers_that_are_kcptuns", seconds=90)
-def kcptuns(case):
-    s = Servers(case, run="b", kind=ends.GO)
+def to_the_first_and_back(case, s):
+    """The second of two serves, then the first, until that is killed; a stream through the second goes on."""
     with s.dial() as old:
         check(ask(old) == "b", "somebody else serves")
         s.start("a")
@@ -177,21 +176,19 @@ def kcptuns(case):
         wait_until(lambda: s.who(1) == "b", 20, "the second serves again")
         case.note = f"after {time.monotonic() - start:.1f} s"
         check(ask(old) == "b", "the old stream was disturbed")
+
+
+@suite.case("several_servers_that_are_kcptuns", seconds=90)
+def kcptuns(case):
+    s = Servers(case, run="b", kind=ends.GO)
+    to_the_first_and_back(case, s)
     s.stop()
 
 
 @suite.case("how_a_server_speaks_is_found_out_of_each_of_several", seconds=90)
 def ways(case):
     s = Servers(case, run="b", kind=ends.GO, ways={"a": {"smuxver": 1}, "b": {"smuxver": 2, "nocomp": True}})
-    with s.dial() as old:
-        check(ask(old) == "b", "somebody else serves")
-        s.start("a")
-        wait_until(lambda: ask(old) == "b" and s.who() == "a", 40, "the first serves")
-        s.kill("a")
-        start = time.monotonic()
-        wait_until(lambda: s.who(1) == "b", 20, "the second serves again")
-        case.note = f"after {time.monotonic() - start:.1f} s"
-        check(ask(old) == "b", "the old stream was disturbed")
+    to_the_first_and_back(case, s)
     told = s.client.log()
     for name, way in (("a", "smux 1, compression snappy"), ("b", "smux 2, compression none")):
         check(told.count(f"{s.address(name)} understands {way}") == 1, f"of {name}: {told}")
